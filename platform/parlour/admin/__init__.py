@@ -1,0 +1,1 @@
+"""What people who run Parlour look at: health, readiness, metrics."""

@@ -1,0 +1,1 @@
+"""Users, their identities in messengers, and who may talk to the assistant."""

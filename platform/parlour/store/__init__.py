@@ -1,0 +1,1 @@
+"""SQL: the tables, the sessions, the clock that all processes share."""
