@@ -178,12 +178,27 @@ class DraftStyle(StrEnum):
     MESSAGE = "message"  # a message that is edited, or a native stream: has an id that must not be lost
 
 
+@dataclass(frozen=True, slots=True)
+class SendLimits:
+    """What a messenger allows, as token buckets: a rate per second and how many may go in one burst. 0 means no limit."""
+
+    account_per_s: float = 0.0
+    account_burst: int = 1
+    chat_per_s: float = 0.0
+    chat_burst: int = 1
+
+
 class Messenger(Protocol):
     """The posting side of one account. Every method does one request or few, never waits out a limit, never retries."""
 
     @property
     def account_id(self) -> AccountId:
         """The account that this messenger posts as."""
+        ...
+
+    def limits(self, address: Address) -> SendLimits:
+        """How fast this account may post, overall and in this chat. No limits for a server that states its own by 429
+        (a local Bot API server, a fake): only the messenger's public address has the documented ones."""
         ...
 
     def split(self, markdown: str) -> list[str]:
@@ -198,6 +213,8 @@ class Messenger(Protocol):
     async def settle(self, post: Post) -> Receipt | None:
         """Find out what became of a post whose outcome is unknown.
 
+        A draft of the same turn that is found on the way (its first post was lost in the same manner, `draft_key` is
+        None) is turned into this post and counts as found: nothing half-said may stay behind.
         Returns its receipt when it is there, None when it certainly is not. Raises what `send` raises; `OutcomeUnknown`
         means: still unknown, ask again later; `Rejected` means: this messenger can never tell.
         """
