@@ -1,0 +1,94 @@
+"""SQLAlchemy engines as this project wants them, for SQLite and PostgreSQL."""
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.engine import URL, ExceptionContext
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from parlour.store.errors import StoreError
+from parlour.store.translate import translate
+
+_WAIT_FOR_CONNECTION_S = 30.0
+_CONNECT_TIMEOUT_S = 5
+
+
+def place_of(url: str | URL) -> str:
+    """Where the database is, as people are told: its file, or its server and name. Never the password."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return str(parsed.database)
+    return parsed.set(query={}).render_as_string(hide_password=True)
+
+
+def connect(url: str | URL, *, pool_size: int, busy_timeout_s: float, is_durable: bool = False) -> Engine:
+    """An engine whose errors are `StoreError`s. Connects at the first use.
+
+    On SQLite a transaction takes the write lock at its start; with the execution option `is_read` it takes none and
+    refuses writes.
+    """
+    parsed = make_url(url)
+    place = place_of(parsed)
+    shared: dict[str, Any] = {
+        # A statement's values never get into an exception.
+        "hide_parameters": True,
+        "pool_size": pool_size,
+        "max_overflow": pool_size,
+        "pool_timeout": _WAIT_FOR_CONNECTION_S,
+    }
+    if parsed.get_backend_name() == "sqlite":
+        arguments: dict[str, Any] = {"check_same_thread": False, "timeout": busy_timeout_s, "isolation_level": None}
+        engine = create_engine(parsed, connect_args=arguments, **shared)
+        _prepare_sqlite(engine, is_durable=is_durable)
+    else:
+        # The ping notices a server that was restarted before a caller's statement does.
+        engine = create_engine(
+            parsed, connect_args={"connect_timeout": _CONNECT_TIMEOUT_S}, pool_pre_ping=True, **shared
+        )
+
+    def on_error(context: ExceptionContext) -> StoreError | None:
+        error = context.sqlalchemy_exception
+        if not isinstance(error, DBAPIError):
+            return None
+        return translate(error, place=place, is_connection_lost=context.is_disconnect)
+
+    event.listen(engine, "handle_error", on_error, retval=True)
+    return engine
+
+
+def make_folder(url: str | URL) -> None:
+    """Create the folder of an SQLite file, readable by its owner alone, where it is missing."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite" and parsed.database:
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+
+def _prepare_sqlite(engine: Engine, *, is_durable: bool) -> None:
+    def on_connect(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(f"PRAGMA synchronous = {'FULL' if is_durable else 'NORMAL'}")
+        # Fails on a file that cannot be written; then it can still be read, and the first write says what is wrong.
+        if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal" and not _is_read_only(connection):
+            connection.execute("PRAGMA journal_mode = WAL")
+
+    def on_begin(connection: Connection) -> None:
+        # Driver-level: sqlite3 would begin late and without the write lock, so that two readers could both turn writers.
+        is_read = bool(connection.get_execution_options().get("is_read"))
+        connection.exec_driver_sql(f"PRAGMA query_only = {'ON' if is_read else 'OFF'}")
+        connection.exec_driver_sql("BEGIN" if is_read else "BEGIN IMMEDIATE")
+
+    event.listen(engine, "connect", on_connect)
+    event.listen(engine, "begin", on_begin)
+
+
+def _is_read_only(connection: sqlite3.Connection) -> bool:
+    """Whether the file can only be read."""
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("ROLLBACK")
+    except sqlite3.OperationalError as error:
+        return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_READONLY
+    return False

@@ -1,0 +1,107 @@
+"""A database: transactions to write in, transactions to read in, and its clock."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from threading import Lock, get_ident
+
+from sqlalchemy import Engine, func, make_url, select, text
+from sqlalchemy.exc import TimeoutError as NoConnectionLeft
+from sqlalchemy.orm import Session
+
+from parlour.store.clock import Clock, DatabaseClock
+from parlour.store.connect import connect, place_of
+from parlour.store.errors import DatabaseLocked, DatabaseUnavailable
+
+
+class Database:
+    """One database and this process's connections to it. Safe to use from many threads.
+
+    `is_durable` makes SQLite wait for the disk at every commit, so that not even a power cut takes one back.
+    """
+
+    def __init__(
+        self, url: str, *, pool_size: int = 10, is_durable: bool = False, busy_timeout_s: float = 10.0
+    ) -> None:
+        self.url = url
+        self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
+        self.place = place_of(url)
+        self._busy_timeout_s = busy_timeout_s
+        self._engine = connect(url, pool_size=pool_size, busy_timeout_s=busy_timeout_s, is_durable=is_durable)
+        self._reader = self._engine.execution_options(is_read=True, postgresql_readonly=True)
+        # SQLite has one writer at a time. Waiting here is fair and exact, where its own waiting sleeps in growing steps.
+        self._writing = Lock()
+        self._writer: int | None = None
+        self._clock = DatabaseClock(self._ask_time)
+
+    @property
+    def clock(self) -> Clock:
+        """The database's time."""
+        return self._clock
+
+    @contextmanager
+    def begin(self) -> Iterator[Session]:
+        """A transaction to write in: committed at the end, rolled back by an exception.
+
+        Raises `StoreError`s, and SQLAlchemy's `IntegrityError` where a constraint refused the caller's row.
+        """
+        with self._turn_to_write(), self._session(self._engine) as session, session.begin():
+            self._set_clock(session)
+            yield session
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A transaction to read in, one consistent view on SQLite; writing in it fails."""
+        with self._session(self._reader) as session:
+            self._set_clock(session)
+            yield session
+
+    def ping(self) -> None:
+        """Raises a `StoreError` when the database cannot be read."""
+        with self.read() as session:
+            session.execute(text("SELECT 1"))
+
+    def close(self) -> None:
+        """Let go of all connections. The database can be used again after."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _session(self, engine: Engine) -> Iterator[Session]:
+        try:
+            # Rows stay readable after the block: use cases hand out what they read.
+            with Session(engine, expire_on_commit=False) as session:
+                yield session
+        except NoConnectionLeft:
+            message = f"The database {self.place} has no free connection in this process. Raise database.pool_size."
+            raise DatabaseUnavailable(message) from None
+
+    @contextmanager
+    def _turn_to_write(self) -> Iterator[None]:
+        if not self.is_sqlite:
+            yield
+            return
+        if self._writer == get_ident():
+            raise RuntimeError("begin() inside begin() of the same thread would wait for itself. Pass the session on.")
+        if not self._writing.acquire(timeout=self._busy_timeout_s):
+            raise DatabaseLocked(f"The database {self.place} is locked by a write of this process that does not end.")
+        self._writer = get_ident()
+        try:
+            yield
+        finally:
+            self._writer = None
+            self._writing.release()
+
+    def _set_clock(self, session: Session) -> None:
+        if self._clock.is_stale:
+            self._clock.set(lambda: self._time_in(session))
+
+    def _time_in(self, session: Session) -> datetime:
+        # SQLite's clock is this machine's, and so is that of every process that can open the file.
+        if self.is_sqlite:
+            return datetime.now(UTC)
+        told: datetime = session.execute(select(func.clock_timestamp())).scalar_one()
+        return told.astimezone(UTC)
+
+    def _ask_time(self) -> datetime:
+        with self._session(self._reader) as session:
+            return self._time_in(session)
