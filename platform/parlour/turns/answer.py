@@ -1,0 +1,271 @@
+"""Answering a turn: claim it, stream the model's answer, commit it, tell who comes next."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol, Self
+
+import structlog
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from parlour.engines.errors import EngineBusy, EngineDied, EngineUnavailable, PromptTooLong
+from parlour.engines.protocol import Message as ModelMessage
+from parlour.engines.protocol import Piece, Request, Sampling
+from parlour.privacy.sealing import Sealer
+from parlour.store.database import Database
+from parlour.store.ids import TurnId
+from parlour.store.models import Attachment, Message, Turn
+from parlour.turns.context import PromptBuilder, Remark, remarks
+from parlour.turns.metrics import Metrics
+from parlour.turns.order import Claim, LeaseLost, Order, next_open, release
+from parlour.turns.outbox import Outbox
+from parlour.turns.ports import Frame, Live, LiveBus, QueueUnavailable, TurnQueue
+from parlour.turns.running import Halt, Running, Watch
+from parlour.turns.states import Author, TurnState
+from parlour.turns.wording import say
+
+log = structlog.get_logger(__name__)
+
+FRAME_EVERY_S = 0.1
+# An engine that is away is no fault of the turn: it waits this long in all before it is given up.
+ENGINE_PATIENCE = timedelta(minutes=10)
+_RETRY_FIRST_S = 1.0
+_RETRY_LONGEST_S = 30.0
+
+
+class PieceStream(Protocol):
+    """An answer being generated: pieces to iterate over, and a way to end it from another thread."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *details: object) -> None: ...
+    def __iter__(self) -> Iterator[Piece]: ...
+    def cancel(self) -> None:
+        """Abort in the engine; the iteration ends."""
+        ...
+
+
+class Generator(Protocol):
+    """The engine as worker threads see it (`engines.host.EngineHost`)."""
+
+    def stream(self, request: Request) -> PieceStream:
+        """Begin an answer."""
+        ...
+
+    def count_tokens(self, messages: Sequence[ModelMessage]) -> int:
+        """Tokens of `messages` in a prompt."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerRules:
+    """How answers are made."""
+
+    sampling: Sampling
+    default_prompt: str
+    salts_by_user: bool
+    max_attachment_bytes: int
+
+
+@dataclass(slots=True)
+class _Draft:
+    """An answer in the making."""
+
+    text: str = ""
+    first_at: datetime | None = None
+    began: float = field(default_factory=time.monotonic)
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+class Answerer:
+    """Answers turns in the threads of a worker."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        sealer: Sealer,
+        order: Order,
+        running: Running,
+        outbox: Outbox,
+        queue: TurnQueue,
+        bus: LiveBus,
+        generator: Generator,
+        prompts: PromptBuilder,
+        rules: AnswerRules,
+        metrics: Metrics,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._database = database
+        self._sealer = sealer
+        self._order = order
+        self._running = running
+        self._outbox = outbox
+        self._queue = queue
+        self._bus = bus
+        self._generator = generator
+        self._prompts = prompts
+        self._rules = rules
+        self._metrics = metrics
+        self._monotonic = monotonic
+
+    def answer(self, turn_id: TurnId) -> None:
+        """Answer the next turn of `turn_id`'s conversation, if it is free. Safe to call any number of times."""
+        claim = self._order.claim(turn_id)
+        if claim is None:
+            return
+        self._publish_live(Frame.TAKEN, claim)
+        with self._running.watching(claim) as watch:
+            try:
+                self._answer(claim, watch)
+            except LeaseLost:
+                log.warning("late_answer_refused", turn_id=str(claim.turn_id), fence=claim.fence)
+            except (EngineBusy, EngineUnavailable) as error:
+                self._wait_for_engine(claim, error)
+            except PromptTooLong:
+                self._fail(claim, "too_long_for_model", error="prompt_too_long")
+            except Exception as error:  # a task begins here: whatever goes wrong, the turn goes back
+                log.exception("turn_broke", turn_id=str(claim.turn_id), attempt=claim.attempt)
+                delay_s = 0.0 if isinstance(error, EngineDied) else _RETRY_FIRST_S * 2**claim.attempt
+                self._order.hand_back(claim, delay=timedelta(seconds=delay_s), counts=True)
+
+    def _answer(self, claim: Claim, watch: Watch) -> None:
+        with self._database.read() as session:
+            said = remarks(session, self._sealer, claim)
+            files = self._files(session, claim)
+        draft = _Draft()
+        if not any(remark.turn_id == claim.turn_id for remark in said) and files is None:
+            # Its person was erased between claim and here: nothing to answer, nobody to answer to.
+            self._finish(claim, draft, TurnState.DROPPED)
+            return
+        draft.text = f"{files}\n\n" if files else ""
+        if self._has_text(claim, said):
+            self._generate(claim, watch, said, draft)
+        if watch.halt is Halt.LOST:
+            raise LeaseLost
+        if watch.halt is Halt.HAND_BACK:
+            self._order.hand_back(claim)
+            self._publish_next(claim.turn_id)
+            return
+        self._finish(claim, draft, TurnState.STOPPED if watch.halt is Halt.STOP else TurnState.ANSWERED)
+
+    def _generate(self, claim: Claim, watch: Watch, said: list[Remark], draft: _Draft) -> None:
+        request = Request(
+            id=f"{claim.turn_id}:{claim.fence}",
+            messages=self._prompts.build(claim, said, default_prompt=self._rules.default_prompt),
+            sampling=self._rules.sampling,
+            cache_salt=str(claim.user_id if self._rules.salts_by_user else claim.workspace_id),
+        )
+        last_frame = self._monotonic()
+        with self._generator.stream(request) as stream:
+            watch.on_halt(stream.cancel)
+            for piece in stream:
+                if draft.first_at is None and piece.text:
+                    draft.first_at = self._database.clock.now()
+                    self._metrics.first_piece(after_s=(draft.first_at - claim.received_at).total_seconds())
+                draft.text += piece.text
+                if piece.finish is not None:
+                    draft.prompt_tokens, draft.completion_tokens = piece.prompt_tokens, piece.completion_tokens
+                elif self._monotonic() - last_frame >= FRAME_EVERY_S:
+                    last_frame = self._monotonic()
+                    body = self._sealer.seal_live(claim.user_id, claim.turn_id, draft.text.encode())
+                    self._publish_live(Frame.DRAFT, claim, body)
+
+    def _finish(self, claim: Claim, draft: _Draft, state: TurnState) -> None:
+        """Commit the answer and let the conversation go; a worker whose fence is no longer the latest writes nothing."""
+        now = self._database.clock.now()
+        text = draft.text.strip() or (say("stopped", claim.language) if state is TurnState.STOPPED else "…")
+        with self._database.begin() as session:
+            if not release(session, claim.conversation_id, claim.fence):
+                raise LeaseLost
+            session.execute(
+                update(Turn)
+                .where(Turn.id == claim.turn_id)
+                .values(
+                    state=state.value,
+                    first_piece_at=draft.first_at,
+                    finished_at=now,
+                    prompt_tokens=draft.prompt_tokens,
+                    completion_tokens=draft.completion_tokens,
+                )
+            )
+            if state is not TurnState.DROPPED:
+                self._outbox.put(session, claim.to, text, author=Author.ASSISTANT, now=now)
+            following = next_open(session, claim.conversation_id)
+        self._after(claim, following)
+        self._count(claim, draft, state, now)
+
+    def _fail(self, claim: Claim, key: str, *, error: str) -> None:
+        """End the turn with a word to its user that names the turn for an operator, never what went wrong inside."""
+        now = self._database.clock.now()
+        with self._database.begin() as session:
+            if not release(session, claim.conversation_id, claim.fence):
+                return
+            session.execute(
+                update(Turn)
+                .where(Turn.id == claim.turn_id)
+                .values(state=TurnState.FAILED.value, error=error, finished_at=now)
+            )
+            text = say(key, claim.language, reference=claim.turn_id)
+            self._outbox.put(session, claim.to, text, author=Author.NOTICE, now=now)
+            following = next_open(session, claim.conversation_id)
+        self._after(claim, following)
+        self._metrics.finished(TurnState.FAILED.value, after_s=(now - claim.received_at).total_seconds())
+
+    def _wait_for_engine(self, claim: Claim, error: Exception) -> None:
+        waited = self._database.clock.now() - claim.received_at
+        if waited > ENGINE_PATIENCE:
+            self._fail(claim, "engine_away", error=type(error).__name__)
+            return
+        # The longer it has been waiting, the rarer it asks.
+        delay_s = min(_RETRY_LONGEST_S, max(_RETRY_FIRST_S, waited.total_seconds() / 4))
+        log.warning("engine_not_ready", turn_id=str(claim.turn_id), reason=type(error).__name__, retry_in_s=delay_s)
+        self._order.hand_back(claim, delay=timedelta(seconds=delay_s))
+
+    def _files(self, session: Session, claim: Claim) -> str | None:
+        """A sentence about the files that came with the message, None when none did."""
+        rows = session.execute(
+            select(Attachment.id, Attachment.name, Attachment.state, Attachment.user_id)
+            .join(Message, Message.id == Attachment.message_id)
+            .where(Message.turn_id == claim.turn_id)
+            .order_by(Attachment.created_at, Attachment.id)
+        ).all()
+        names: dict[bool, list[str]] = {True: [], False: []}
+        for row_id, name, state, user_id in rows:
+            names[state == "too_large"].append(self._sealer.open_text(user_id, Attachment.name, row_id, name))
+        limit = self._rules.max_attachment_bytes // 1_000_000
+        sentences = []
+        if names[False]:
+            sentences.append(say("files_unread", claim.language, names=", ".join(names[False])))
+        if names[True]:
+            sentences.append(say("files_too_large", claim.language, names=", ".join(names[True]), limit=limit))
+        return " ".join(sentences) or None
+
+    def _has_text(self, claim: Claim, said: list[Remark]) -> bool:
+        return any(remark.turn_id == claim.turn_id and remark.text for remark in said)
+
+    def _after(self, claim: Claim, following: TurnId | None) -> None:
+        """What may be told only once it is committed."""
+        self._publish_live(Frame.READY, claim)
+        if following is not None:
+            self._publish_next(following)
+
+    def _publish_next(self, turn_id: TurnId) -> None:
+        try:
+            self._queue.publish(turn_id)
+        except QueueUnavailable:
+            # Not lost: the sweeper publishes it when the broker is back.
+            log.warning("turn_not_published", turn_id=str(turn_id))
+
+    def _publish_live(self, frame: Frame, claim: Claim, body: bytes = b"") -> None:
+        self._bus.publish(Live(frame, claim.to.account_id, claim.conversation_id, claim.turn_id, body))
+
+    def _count(self, claim: Claim, draft: _Draft, state: TurnState, now: datetime) -> None:
+        self._metrics.finished(state.value, after_s=(now - claim.received_at).total_seconds())
+        self._metrics.generated(
+            prompt_tokens=draft.prompt_tokens,
+            completion_tokens=draft.completion_tokens,
+            over_s=time.monotonic() - draft.began,
+        )

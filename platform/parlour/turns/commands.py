@@ -1,0 +1,166 @@
+"""What a person can tell the assistant to do by a command in the chat."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.engine import CursorResult
+from sqlalchemy.orm import Session
+
+from parlour.people.admit import Person
+from parlour.privacy.service import Privacy
+from parlour.store.models import Conversation, Message, Turn, User
+from parlour.turns.states import Author, Mode, TurnState
+from parlour.turns.wording import ENGLISH_NAMES, LANGUAGES, say
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Where a command was given. Its effects go into the same transaction as the event."""
+
+    session: Session
+    privacy: Privacy
+    conversation: Conversation
+    turn: Turn
+    person: Person
+    language: str
+    now: datetime
+    keep_days: int
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What comes of a command: a reply at once, or a text to be answered as if it had been sent again."""
+
+    reply: str | None = None
+    asks_again: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command as messengers list it."""
+
+    name: str
+    english: str
+    chinese: str
+    run: Callable[[Context, str], Order]
+
+    def describe(self, language: str) -> str:
+        """What it does, in the person's language."""
+        return self.chinese if language == "zh" else self.english
+
+
+def run(context: Context, text: str) -> Order:
+    """Carry out `name argument`."""
+    name, _, argument = text.partition(" ")
+    command = BY_NAME.get(name.lower())
+    if command is None:
+        return Order(say("unknown_command", context.language, given=name[:32]))
+    return command.run(context, argument.strip())
+
+
+def stop(session: Session, conversation_id: UUID, *, only: str | None = None) -> bool:
+    """Stop the running turn and everything that waits behind it, or `only` one turn; whether there was anything.
+
+    The worker sees the mark within half a second and aborts in the engine; what was said so far stays.
+    """
+    wanted = [Turn.conversation_id == conversation_id]
+    if only is not None:
+        wanted.append(Turn.id == _as_uuid(only))
+    running: CursorResult[tuple[()]] = session.execute(  # type: ignore[assignment]
+        update(Turn).where(*wanted, Turn.state == TurnState.RUNNING.value).values(is_stop_requested=True)
+    )
+    waiting: CursorResult[tuple[()]] = session.execute(  # type: ignore[assignment]
+        update(Turn)
+        .where(*wanted, Turn.state == TurnState.QUEUED.value)
+        .values(state=TurnState.STOPPED.value, is_stop_requested=True)
+    )
+    return bool(running.rowcount or waiting.rowcount)
+
+
+def _help(context: Context, _: str) -> Order:
+    lines = [f"/{command.name}: {command.describe(context.language)}" for command in ALL]
+    return Order(say("help", context.language, commands="\n".join(f"- {line}" for line in lines)))
+
+
+def _skills(context: Context, _: str) -> Order:
+    return Order(say("skills", context.language))
+
+
+def _new(context: Context, _: str) -> Order:
+    context.conversation.fresh_from_seq = context.turn.seq
+    return Order(say("new", context.language))
+
+
+def _stop(context: Context, _: str) -> Order:
+    stopped = stop(context.session, context.conversation.id)
+    return Order(say("stopped" if stopped else "nothing_to_stop", context.language))
+
+
+def _retry(context: Context, _: str) -> Order:
+    """Ask the last message again; the earlier question and answer leave the prompt."""
+    finished = (TurnState.ANSWERED.value, TurnState.FAILED.value, TurnState.STOPPED.value)
+    found = context.session.execute(
+        select(Turn, Message)
+        .join(Message, Message.turn_id == Turn.id)
+        .where(
+            Turn.conversation_id == context.conversation.id,
+            Turn.user_id == context.person.user_id,
+            Turn.kind.in_(("message", "retry")),
+            Turn.state.in_(finished),
+            Message.author == Author.USER.value,
+        )
+        .order_by(Turn.seq.desc())
+        .limit(1)
+    ).one_or_none()
+    if found is None:
+        return Order(say("nothing_to_retry", context.language))
+    turn, message = found
+    text = context.privacy.sealer.open_text(message.user_id, Message.body, message.id, message.body)
+    turn.state = TurnState.REPLACED.value
+    return Order(asks_again=text)
+
+
+def _language(context: Context, argument: str) -> Order:
+    given = argument.lower().split("-")[0]
+    if given not in LANGUAGES and given != "auto":
+        return Order(say("language_unknown", context.language, given=argument[:32]))
+    chosen = None if given == "auto" else given
+    context.session.execute(update(User).where(User.id == context.person.user_id).values(language=chosen))
+    if chosen is None:
+        return Order(say("language_auto", context.language))
+    return Order(say("language_set", chosen, language=LANGUAGES[chosen] if chosen == "zh" else ENGLISH_NAMES[chosen]))
+
+
+def _mode(context: Context, argument: str) -> Order:
+    if argument.lower() not in set(Mode):
+        return Order(say("mode_unknown", context.language))
+    context.conversation.mode = argument.lower()
+    return Order(say(f"mode_{argument.lower()}", context.language))
+
+
+def _privacy(context: Context, _: str) -> Order:
+    return Order(say("privacy", context.language, days=context.keep_days))
+
+
+def _as_uuid(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        return UUID(int=0)
+
+
+ALL: Final = (
+    Command("help", "what I can do", "我能做什么", _help),
+    Command("new", "start afresh", "重新开始对话", _new),
+    Command("stop", "stop the answer being written", "停止正在写的回答", _stop),
+    Command("retry", "answer the last message again", "重新回答上一条消息", _retry),
+    Command("language", "choose my language: /language zh, /language auto", "选择语言：/language zh，/language auto", _language),
+    Command("mode", "what new messages do while I answer: queue, merge or interrupt", "回答时收到新消息怎么办：queue、merge 或 interrupt", _mode),
+    Command("skills", "list the installed skills", "查看已安装的技能", _skills),
+    Command("privacy", "what is stored and how", "保存哪些内容、如何保存", _privacy),
+)
+BY_NAME: Final = {command.name: command for command in ALL}

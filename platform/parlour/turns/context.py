@@ -1,0 +1,119 @@
+"""What the model gets to read: the system prompt, and as much of the conversation as its window holds."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from parlour.engines.errors import PromptTooLong
+from parlour.engines.protocol import Message as ModelMessage
+from parlour.engines.protocol import Role
+from parlour.privacy.errors import KeyShredded
+from parlour.privacy.sealing import Sealer
+from parlour.store.models import Message, Turn
+from parlour.turns.order import Claim
+from parlour.turns.states import Author, TurnState
+from parlour.turns.wording import ENGLISH_NAMES
+
+CountTokens = Callable[[Sequence[ModelMessage]], int]
+
+# However short the messages, a prompt of more of them than this is not worth its reading.
+_LONGEST_HISTORY = 200
+_LEFT_OUT = (TurnState.REPLACED.value, TurnState.REFUSED.value, TurnState.DROPPED.value)
+_REMEMBERED_COUNTS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """One opened message of the conversation."""
+
+    message_id: UUID
+    turn_id: UUID
+    role: Role
+    text: str
+
+
+def remarks(session: Session, sealer: Sealer, claim: Claim) -> list[Remark]:
+    """The conversation up to the claimed turn, oldest first, opened.
+
+    What belongs to a person whose key is gone has no place in any prompt and is left out.
+    """
+    rows = session.execute(
+        select(Message.id, Message.turn_id, Message.user_id, Message.author, Message.body)
+        .join(Turn, Turn.id == Message.turn_id)
+        .where(
+            Message.conversation_id == claim.conversation_id,
+            Message.seq > claim.fresh_from_seq,
+            Message.seq <= claim.seq,
+            Message.author != Author.NOTICE.value,
+            Turn.state.not_in(_LEFT_OUT),
+        )
+        .order_by(Message.seq.desc(), Message.created_at.desc())
+        .limit(_LONGEST_HISTORY)
+    ).all()
+    found = []
+    for message_id, turn_id, user_id, author, body in reversed(rows):
+        try:
+            text = sealer.open_text(user_id, Message.body, message_id, body)
+        except KeyShredded:
+            continue
+        found.append(Remark(message_id, turn_id, "user" if author == Author.USER.value else "assistant", text))
+    return found
+
+
+class PromptBuilder:
+    """Fits a conversation into a model's window, counting with the model's own tokeniser."""
+
+    def __init__(self, count_tokens: CountTokens, *, context_tokens: int, answer_tokens: int) -> None:
+        self._count_tokens = count_tokens
+        # A quarter of a small window, at least, belongs to the question: an answer may not crowd it out.
+        self._room = context_tokens - min(answer_tokens, context_tokens * 3 // 4)
+        self._counts: OrderedDict[UUID, int] = OrderedDict()
+
+    def build(self, claim: Claim, said: Sequence[Remark], *, default_prompt: str) -> list[ModelMessage]:
+        """The prompt: system message, then the newest messages that fit, none of them cut, oldest first.
+
+        Raises `PromptTooLong` when the system prompt and the message to answer alone are more than the window holds.
+        """
+        system = ModelMessage("system", _instructions(claim.system_prompt or default_prompt, claim.language))
+        room = self._room - self._count_tokens([system])
+        kept: list[Remark] = []
+        for remark in reversed(said):
+            tokens = self._tokens(remark)
+            is_asked = remark.turn_id == claim.turn_id
+            if tokens > room and is_asked:
+                raise PromptTooLong(f"the message of turn {claim.turn_id} alone is longer than the model's window")
+            if tokens > room:
+                break
+            room -= tokens
+            kept.append(remark)
+        return [system, *_alternate(list(reversed(kept)))]
+
+    def _tokens(self, remark: Remark) -> int:
+        count = self._counts.pop(remark.message_id, None)
+        if count is None:
+            count = self._count_tokens([ModelMessage(remark.role, remark.text)])
+        self._counts[remark.message_id] = count
+        while len(self._counts) > _REMEMBERED_COUNTS:
+            self._counts.popitem(last=False)
+        return count
+
+
+def _instructions(prompt: str, language: str) -> str:
+    return f"{prompt}\n\nAnswer in {ENGLISH_NAMES.get(language, 'the language of the question')}."
+
+
+def _alternate(said: list[Remark]) -> list[ModelMessage]:
+    """Messages with roles in turn, beginning with the user's: many chat templates refuse anything else."""
+    messages: list[ModelMessage] = []
+    for remark in said:
+        if not messages and remark.role == "assistant":
+            continue
+        if messages and messages[-1].role == remark.role:
+            messages[-1] = ModelMessage(remark.role, f"{messages[-1].content}\n\n{remark.text}")
+        else:
+            messages.append(ModelMessage(remark.role, remark.text))
+    return messages

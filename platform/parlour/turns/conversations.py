@@ -1,0 +1,90 @@
+"""Finding the conversation an event belongs to, and giving the event its place in it."""
+
+import json
+from dataclasses import asdict
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from parlour.people.admit import Person
+from parlour.privacy.service import Privacy
+from parlour.store.ids import new_id
+from parlour.store.models import Conversation
+from parlour.turns.ports import Address
+
+
+def enter(
+    session: Session, privacy: Privacy, *, account_id: UUID, address: Address, person: Person, now: datetime
+) -> Conversation:
+    """The conversation at `address`, made on first sight, with `last_seq` moved on to this event's place.
+
+    The update locks the row until the caller commits: events of one conversation get their places one after another.
+    """
+    lookup_hash = address_hash(privacy, account_id, address)
+    found = _advance(session, account_id, lookup_hash)
+    if found is None:
+        _open(session, privacy, account_id=account_id, address=address, lookup_hash=lookup_hash, person=person, now=now)
+        found = _advance(session, account_id, lookup_hash)
+    if found is None:
+        raise RuntimeError(f"conversation of account {account_id} vanished while it was being opened")
+    return found
+
+
+def address_hash(privacy: Privacy, account_id: UUID, address: Address) -> bytes:
+    """The keyed hash under which a conversation is found; the address itself is stored sealed."""
+    return privacy.lookup.hash("conversation", str(account_id), address.chat, address.thread or "")
+
+
+def open_address(privacy: Privacy, conversation: Conversation) -> Address:
+    """Where to post."""
+    subject = conversation.user_id or conversation.workspace_id
+    sealed = conversation.address
+    return Address(**json.loads(privacy.sealer.open(subject, Conversation.address, conversation.id, sealed)))
+
+
+def _advance(session: Session, account_id: UUID, lookup_hash: bytes) -> Conversation | None:
+    return session.scalars(
+        update(Conversation)
+        .where(Conversation.account_id == account_id, Conversation.lookup_hash == lookup_hash)
+        .values(last_seq=Conversation.last_seq + 1)
+        .returning(Conversation),
+        execution_options={"synchronize_session": False, "populate_existing": True},
+    ).one_or_none()
+
+
+def _open(
+    session: Session,
+    privacy: Privacy,
+    *,
+    account_id: UUID,
+    address: Address,
+    lookup_hash: bytes,
+    person: Person,
+    now: datetime,
+) -> None:
+    """Insert the conversation unless another process was faster."""
+    conversation_id = new_id()
+    owner = person.user_id if address.is_private else None
+    subject = owner or person.workspace_id
+    sealed = privacy.sealer.seal(subject, Conversation.address, conversation_id, json.dumps(asdict(address)))
+    dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
+    session.execute(
+        dialect.insert(Conversation)
+        .values(
+            id=conversation_id,
+            workspace_id=person.workspace_id,
+            account_id=account_id,
+            user_id=owner,
+            lookup_hash=lookup_hash,
+            address=sealed,
+            is_private=address.is_private,
+            fresh_from_seq=0,
+            last_seq=0,
+            fence=0,
+            created_at=now,
+        )
+        .on_conflict_do_nothing(index_elements=["account_id", "lookup_hash"])
+    )

@@ -1,0 +1,377 @@
+"""Taking events in: gated, sealed, ordered and committed before anybody acknowledges them."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import structlog
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from parlour.people.admit import Access, Person, admit
+from parlour.privacy.service import Privacy
+from parlour.store.database import Database
+from parlour.store.ids import ConversationId, TurnId, new_id
+from parlour.store.models import Account, Attachment, Conversation, Message, Turn, Workspace
+from parlour.turns import commands
+from parlour.turns.conversations import address_hash, enter
+from parlour.turns.gate import RateGate
+from parlour.turns.metrics import Metrics
+from parlour.turns.outbox import Outbox
+from parlour.turns.order import recipient_of
+from parlour.turns.ports import Frame, Incoming, IncomingKind, Live, LiveBus, QueueUnavailable, Taken, TurnQueue, Verdict
+from parlour.turns.rating import rate
+from parlour.turns.states import OPEN_TURNS, PULL_CHANNELS, Author, Mode, TurnState
+from parlour.turns.text import clean, detect_language
+from parlour.turns.wording import say
+
+log = structlog.get_logger(__name__)
+
+# The sweeper looks for turns whose publication got lost only after this time: normally a worker has them long before.
+PUBLISH_GRACE = timedelta(seconds=2)
+_OPEN = [state.value for state in OPEN_TURNS]
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeRules:
+    """What is taken in and how much of it."""
+
+    answers_all_in_groups: bool
+    max_text_chars: int
+    max_waiting: int
+    max_attachment_bytes: int
+    stale_after: timedelta
+    keep_messages: timedelta
+    default_mode: Mode
+
+
+@dataclass(slots=True)
+class _Entry:
+    """One event on its way in, inside one transaction."""
+
+    session: Session
+    incoming: Incoming
+    text: str
+    account: Account
+    person: Person
+    conversation: Conversation
+    now: datetime
+    language: str
+    waiting: int = 0
+    turn: Turn = field(init=False)
+    message_id: UUID = field(init=False)
+
+
+class TakeIn:
+    """The `Intake` of this process."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        privacy: Privacy,
+        access: Access,
+        rules: IntakeRules,
+        outbox: Outbox,
+        queue: TurnQueue,
+        bus: LiveBus,
+        gate: RateGate,
+        notice_gate: RateGate,
+        metrics: Metrics,
+    ) -> None:
+        self._database = database
+        self._privacy = privacy
+        self._access = access
+        self._rules = rules
+        self._outbox = outbox
+        self._queue = queue
+        self._bus = bus
+        self._gate = gate
+        self._notice_gate = notice_gate
+        self._metrics = metrics
+        self._channels: dict[UUID, str] = {}
+
+    def receive(self, incoming: Incoming) -> Taken:
+        """Store the event and say what became of it; when this returns, it is committed and may be acknowledged."""
+        text = clean(incoming.text)
+        if self._is_ignored(incoming, text):
+            taken, published = Taken(Verdict.IGNORED), None
+        else:
+            taken, published = self._commit(incoming, text)
+        self._metrics.took_in(self._channels.get(incoming.account_id, "unknown"), taken.verdict)
+        # Published after the commit: a worker must never look for a turn that is not there yet.
+        if published is not None:
+            self._publish(published)
+        if taken.verdict is Verdict.REPLIED and taken.conversation_id and taken.turn_id:
+            self._bus.publish(Live(Frame.READY, incoming.account_id, taken.conversation_id, taken.turn_id))
+        return taken
+
+    def _is_ignored(self, incoming: Incoming, text: str) -> bool:
+        if incoming.kind in (IncomingKind.FEEDBACK, IncomingKind.STOP):
+            return False
+        if not incoming.is_addressed and not self._rules.answers_all_in_groups:
+            return True
+        return not text and not incoming.attachments
+
+    def _commit(self, incoming: Incoming, text: str) -> tuple[Taken, TurnId | None]:
+        try:
+            with self._database.begin() as session:
+                return self._take(session, incoming, text)
+        except IntegrityError:
+            # Either this very event was committed a moment ago (then it is a duplicate), or something is wrong.
+            known = self._known(incoming)
+            if known is None:
+                raise
+            return known, None
+
+    def _known(self, incoming: Incoming) -> Taken | None:
+        with self._database.read() as session:
+            found = session.execute(
+                select(Turn.id, Turn.conversation_id).where(
+                    Turn.account_id == incoming.account_id, Turn.event_id == incoming.event_id
+                )
+            ).one_or_none()
+        return Taken(Verdict.DUPLICATE, TurnId(found[0]), ConversationId(found[1])) if found else None
+
+    def _take(self, session: Session, incoming: Incoming, text: str) -> tuple[Taken, TurnId | None]:
+        now = self._database.clock.now()
+        account = self._account(session, incoming.account_id)
+        if account is None:
+            return Taken(Verdict.REFUSED), None
+        self._channels[account.id] = account.channel
+        person = admit(
+            session,
+            self._privacy,
+            self._access,
+            workspace_id=account.workspace_id,
+            channel=account.channel,
+            sender=incoming.sender,
+            now=now,
+        )
+        if person is None or person.state not in ("active", "pending"):
+            return Taken(Verdict.REFUSED), None
+        if not self._gate.admits(person.user_id):
+            return self._refuse_flood(session, incoming, text, account, person, now), None
+        if incoming.kind in (IncomingKind.FEEDBACK, IncomingKind.EDIT, IncomingKind.STOP):
+            return self._amend(session, incoming, text, person, now), None
+        entry = self._enter(session, incoming, text, account, person, now)
+        return self._decide(entry)
+
+    def _account(self, session: Session, account_id: UUID) -> Account | None:
+        """The account, unless it or its workspace was removed."""
+        return session.scalars(
+            select(Account)
+            .join(Workspace, Workspace.id == Account.workspace_id)
+            .where(Account.id == account_id, Account.state != "removed", Workspace.removed_at.is_(None))
+        ).one_or_none()
+
+    def _enter(
+        self, session: Session, incoming: Incoming, text: str, account: Account, person: Person, now: datetime
+    ) -> _Entry:
+        conversation = enter(
+            session, self._privacy, account_id=account.id, address=incoming.address, person=person, now=now
+        )
+        language = person.language or detect_language(text, hint=incoming.sender.language)
+        entry = _Entry(session, incoming, text, account, person, conversation, now, language)
+        entry.waiting = session.scalars(
+            select(func.count()).where(Turn.conversation_id == conversation.id, Turn.state.in_(_OPEN))
+        ).one()
+        return entry
+
+    def _decide(self, entry: _Entry) -> tuple[Taken, TurnId | None]:
+        """Refuse with a word, run a command, or queue the turn."""
+        refusal = self._refusal(entry)
+        if refusal is not None:
+            key, values = refusal
+            self._add_turn(entry, TurnState.REFUSED, error=key)
+            return self._reply(entry, say(key, entry.language, **values)), None
+        if entry.incoming.kind is IncomingKind.COMMAND:
+            return self._command(entry)
+        self._add_turn(entry, TurnState.QUEUED)
+        self._add_message(entry, entry.text)
+        self._add_attachments(entry)
+        return self._queued(entry)
+
+    def _refusal(self, entry: _Entry) -> tuple[str, dict[str, object]] | None:
+        rules, incoming = self._rules, entry.incoming
+        if entry.person.state == "pending":
+            return "pairing", {"code": entry.person.pairing_code}
+        if len(entry.text) > rules.max_text_chars:
+            return "too_long", {"limit": rules.max_text_chars}
+        if entry.now - incoming.sent_at > rules.stale_after:
+            return "stale", {"age_days": (entry.now - incoming.sent_at).days}
+        if entry.waiting >= rules.max_waiting and incoming.kind is not IncomingKind.COMMAND:
+            return "too_many_waiting", {"limit": rules.max_waiting}
+        return None
+
+    def _refuse_flood(
+        self, session: Session, incoming: Incoming, text: str, account: Account, person: Person, now: datetime
+    ) -> Taken:
+        """Say once a minute that messages are being left out; store nothing of the others."""
+        if not self._notice_gate.admits(person.user_id):
+            return Taken(Verdict.REFUSED)
+        entry = self._enter(session, incoming, text, account, person, now)
+        self._add_turn(entry, TurnState.REFUSED, error="too_fast")
+        return self._reply(entry, say("too_fast", entry.language))
+
+    def _queued(self, entry: _Entry) -> tuple[Taken, TurnId | None]:
+        conversation, turn = entry.conversation, entry.turn
+        mode = Mode(conversation.mode) if conversation.mode else self._rules.default_mode
+        if mode is Mode.INTERRUPT and entry.waiting:
+            _interrupt(entry)
+        taken = Taken(Verdict.ACCEPTED, TurnId(turn.id), ConversationId(conversation.id))
+        # Only the first open turn is published; whoever finishes a turn publishes the next one.
+        return taken, (TurnId(turn.id) if entry.waiting == 0 else None)
+
+    def _command(self, entry: _Entry) -> tuple[Taken, TurnId | None]:
+        self._add_turn(entry, TurnState.ANSWERED, kind="command")
+        order = commands.run(
+            commands.Context(
+                session=entry.session,
+                privacy=self._privacy,
+                conversation=entry.conversation,
+                turn=entry.turn,
+                person=entry.person,
+                language=entry.language,
+                now=entry.now,
+                keep_days=self._rules.keep_messages.days,
+            ),
+            entry.text,
+        )
+        if order.asks_again is not None:
+            entry.turn.state, entry.turn.kind, entry.turn.finished_at = TurnState.QUEUED.value, "retry", None
+            self._add_message(entry, order.asks_again)
+            return self._queued(entry)
+        if order.reply is None:
+            return Taken(Verdict.REPLIED, TurnId(entry.turn.id), ConversationId(entry.conversation.id)), None
+        return self._reply(entry, order.reply), None
+
+    def _reply(self, entry: _Entry, text: str) -> Taken:
+        to = recipient_of(entry.turn, entry.account.channel)
+        self._outbox.put(entry.session, to, text, author=Author.NOTICE, now=entry.now)
+        return Taken(Verdict.REPLIED, TurnId(entry.turn.id), ConversationId(entry.conversation.id))
+
+    def _amend(self, session: Session, incoming: Incoming, text: str, person: Person, now: datetime) -> Taken:
+        """What changes something that is already there, and so is the same when it comes twice."""
+        conversation = session.scalars(
+            select(Conversation).where(
+                Conversation.account_id == incoming.account_id,
+                Conversation.lookup_hash == address_hash(self._privacy, incoming.account_id, incoming.address),
+            )
+        ).one_or_none()
+        if conversation is None:
+            return Taken(Verdict.IGNORED)
+        if incoming.kind is IncomingKind.STOP:
+            commands.stop(session, conversation.id, only=text or None)
+            return Taken(Verdict.REPLIED)
+        external_hash = message_hash(self._privacy, conversation.id, incoming.message_key or "")
+        if incoming.kind is IncomingKind.FEEDBACK:
+            return rate(session, conversation.id, external_hash, person.user_id, is_positive=text == "up", now=now)
+        return self._edit(session, conversation.id, external_hash, person, text)
+
+    def _edit(
+        self, session: Session, conversation_id: UUID, external_hash: bytes, person: Person, text: str
+    ) -> Taken:
+        """Change a message while its turn still waits; once it is being answered, the answer stands as it was asked."""
+        message = session.scalars(
+            select(Message)
+            .join(Turn, Turn.id == Message.turn_id)
+            .where(
+                Message.conversation_id == conversation_id,
+                Message.external_hash == external_hash,
+                Message.user_id == person.user_id,
+                Message.author == Author.USER.value,
+                Turn.state == TurnState.QUEUED.value,
+            )
+        ).one_or_none()
+        if message is None or len(text) > self._rules.max_text_chars:
+            return Taken(Verdict.IGNORED)
+        message.body = self._privacy.sealer.seal(person.user_id, Message.body, message.id, text)
+        return Taken(Verdict.REPLIED)
+
+    def _add_turn(self, entry: _Entry, state: TurnState, *, kind: str = "message", error: str | None = None) -> None:
+        entry.turn = Turn(
+            id=new_id(),
+            conversation_id=entry.conversation.id,
+            account_id=entry.account.id,
+            user_id=entry.person.user_id,
+            event_id=entry.incoming.event_id,
+            seq=entry.conversation.last_seq,
+            kind=kind,
+            state=state.value,
+            language=entry.language,
+            error=error,
+            due_at=entry.now + PUBLISH_GRACE,
+            received_at=entry.now,
+            finished_at=None if state is TurnState.QUEUED else entry.now,
+        )
+        entry.session.add(entry.turn)
+        entry.session.flush()
+
+    def _add_message(self, entry: _Entry, text: str) -> None:
+        message_id = new_id()
+        key = entry.incoming.message_key
+        entry.session.execute(
+            insert(Message).values(
+                id=message_id,
+                conversation_id=entry.conversation.id,
+                turn_id=entry.turn.id,
+                user_id=entry.person.user_id,
+                seq=entry.turn.seq,
+                author=Author.USER.value,
+                body=self._privacy.sealer.seal(entry.person.user_id, Message.body, message_id, text),
+                external_hash=message_hash(self._privacy, entry.conversation.id, key) if key else None,
+                created_at=entry.now,
+                expires_at=entry.now + self._rules.keep_messages,
+            )
+        )
+        entry.message_id = message_id
+
+    def _add_attachments(self, entry: _Entry) -> None:
+        """Take the files in by reference; a background task of the gateway fetches them after the commit."""
+        seal = self._privacy.sealer.seal
+        user_id = entry.person.user_id
+        for file in entry.incoming.attachments:
+            row_id = new_id()
+            is_too_large = file.size is not None and file.size > self._rules.max_attachment_bytes
+            entry.session.add(
+                Attachment(
+                    id=row_id,
+                    message_id=entry.message_id,
+                    account_id=entry.account.id,
+                    user_id=user_id,
+                    state="too_large" if is_too_large else "waiting",
+                    size=file.size,
+                    name=seal(user_id, Attachment.name, row_id, clean(file.name) or "file"),
+                    media_type=seal(user_id, Attachment.media_type, row_id, file.media_type),
+                    reference=seal(user_id, Attachment.reference, row_id, file.reference),
+                    created_at=entry.now,
+                    expires_at=entry.now + self._rules.keep_messages,
+                )
+            )
+
+    def _publish(self, turn_id: TurnId) -> None:
+        try:
+            self._queue.publish(turn_id)
+        except QueueUnavailable:
+            # Not lost: the turn is in SQL, and the sweeper publishes it as soon as the broker is back.
+            log.warning("turn_not_published", turn_id=str(turn_id))
+
+
+def message_hash(privacy: Privacy, conversation_id: UUID, key: str) -> bytes:
+    """The keyed hash under which a message is found by the messenger's own id of it."""
+    return privacy.lookup.hash("message", str(conversation_id), key)
+
+
+def _interrupt(entry: _Entry) -> None:
+    """Stop the running turn; what waits behind it is answered together with this one."""
+    open_before = (Turn.conversation_id == entry.conversation.id, Turn.seq < entry.turn.seq)
+    entry.session.execute(
+        update(Turn).where(*open_before, Turn.state == TurnState.RUNNING.value).values(is_stop_requested=True)
+    )
+    entry.session.execute(
+        update(Turn)
+        .where(*open_before, Turn.state == TurnState.QUEUED.value)
+        .values(state=TurnState.MERGED.value, merged_into=entry.turn.id, finished_at=entry.now)
+    )

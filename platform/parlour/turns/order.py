@@ -1,0 +1,226 @@
+"""Order among turns: one lease a conversation, one turn at a time, a fence against workers that come back from the dead."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import structlog
+from sqlalchemy import and_, or_, select, update
+from sqlalchemy.engine import CursorResult, Row
+from sqlalchemy.orm import Session
+
+from parlour.store.database import Database
+from parlour.store.ids import ConversationId, TurnId, UserId, WorkspaceId
+from parlour.store.models import Account, Conversation, Turn, Workspace
+from parlour.turns.outbox import Outbox, Recipient
+from parlour.turns.states import OPEN_TURNS, Author, Mode, TurnState
+from parlour.turns.wording import say
+
+log = structlog.get_logger(__name__)
+
+
+class LeaseLost(Exception):  # noqa: N818 (an event, not a fault)
+    """Another worker has taken the conversation over; nothing of this one may be written any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A turn that this worker, and no other, may answer while its lease lasts."""
+
+    turn_id: TurnId
+    conversation_id: ConversationId
+    workspace_id: WorkspaceId
+    user_id: UserId
+    seq: int
+    fence: int
+    attempt: int
+    language: str
+    received_at: datetime
+    fresh_from_seq: int
+    system_prompt: str | None
+    to: Recipient
+
+
+class Order:
+    """Claims, renews and lets go of conversations."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        outbox: Outbox,
+        owner: str,
+        lease: timedelta,
+        max_attempts: int,
+        default_mode: Mode,
+    ) -> None:
+        self._database = database
+        self._outbox = outbox
+        self._lease = lease
+        self._max_attempts = max_attempts
+        self._default_mode = default_mode
+        self.owner = owner
+
+    @property
+    def lease(self) -> timedelta:
+        """How long a claim lasts without renewal."""
+        return self._lease
+
+    def claim(self, turn_id: TurnId) -> Claim | None:
+        """The first open turn of `turn_id`'s conversation, or None when another worker has it or nothing is open.
+
+        Whichever turn a worker is told of, it gets the conversation's first: order never depends on the broker.
+        A turn that was tried `max_attempts` times is given up here, with a word to its user, and the next one is taken.
+        """
+        now = self._database.clock.now()
+        with self._database.begin() as session:
+            conversation = self._take_lease(session, turn_id, now)
+            if conversation is None:
+                return None
+            turn = self._first_open(session, conversation, now)
+            if turn is None:
+                release(session, conversation.id, conversation.fence)
+                return None
+            return self._begin(session, conversation, turn, now)
+
+    def renew(self, claims: Collection[Claim]) -> set[TurnId]:
+        """Renew the leases and return the turns whose lease still stands; the others belong to someone else now."""
+        now = self._database.clock.now()
+        pairs = [and_(Conversation.id == claim.conversation_id, Conversation.fence == claim.fence) for claim in claims]
+        with self._database.begin() as session:
+            held = session.scalars(
+                update(Conversation)
+                .where(or_(*pairs), Conversation.lease_owner == self.owner)
+                .values(lease_until=now + self._lease)
+                .returning(Conversation.id)
+            ).all()
+        return {claim.turn_id for claim in claims if claim.conversation_id in set(held)}
+
+    def stop_requested(self, claims: Collection[Claim]) -> set[TurnId]:
+        """Which of these turns someone asked to stop (or an operator dropped) since they began."""
+        ids = [claim.turn_id for claim in claims]
+        with self._database.read() as session:
+            wanted = select(Turn.id).where(
+                Turn.id.in_(ids), or_(Turn.is_stop_requested.is_(True), Turn.state != TurnState.RUNNING.value)
+            )
+            return {TurnId(found) for found in session.scalars(wanted)}
+
+    def hand_back(self, claim: Claim, *, delay: timedelta = timedelta(), counts: bool = False) -> None:
+        """Put the turn back into the queue and let the conversation go. `counts`: whether the try is held against it."""
+        now = self._database.clock.now()
+        with self._database.begin() as session:
+            if not release(session, claim.conversation_id, claim.fence):
+                return
+            attempts = claim.attempt if counts else claim.attempt - 1
+            session.execute(
+                update(Turn)
+                .where(Turn.id == claim.turn_id, Turn.state == TurnState.RUNNING.value)
+                .values(state=TurnState.QUEUED.value, attempts=attempts, due_at=now + delay)
+            )
+
+    def _take_lease(self, session: Session, turn_id: TurnId, now: datetime) -> Row[tuple[UUID, ...]] | None:
+        of_turn = select(Turn.conversation_id).where(Turn.id == turn_id).scalar_subquery()
+        return session.execute(
+            update(Conversation)
+            .where(
+                Conversation.id == of_turn,
+                or_(Conversation.lease_until.is_(None), Conversation.lease_until < now),
+            )
+            .values(lease_owner=self.owner, lease_until=now + self._lease, fence=Conversation.fence + 1)
+            .returning(
+                Conversation.id,
+                Conversation.workspace_id,
+                Conversation.fence,
+                Conversation.mode,
+                Conversation.fresh_from_seq,
+            )
+        ).one_or_none()
+
+    def _first_open(self, session: Session, conversation: Row[tuple[UUID, ...]], now: datetime) -> Turn | None:
+        """The turn to answer next: given-up ones settled, those to be merged folded into the last."""
+        turns = self._open_turns(session, conversation)
+        while turns and turns[0].attempts >= self._max_attempts:
+            self._give_up(session, turns.pop(0), now)
+        if not turns:
+            return None
+        mode = Mode(conversation.mode) if conversation.mode else self._default_mode
+        if mode is not Mode.MERGE:
+            return turns[0]
+        *earlier, last = turns
+        for turn in earlier:
+            turn.state, turn.merged_into, turn.finished_at = TurnState.MERGED.value, last.id, now
+        return last
+
+    def _open_turns(self, session: Session, conversation: Row[tuple[UUID, ...]]) -> list[Turn]:
+        wanted = (
+            select(Turn)
+            .where(Turn.conversation_id == conversation.id, Turn.state.in_([state.value for state in OPEN_TURNS]))
+            .order_by(Turn.seq)
+        )
+        mode = conversation.mode or self._default_mode.value
+        # Merging needs them all; otherwise a few suffice to give up poisoned ones and take the next.
+        return list(session.scalars(wanted if mode == Mode.MERGE.value else wanted.limit(4)))
+
+    def _give_up(self, session: Session, turn: Turn, now: datetime) -> None:
+        turn.state, turn.error, turn.finished_at = TurnState.FAILED.value, "gave_up", now
+        channel = session.scalars(select(Account.channel).where(Account.id == turn.account_id)).one()
+        text = say("failed", turn.language, reference=turn.id)
+        self._outbox.put(session, recipient_of(turn, channel), text, author=Author.NOTICE, now=now)
+        log.warning("turn_given_up", turn_id=str(turn.id), attempts=turn.attempts)
+
+    def _begin(self, session: Session, conversation: Row[tuple[UUID, ...]], turn: Turn, now: datetime) -> Claim:
+        turn.state, turn.attempts, turn.started_at = TurnState.RUNNING.value, turn.attempts + 1, now
+        turn.due_at = now + self._lease
+        channel, system_prompt = session.execute(
+            select(Account.channel, Workspace.system_prompt)
+            .join(Workspace, Workspace.id == Account.workspace_id)
+            .where(Account.id == turn.account_id)
+        ).one()
+        return Claim(
+            turn_id=TurnId(turn.id),
+            conversation_id=ConversationId(turn.conversation_id),
+            workspace_id=WorkspaceId(conversation.workspace_id),
+            user_id=UserId(turn.user_id),
+            seq=turn.seq,
+            fence=conversation.fence,
+            attempt=turn.attempts,
+            language=turn.language or "en",
+            received_at=turn.received_at,
+            fresh_from_seq=conversation.fresh_from_seq,
+            system_prompt=system_prompt,
+            to=recipient_of(turn, channel),
+        )
+
+
+def recipient_of(turn: Turn, channel: str) -> Recipient:
+    """Whom an answer to `turn` goes to."""
+    return Recipient(
+        channel=channel,
+        account_id=turn.account_id,
+        conversation_id=turn.conversation_id,
+        turn_id=turn.id,
+        turn_seq=turn.seq,
+        user_id=turn.user_id,
+    )
+
+
+def release(session: Session, conversation_id: UUID, fence: int) -> bool:
+    """Let the conversation go, if this fence is still the latest. False: someone else has it, write nothing."""
+    result: CursorResult[tuple[()]] = session.execute(  # type: ignore[assignment]
+        update(Conversation)
+        .where(Conversation.id == conversation_id, Conversation.fence == fence)
+        .values(lease_owner=None, lease_until=None)
+    )
+    return result.rowcount == 1
+
+
+def next_open(session: Session, conversation_id: UUID) -> TurnId | None:
+    """The conversation's first open turn. Read after `release` in one transaction: whoever adds a turn waits for it."""
+    found: Sequence[UUID] = session.scalars(
+        select(Turn.id)
+        .where(Turn.conversation_id == conversation_id, Turn.state.in_([state.value for state in OPEN_TURNS]))
+        .order_by(Turn.seq)
+        .limit(1)
+    ).all()
+    return TurnId(found[0]) if found else None

@@ -1,0 +1,85 @@
+"""Writing what the assistant says into the ledger, in the transaction that decides it."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import insert
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from parlour.privacy.sealing import Sealer
+from parlour.store.ids import new_id
+from parlour.store.models import Delivery, Message
+from parlour.turns.states import PULL_CHANNELS, Author, DeliveryState
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """Who is answered, where, and as part of which turn."""
+
+    channel: str
+    account_id: UUID
+    conversation_id: UUID
+    turn_id: UUID
+    turn_seq: int
+    user_id: UUID
+
+
+class Outbox:
+    """Puts messages of the assistant into `messages` and their sending into `deliveries`."""
+
+    def __init__(self, *, sealer: Sealer, keep_messages: timedelta) -> None:
+        self._sealer = sealer
+        self._keep = keep_messages
+
+    def put(self, session: Session, to: Recipient, text: str, *, author: Author, now: datetime) -> UUID:
+        """Say `text` as the answer of the turn, in the caller's transaction. Returns the message's id.
+
+        A draft of the turn that is already out becomes this answer: the ledger has one row a turn, so that a draft can
+        never be left behind as a last word. For web and terminal the row itself is the delivery.
+        """
+        message_id = new_id()
+        session.execute(
+            insert(Message).values(
+                id=message_id,
+                conversation_id=to.conversation_id,
+                turn_id=to.turn_id,
+                user_id=to.user_id,
+                seq=to.turn_seq,
+                author=author.value,
+                body=self._sealer.seal(to.user_id, Message.body, message_id, text),
+                created_at=now,
+                expires_at=now + self._keep,
+            )
+        )
+        self._deliver(session, to, message_id, now)
+        return message_id
+
+    def _deliver(self, session: Session, to: Recipient, message_id: UUID, now: datetime) -> None:
+        is_pull = to.channel in PULL_CHANNELS
+        outcome = {
+            "message_id": message_id,
+            "state": (DeliveryState.SENT if is_pull else DeliveryState.PENDING).value,
+            "due_at": now,
+            "sent_at": now if is_pull else None,
+        }
+        row = {
+            "id": new_id(),
+            "conversation_id": to.conversation_id,
+            "account_id": to.account_id,
+            "turn_id": to.turn_id,
+            "user_id": to.user_id,
+            "turn_seq": to.turn_seq,
+            "ordinal": 0,
+            "part_count": 0,
+            "part_index": 0,
+            "draft_state": "none",
+            "attempts": 0,
+            "created_at": now,
+            **outcome,
+        }
+        dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
+        session.execute(
+            dialect.insert(Delivery).values(row).on_conflict_do_update(index_elements=["turn_id", "ordinal"], set_=outcome)
+        )

@@ -1,0 +1,59 @@
+"""The words for where a turn, a message's author and a delivery stand; the tables hold exactly these."""
+
+from enum import StrEnum
+
+
+class TurnState(StrEnum):
+    """Where a turn stands. Open ones are `queued` and `running`; all others are final."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    ANSWERED = "answered"
+    FAILED = "failed"
+    STOPPED = "stopped"
+    MERGED = "merged"  # answered together with a later one
+    REPLACED = "replaced"  # asked again by /retry
+    REFUSED = "refused"  # not taken: too long, too many, stale, not admitted
+    DROPPED = "dropped"  # by an operator
+
+
+OPEN_TURNS = (TurnState.QUEUED, TurnState.RUNNING)
+
+
+class DeliveryState(StrEnum):
+    """Where a delivery stands in the ledger."""
+
+    DRAFTING = "drafting"  # only a draft of it is out
+    PENDING = "pending"
+    SENDING = "sending"  # a request may be on its way
+    UNKNOWN = "unknown"  # a request went out and no answer came back: to be settled
+    SENT = "sent"
+    FAILED = "failed"
+
+
+class DraftState(StrEnum):
+    """What is known of a delivery's draft message."""
+
+    NONE = "none"
+    OPENING = "opening"  # its first post went out, its id is not known
+    OPEN = "open"  # its id is in `external_keys`
+
+
+class Author(StrEnum):
+    """Who a message is by. A notice is by the platform and never part of a prompt."""
+
+    USER = "user"
+    ASSISTANT = "assistant"
+    NOTICE = "notice"
+
+
+class Mode(StrEnum):
+    """What a message does that arrives while an earlier one is being answered."""
+
+    QUEUE = "queue"
+    MERGE = "merge"
+    INTERRUPT = "interrupt"
+
+
+# Their mailbox is SQL itself: what is committed is delivered, and the page or terminal shows it.
+PULL_CHANNELS = frozenset({"web", "terminal"})
