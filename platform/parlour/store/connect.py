@@ -75,7 +75,7 @@ def _prepare_sqlite(engine: Engine, *, is_durable: bool) -> None:
             connection.execute("PRAGMA journal_mode = WAL")
 
     def on_begin(connection: Connection) -> None:
-        # Driver-level: sqlite3 would begin late and without the write lock, so that two readers could both turn writers.
+        # Begun by hand: sqlite3 would begin late and without the write lock, and two readers could both turn writers.
         is_read = bool(connection.get_execution_options().get("is_read"))
         connection.exec_driver_sql(f"PRAGMA query_only = {'ON' if is_read else 'OFF'}")
         connection.exec_driver_sql("BEGIN" if is_read else "BEGIN IMMEDIATE")

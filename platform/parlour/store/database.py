@@ -29,7 +29,7 @@ class Database:
         self._busy_timeout_s = busy_timeout_s
         self._engine = connect(url, pool_size=pool_size, busy_timeout_s=busy_timeout_s, is_durable=is_durable)
         self._reader = self._engine.execution_options(is_read=True, postgresql_readonly=True)
-        # SQLite has one writer at a time. Waiting here is fair and exact, where its own waiting sleeps in growing steps.
+        # SQLite has one writer at a time. Waiting here wakes at once, where its own waiting sleeps in growing steps.
         self._writing = Lock()
         self._writer: int | None = None
         self._clock = DatabaseClock(self._ask_time)

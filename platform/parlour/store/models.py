@@ -8,18 +8,18 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from parlour.store.types import Sealed, UtcDateTime
 
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
 
 class Base(DeclarativeBase):
     """All content tables. Constraint names are fixed so that migrations can name them on every database."""
 
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
+    metadata = MetaData(naming_convention=NAMING)
     type_annotation_map = {datetime: UtcDateTime, bytes: LargeBinary}  # noqa: RUF012 (SQLAlchemy's own protocol)
 
 
@@ -89,13 +89,17 @@ class Identity(Base):
 
 
 class Conversation(Base):
-    """A chat, or a thread or topic in one. Holds the lease that orders its turns and the fence that refuses late writes."""
+    """A chat, or a thread or topic in one. Its lease orders its turns, its fence refuses late writes."""
 
     __tablename__ = "conversations"
     __table_args__ = (
         UniqueConstraint("account_id", "lookup_hash"),
-        Index("ix_conversations_lease_until", "lease_until", sqlite_where=text("lease_until IS NOT NULL"),
-              postgresql_where=text("lease_until IS NOT NULL")),
+        Index(
+            "ix_conversations_lease_until",
+            "lease_until",
+            sqlite_where=text("lease_until IS NOT NULL"),
+            postgresql_where=text("lease_until IS NOT NULL"),
+        ),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -125,11 +129,19 @@ class Turn(Base):
         UniqueConstraint("account_id", "event_id"),
         UniqueConstraint("conversation_id", "seq"),
         # Only what is open is ever searched for: the index stays as small as the backlog.
-        Index("ix_turns_open", "due_at", sqlite_where=text("state IN ('queued', 'running')"),
-              postgresql_where=text("state IN ('queued', 'running')")),
-        Index("ix_turns_open_conversation", "conversation_id", "seq",
-              sqlite_where=text("state IN ('queued', 'running')"),
-              postgresql_where=text("state IN ('queued', 'running')")),
+        Index(
+            "ix_turns_open",
+            "due_at",
+            sqlite_where=text("state IN ('queued', 'running')"),
+            postgresql_where=text("state IN ('queued', 'running')"),
+        ),
+        Index(
+            "ix_turns_open_conversation",
+            "conversation_id",
+            "seq",
+            sqlite_where=text("state IN ('queued', 'running')"),
+            postgresql_where=text("state IN ('queued', 'running')"),
+        ),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -188,8 +200,12 @@ class Attachment(Base):
     __tablename__ = "attachments"
     __table_args__ = (
         Index("ix_attachments_expires_at", "expires_at"),
-        Index("ix_attachments_waiting", "account_id", sqlite_where=text("state = 'waiting'"),
-              postgresql_where=text("state = 'waiting'")),
+        Index(
+            "ix_attachments_waiting",
+            "account_id",
+            sqlite_where=text("state = 'waiting'"),
+            postgresql_where=text("state = 'waiting'"),
+        ),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -214,12 +230,21 @@ class Delivery(Base):
     __tablename__ = "deliveries"
     __table_args__ = (
         UniqueConstraint("turn_id", "ordinal"),
-        Index("ix_deliveries_due", "account_id", "due_at",
-              sqlite_where=text("state IN ('drafting', 'pending', 'sending', 'unknown')"),
-              postgresql_where=text("state IN ('drafting', 'pending', 'sending', 'unknown')")),
-        Index("ix_deliveries_open_conversation", "conversation_id", "turn_seq", "ordinal",
-              sqlite_where=text("state IN ('drafting', 'pending', 'sending', 'unknown')"),
-              postgresql_where=text("state IN ('drafting', 'pending', 'sending', 'unknown')")),
+        Index(
+            "ix_deliveries_due",
+            "account_id",
+            "due_at",
+            sqlite_where=text("state IN ('drafting', 'pending', 'sending', 'unknown')"),
+            postgresql_where=text("state IN ('drafting', 'pending', 'sending', 'unknown')"),
+        ),
+        Index(
+            "ix_deliveries_open_conversation",
+            "conversation_id",
+            "turn_seq",
+            "ordinal",
+            sqlite_where=text("state IN ('drafting', 'pending', 'sending', 'unknown')"),
+            postgresql_where=text("state IN ('drafting', 'pending', 'sending', 'unknown')"),
+        ),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)

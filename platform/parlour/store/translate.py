@@ -15,7 +15,7 @@ from parlour.store.errors import (
 
 _BUSY = "Something holds it: a backup, a migration, another program. Try again when that is done."
 _ROOM = "Make room on its disk (or raise its quota) and it goes on by itself."
-_ACCESS = "Make the file and its folder writable for this user; for PostgreSQL, point database.url at the primary server."
+_ACCESS = "Make the file and its folder writable for this user; on PostgreSQL, connect to the primary server."
 _REACH = "Check that it runs and that its URL, user and password are right."
 
 # Primary result codes of SQLite: https://www.sqlite.org/rescode.html
@@ -28,7 +28,7 @@ _SQLITE: dict[int, tuple[type[StoreError], str, str]] = {
     sqlite3.SQLITE_IOERR: (DatabaseUnavailable, "cannot be read or written", "Check the disk under it."),
     sqlite3.SQLITE_CANTOPEN: (DatabaseUnavailable, "cannot be opened", "Check that its folder exists and is writable."),
     sqlite3.SQLITE_CORRUPT: (DatabaseDamaged, "is damaged", "Restore it from a backup."),
-    sqlite3.SQLITE_NOTADB: (DatabaseDamaged, "is no SQLite database", "Check the path, or restore the file from a backup."),
+    sqlite3.SQLITE_NOTADB: (DatabaseDamaged, "is no SQLite database", "Check its path, or restore it from a backup."),
 }
 # SQLSTATE codes and classes: https://www.postgresql.org/docs/current/errcodes-appendix.html
 _POSTGRES: dict[str, tuple[type[StoreError], str, str]] = {

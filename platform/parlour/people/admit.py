@@ -1,0 +1,165 @@
+"""Who is writing, and may they: find or make the person behind a messenger's id."""
+
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, Protocol
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from parlour.people.pairing import CODE_LIFE, code_hash, pairing_code
+from parlour.privacy.service import Privacy
+from parlour.store.ids import UserId, WorkspaceId, new_id
+from parlour.store.models import Identity, User
+
+# Whoever reaches these was let in by the machine or its web server already.
+LOCAL_CHANNELS = frozenset({"web", "terminal"})
+_LANGUAGE_CHARS = 16
+
+
+class Sender(Protocol):
+    """Who wrote, in the messenger's own terms."""
+
+    @property
+    def external_id(self) -> str:
+        """The messenger's id of the person."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """How the messenger shows them."""
+        ...
+
+    @property
+    def language(self) -> str | None:
+        """The messenger's hint, an IETF tag."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who may talk to the assistant. `allowlist` holds entries such as `telegram:12345`."""
+
+    policy: Literal["pairing", "open", "allowlist"]
+    allowlist: AbstractSet[str] = frozenset()
+
+    def lets_in(self, channel: str, external_id: str) -> bool:
+        """Whether this person needs no one's approval."""
+        return self.policy == "open" or channel in LOCAL_CHANNELS or f"{channel}:{external_id}" in self.allowlist
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """The person behind a sender. `pairing_code` is what to tell someone whose state is `pending`."""
+
+    user_id: UserId
+    workspace_id: WorkspaceId
+    state: str
+    role: str
+    language: str | None
+    is_new: bool
+    pairing_code: str | None = None
+
+
+def admit(
+    session: Session,
+    privacy: Privacy,
+    access: Access,
+    *,
+    workspace_id: WorkspaceId,
+    channel: str,
+    sender: Sender,
+    now: datetime,
+) -> Person | None:
+    """The person who wrote, made on first sight, as part of the caller's write transaction.
+
+    A new person's data key is committed in the key store first: no row of theirs is ever there without it. Under
+    `pairing` a stranger is `pending` and has a code. None under `allowlist` for whoever is not on the list: nothing is
+    kept of them.
+    """
+    lets_in = access.lets_in(channel, sender.external_id)
+    if access.policy == "allowlist" and not lets_in:
+        return None
+    lookup_hash = identity_hash(privacy, workspace_id, channel, sender.external_id)
+    user = _find(session, workspace_id, channel, lookup_hash)
+    is_new = user is None
+    if user is None:
+        user, is_new = _make(session, privacy, workspace_id, channel, sender, lookup_hash, now)
+    if user.state == "pending" and lets_in:
+        user.state, user.pairing_hash, user.pairing_until = "active", None, None
+    elif is_new and not lets_in:
+        user.state = "pending"
+    code = _code(privacy, user, now) if user.state == "pending" else None
+    session.flush()
+    return Person(UserId(user.id), workspace_id, user.state, user.role, user.language, is_new, code)
+
+
+def identity_hash(privacy: Privacy, workspace_id: WorkspaceId, channel: str, external_id: str) -> bytes:
+    """What a person's messenger id is found by; different in every workspace, so that they cannot be matched."""
+    return privacy.lookup.hash("identity", str(workspace_id), channel, external_id)
+
+
+def _find(session: Session, workspace_id: WorkspaceId, channel: str, lookup_hash: bytes) -> User | None:
+    wanted = (
+        select(User)
+        .join(Identity, Identity.user_id == User.id)
+        .where(Identity.workspace_id == workspace_id, Identity.channel == channel, Identity.lookup_hash == lookup_hash)
+    )
+    return session.scalar(wanted)
+
+
+def _make(
+    session: Session,
+    privacy: Privacy,
+    workspace_id: WorkspaceId,
+    channel: str,
+    sender: Sender,
+    lookup_hash: bytes,
+    now: datetime,
+) -> tuple[User, bool]:
+    """A new user with this identity; or the one that another process made in the meantime, and False."""
+    user_id = UserId(new_id())
+    privacy.keyring.create(user_id)
+    language = sender.language[:_LANGUAGE_CHARS] if sender.language else None
+    user = User(id=user_id, workspace_id=workspace_id, role="member", state="active", language=language, created_at=now)
+    identity = _identity(privacy, user, channel, sender, lookup_hash)
+    try:
+        # Only this part is taken back when the other process was first; the caller's transaction goes on.
+        with session.begin_nested():
+            session.add(user)
+            session.flush()
+            session.add(identity)
+    except IntegrityError:
+        privacy.keyring.discard(user_id)
+        found = _find(session, workspace_id, channel, lookup_hash)
+        if found is None:
+            raise
+        return found, False
+    return user, True
+
+
+def _identity(privacy: Privacy, user: User, channel: str, sender: Sender, lookup_hash: bytes) -> Identity:
+    identity_id = new_id()
+    user_id = UserId(user.id)
+    return Identity(
+        id=identity_id,
+        workspace_id=user.workspace_id,
+        user_id=user_id,
+        channel=channel,
+        lookup_hash=lookup_hash,
+        external_id=privacy.sealer.seal(user_id, Identity.external_id, identity_id, sender.external_id),
+        name=privacy.sealer.seal(user_id, Identity.name, identity_id, sender.name),
+        created_at=user.created_at,
+    )
+
+
+def _code(privacy: Privacy, user: User, now: datetime) -> str:
+    """The pending user's code: the same one again while it lasts, then a new one."""
+    until = user.pairing_until
+    if until is None or until <= now:
+        until = now + CODE_LIFE
+    code = pairing_code(privacy.lookup, UserId(user.id), until)
+    user.pairing_hash, user.pairing_until = code_hash(privacy.lookup, code), until
+    return code

@@ -1,0 +1,25 @@
+"""What can be wrong with a request about people."""
+
+
+class PeopleError(Exception):
+    """What was asked about a person cannot be done. The message names the remedy."""
+
+
+class UserUnknown(PeopleError):
+    """There is no such user."""
+
+
+class RoleUnknown(PeopleError):
+    """There is no such role."""
+
+
+class LastOwner(PeopleError):
+    """A workspace keeps at least one owner who can act."""
+
+
+class CodeUnknown(PeopleError):
+    """No one waits with this pairing code, or it has expired."""
+
+
+class WorkspaceRemoved(PeopleError):
+    """The workspace was removed; nothing new is registered in it."""
