@@ -1,0 +1,83 @@
+# Needs Python 3.11 or newer, make and a package index. Everything is installed into .venv, from the lock files.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+STAMPS := $(VENV)/.stamps
+LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" -c locks/constraints.in $(UPGRADE)
+PRODUCTION := --extra llamacpp --extra openai --extra postgres --extra redis --extra rabbitmq
+
+.PHONY: help
+help: ## This list
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+
+# ---- set-up: each stamp is newer than what it was made from, so that a second run does nothing -------------------
+
+$(STAMPS)/venv:
+	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer with venv. Install it, or say where: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@echo "Creating $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV)
+	@mkdir -p $(STAMPS) && touch $@
+
+# Installed with hashes, so that what is checked here is what runs elsewhere.
+$(STAMPS)/demo: $(STAMPS)/venv locks/demo.txt pyproject.toml
+	@echo "Installing Parlour and its embedded engine"
+	@test -e $(STAMPS)/dev || $(PIP) install --require-hashes -r locks/demo.txt
+	@test -e $(STAMPS)/dev || $(PIP) install --no-deps -e .
+	@touch $@
+
+$(STAMPS)/dev: $(STAMPS)/venv locks/dev.txt pyproject.toml
+	@echo "Installing Parlour and the developer's tools"
+	@$(PIP) install --require-hashes -r locks/dev.txt
+	@$(PIP) install --no-deps -e .
+	@touch $@
+
+.PHONY: setup
+setup: $(STAMPS)/dev ## Install everything for developing, without vLLM
+
+# ---- running ----------------------------------------------------------------------------------------------------
+
+.PHONY: demo
+demo: $(STAMPS)/demo ## Set up and start Parlour on this machine, with a small model and sample data
+	@echo "The model that comes along is the smallest there is: it shows that everything works, and talks a lot of nonsense."
+	@echo "For real work choose one that fits this machine: $(BIN)/parlour model list"
+	@$(BIN)/parlour up --sample-data
+
+# ---- checking ---------------------------------------------------------------------------------------------------
+
+.PHONY: test
+test: $(STAMPS)/dev ## Set up everything, vLLM included, and run every test
+	@$(BIN)/pytest $(ARGS)
+
+.PHONY: quick
+quick: $(STAMPS)/dev ## The tests that need no service and no model, under a minute
+	@$(BIN)/pytest tests/unit tests/architecture $(ARGS)
+
+.PHONY: check
+check: $(STAMPS)/dev ## Style, types, import contracts, and whether locks and generated docs are fresh
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest tests/architecture
+
+.PHONY: lock
+lock: $(STAMPS)/venv ## Write the lock files anew from pyproject.toml; newest versions with UPGRADE=--upgrade
+	@test -x $(BIN)/uv || $(PIP) install uv
+	@mkdir -p locks
+	@$(LOCK) $(PRODUCTION) --extra dev -o locks/dev.txt >/dev/null
+	@$(LOCK) -c locks/dev.txt -o locks/base.txt >/dev/null
+	@$(LOCK) -c locks/dev.txt --extra llamacpp -o locks/demo.txt >/dev/null
+	@$(LOCK) -c locks/dev.txt $(PRODUCTION) -o locks/production.txt >/dev/null
+	@grep -c == locks/*.txt
+
+.PHONY: clean
+clean: ## Remove what was installed, built and cached; data stays
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find platform tests -name __pycache__ -type d -prune -exec rm -rf {} +
