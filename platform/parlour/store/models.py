@@ -190,6 +190,8 @@ class Message(Base):
     body: Mapped[bytes] = mapped_column(Sealed)
     # Keyed hash of the messenger's own message id, to find the message that an edit belongs to.
     external_hash: Mapped[bytes | None] = mapped_column(LargeBinary(32))
+    # That id itself, to answer as a reply to it.
+    external_key: Mapped[bytes | None] = mapped_column(Sealed)
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime | None]
 

@@ -110,7 +110,7 @@ def _alternate(said: list[Remark]) -> list[ModelMessage]:
     """Messages with roles in turn, beginning with the user's: many chat templates refuse anything else."""
     messages: list[ModelMessage] = []
     for remark in said:
-        if not messages and remark.role == "assistant":
+        if not remark.text or (not messages and remark.role == "assistant"):
             continue
         if messages and messages[-1].role == remark.role:
             messages[-1] = ModelMessage(remark.role, f"{messages[-1].content}\n\n{remark.text}")

@@ -22,7 +22,7 @@ from parlour.turns.outbox import Outbox
 from parlour.turns.order import recipient_of
 from parlour.turns.ports import Frame, Incoming, IncomingKind, Live, LiveBus, QueueUnavailable, Taken, TurnQueue, Verdict
 from parlour.turns.rating import rate
-from parlour.turns.states import OPEN_TURNS, PULL_CHANNELS, Author, Mode, TurnState
+from parlour.turns.states import Author, Mode, TurnState, is_open_turn
 from parlour.turns.text import clean, detect_language
 from parlour.turns.wording import say
 
@@ -30,7 +30,6 @@ log = structlog.get_logger(__name__)
 
 # The sweeper looks for turns whose publication got lost only after this time: normally a worker has them long before.
 PUBLISH_GRACE = timedelta(seconds=2)
-_OPEN = [state.value for state in OPEN_TURNS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +174,7 @@ class TakeIn:
         language = person.language or detect_language(text, hint=incoming.sender.language)
         entry = _Entry(session, incoming, text, account, person, conversation, now, language)
         entry.waiting = session.scalars(
-            select(func.count()).where(Turn.conversation_id == conversation.id, Turn.state.in_(_OPEN))
+            select(func.count()).where(Turn.conversation_id == conversation.id, is_open_turn(Turn.state))
         ).one()
         return entry
 
@@ -312,6 +311,7 @@ class TakeIn:
     def _add_message(self, entry: _Entry, text: str) -> None:
         message_id = new_id()
         key = entry.incoming.message_key
+        seal, user_id = self._privacy.sealer.seal, entry.person.user_id
         entry.session.execute(
             insert(Message).values(
                 id=message_id,
@@ -320,8 +320,9 @@ class TakeIn:
                 user_id=entry.person.user_id,
                 seq=entry.turn.seq,
                 author=Author.USER.value,
-                body=self._privacy.sealer.seal(entry.person.user_id, Message.body, message_id, text),
+                body=seal(user_id, Message.body, message_id, text),
                 external_hash=message_hash(self._privacy, entry.conversation.id, key) if key else None,
+                external_key=seal(user_id, Message.external_key, message_id, key) if key else None,
                 created_at=entry.now,
                 expires_at=entry.now + self._rules.keep_messages,
             )

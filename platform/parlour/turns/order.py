@@ -14,7 +14,7 @@ from parlour.store.database import Database
 from parlour.store.ids import ConversationId, TurnId, UserId, WorkspaceId
 from parlour.store.models import Account, Conversation, Turn, Workspace
 from parlour.turns.outbox import Outbox, Recipient
-from parlour.turns.states import OPEN_TURNS, Author, Mode, TurnState
+from parlour.turns.states import Author, Mode, TurnState, is_open_turn
 from parlour.turns.wording import say
 
 log = structlog.get_logger(__name__)
@@ -155,7 +155,7 @@ class Order:
     def _open_turns(self, session: Session, conversation: Row[tuple[UUID, ...]]) -> list[Turn]:
         wanted = (
             select(Turn)
-            .where(Turn.conversation_id == conversation.id, Turn.state.in_([state.value for state in OPEN_TURNS]))
+            .where(Turn.conversation_id == conversation.id, is_open_turn(Turn.state))
             .order_by(Turn.seq)
         )
         mode = conversation.mode or self._default_mode.value
@@ -219,7 +219,7 @@ def next_open(session: Session, conversation_id: UUID) -> TurnId | None:
     """The conversation's first open turn. Read after `release` in one transaction: whoever adds a turn waits for it."""
     found: Sequence[UUID] = session.scalars(
         select(Turn.id)
-        .where(Turn.conversation_id == conversation_id, Turn.state.in_([state.value for state in OPEN_TURNS]))
+        .where(Turn.conversation_id == conversation_id, is_open_turn(Turn.state))
         .order_by(Turn.seq)
         .limit(1)
     ).all()

@@ -2,6 +2,9 @@
 
 from enum import StrEnum
 
+from sqlalchemy import ColumnElement, literal_column
+from sqlalchemy.orm import InstrumentedAttribute
+
 
 class TurnState(StrEnum):
     """Where a turn stands. Open ones are `queued` and `running`; all others are final."""
@@ -57,3 +60,17 @@ class Mode(StrEnum):
 
 # Their mailbox is SQL itself: what is committed is delivered, and the page or terminal shows it.
 PULL_CHANNELS = frozenset({"web", "terminal"})
+
+# Literals, not parameters: a database uses a partial index only for a condition that it sees while it plans.
+_OPEN_TURN_WORDS = [literal_column(f"'{state.value}'") for state in OPEN_TURNS]
+_OPEN_DELIVERY_WORDS = [literal_column(f"'{state}'") for state in ("drafting", "pending", "sending", "unknown")]
+
+
+def is_open_turn(state: InstrumentedAttribute[str]) -> ColumnElement[bool]:
+    """The condition of the partial indexes over open turns."""
+    return state.in_(_OPEN_TURN_WORDS)
+
+
+def is_open_delivery(state: InstrumentedAttribute[str]) -> ColumnElement[bool]:
+    """The condition of the partial indexes over open deliveries."""
+    return state.in_(_OPEN_DELIVERY_WORDS)

@@ -1,0 +1,134 @@
+"""The live bus: drafts and hints on their way from workers to gateways. Everything on it may be lost."""
+
+import asyncio
+import contextlib
+import json
+import threading
+import time
+from base64 import b64decode, b64encode
+from collections.abc import AsyncIterator, Callable, Sequence
+from uuid import UUID
+
+import structlog
+
+from parlour.store.ids import AccountId, ConversationId, TurnId
+from parlour.turns.ports import Frame, Live
+
+log = structlog.get_logger(__name__)
+
+# A subscriber that does not keep up loses its oldest frames; they were drafts, and newer ones hold their text too.
+_BUFFERED = 1_000
+
+
+class InProcessBus:
+    """The bus of one process: workers are threads of it, gateways its event loop."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._subscribers: list[_Subscriber] = []
+
+    def publish(self, live: Live) -> None:
+        """Hand the frame to every subscriber of its account."""
+        with self._lock:
+            subscribers = list(self._subscribers)
+        for subscriber in subscribers:
+            subscriber.offer(live)
+
+    async def subscribe(self, account_ids: Sequence[AccountId]) -> AsyncIterator[Live]:
+        """Frames of these accounts from now on."""
+        subscriber = _Subscriber(frozenset(account_ids), asyncio.get_running_loop())
+        with self._lock:
+            self._subscribers.append(subscriber)
+        try:
+            while True:
+                yield await subscriber.frames.get()
+        finally:
+            with self._lock:
+                self._subscribers.remove(subscriber)
+
+
+class _Subscriber:
+    """One reader in one event loop."""
+
+    def __init__(self, account_ids: frozenset[AccountId], loop: asyncio.AbstractEventLoop) -> None:
+        self._account_ids = account_ids
+        self._loop = loop
+        self.frames: asyncio.Queue[Live] = asyncio.Queue(_BUFFERED)
+
+    def offer(self, live: Live) -> None:
+        if live.account_id in self._account_ids:
+            # The loop may close between here and there; whoever read is gone then.
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._put, live)
+
+    def _put(self, live: Live) -> None:
+        if self.frames.full():
+            self.frames.get_nowait()
+        self.frames.put_nowait(live)
+
+
+class RedisBus:
+    """The bus between processes: Redis publish/subscribe, one topic an account. What it carries is ids and sealed bytes."""
+
+    def __init__(self, url: str, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        # Imported here because Redis is an extra: the embedded layout goes without it.
+        import redis  # noqa: PLC0415
+        import redis.asyncio as redis_async  # noqa: PLC0415
+
+        self._errors = (redis.RedisError, OSError)
+        self._client = redis.Redis.from_url(url, socket_connect_timeout=0.5, socket_timeout=0.5)
+        self._open_async = lambda: redis_async.Redis.from_url(url, socket_connect_timeout=1.0, health_check_interval=15)
+        self._monotonic = monotonic
+        self._paused_until = 0.0
+
+    def publish(self, live: Live) -> None:
+        """Send the frame; with Redis away, drop it, and drop all others for a second."""
+        if self._monotonic() < self._paused_until:
+            return
+        try:
+            self._client.publish(_topic(live.account_id), _encode(live))
+        except self._errors as error:
+            self._paused_until = self._monotonic() + 1.0
+            log.warning("bus_unavailable", reason=type(error).__name__)
+
+    async def subscribe(self, account_ids: Sequence[AccountId]) -> AsyncIterator[Live]:
+        """Frames of these accounts, across outages of Redis."""
+        while True:
+            client = self._open_async()
+            try:
+                async with client.pubsub(ignore_subscribe_messages=True) as pubsub:
+                    await pubsub.subscribe(*[_topic(account_id) for account_id in account_ids])
+                    async for message in pubsub.listen():
+                        live = _decode(message["data"])
+                        if live is not None:
+                            yield live
+            except self._errors as error:
+                log.warning("bus_unavailable", reason=type(error).__name__)
+                await asyncio.sleep(1.0)
+            finally:
+                await client.aclose()
+
+
+def _topic(account_id: AccountId) -> str:
+    return f"parlour:live:{account_id}"
+
+
+def _encode(live: Live) -> bytes:
+    return json.dumps(
+        [live.frame.value, str(live.account_id), str(live.conversation_id), str(live.turn_id), b64encode(live.body).decode()]
+    ).encode()
+
+
+def _decode(data: bytes) -> Live | None:
+    """The frame, or None for what is not one: anybody who reaches Redis can write there."""
+    try:
+        frame, account, conversation, turn, body = json.loads(data)
+        return Live(
+            Frame(frame),
+            AccountId(UUID(account)),
+            ConversationId(UUID(conversation)),
+            TurnId(UUID(turn)),
+            b64decode(body, validate=True),
+        )
+    except (ValueError, TypeError, AttributeError):
+        return None

@@ -1,0 +1,85 @@
+"""Finding what is due and was not taken up: the broker may lose, repeat and reorder, this does not."""
+
+from datetime import timedelta
+
+import structlog
+from sqlalchemy import and_, exists, or_, select, update
+from sqlalchemy.orm import Session, aliased
+
+from parlour.store.database import Database
+from parlour.store.ids import TurnId
+from parlour.store.models import Conversation, Turn
+from parlour.turns.metrics import Metrics
+from parlour.turns.ports import QueueUnavailable, TurnQueue
+from parlour.turns.states import TurnState, is_open_turn
+
+log = structlog.get_logger(__name__)
+
+SWEEP_EVERY_S = 1.0
+# A published turn that nobody took in this time, although the queue is empty, was lost.
+_LOST_AFTER = timedelta(seconds=2)
+# While the queue is not empty it is more likely still in it than lost.
+_LOST_BEHIND_OTHERS = timedelta(seconds=30)
+_BATCH = 500
+
+
+def sweep(database: Database, queue: TurnQueue, metrics: Metrics) -> int:
+    """Publish again every first turn of a conversation that is due and that nobody holds; return how many.
+
+    That covers a task the broker lost, a worker that died (its lease has run out), a broker that was away when the turn
+    came, and turns whose next try is due. Publishing one too often costs a look at the lease, nothing else.
+    """
+    now = database.clock.now()
+    try:
+        patience = _LOST_BEHIND_OTHERS if queue.depth() > 0 else timedelta()
+    except QueueUnavailable as error:
+        log.warning("sweep_without_broker", reason=str(error))
+        return 0
+    with database.read() as session:
+        # A turn whose worker died is published at once whatever the queue holds: nobody else is going to.
+        is_due = or_(
+            Turn.due_at <= now - patience,
+            and_(Turn.state == TurnState.RUNNING.value, Turn.due_at <= now),
+        )
+        due = _due(session, is_due, now=now)
+    published = _publish(queue, due)
+    if published:
+        with database.begin() as session:
+            session.execute(update(Turn).where(Turn.id.in_(published)).values(due_at=now + _LOST_AFTER))
+        log.info("turns_republished", count=len(published))
+        metrics.republished(len(published))
+    return len(published)
+
+
+def _due(session: Session, is_due: object, *, now: object) -> list[TurnId]:
+    earlier = aliased(Turn)
+    is_first = ~exists().where(
+        earlier.conversation_id == Turn.conversation_id,
+        is_open_turn(earlier.state),
+        earlier.seq < Turn.seq,
+    )
+    wanted = (
+        select(Turn.id)
+        .join(Conversation, Conversation.id == Turn.conversation_id)
+        .where(
+            is_open_turn(Turn.state),
+            is_due,  # type: ignore[arg-type]
+            or_(Conversation.lease_until.is_(None), Conversation.lease_until < now),
+            is_first,
+        )
+        .order_by(Turn.due_at)
+        .limit(_BATCH)
+    )
+    return [TurnId(found) for found in session.scalars(wanted)]
+
+
+def _publish(queue: TurnQueue, due: list[TurnId]) -> list[TurnId]:
+    published = []
+    for turn_id in due:
+        try:
+            queue.publish(turn_id)
+        except QueueUnavailable as error:
+            log.warning("sweep_without_broker", reason=str(error))
+            break
+        published.append(turn_id)
+    return published

@@ -1,0 +1,114 @@
+"""Turns on Celery: how the application is configured, how a turn's id is published, and the one task that answers it."""
+
+import time
+from collections.abc import Callable
+from typing import Any, Final
+from uuid import UUID
+
+import structlog
+from celery import Celery
+from kombu.exceptions import ChannelError, OperationalError
+from kombu.utils.url import maybe_sanitize_url
+
+from parlour.store.ids import TurnId
+from parlour.turns.ports import QueueUnavailable
+
+log = structlog.get_logger(__name__)
+
+QUEUE: Final = "parlour.turns"
+ANSWER: Final = "parlour.answer"
+IN_PROCESS: Final = "memory://"
+
+# With the broker away a publication must fail at once: intake waits for it before it lets a messenger go.
+_CONNECT_S: Final = 1.0
+# After a failure nobody tries again for so long; the sweeper publishes whatever came meanwhile.
+_PAUSE_S: Final = 1.0
+
+
+def celery_config(broker_url: str, *, threads: int) -> dict[str, Any]:
+    """Celery's settings for a broker, and for a worker that answers `threads` turns at once.
+
+    Tasks are acknowledged early and no results are kept: SQL alone knows what is done, and a lost task is found by the
+    sweeper. So nothing depends on a broker's visibility time-outs, which would start long answers twice.
+    """
+    return {
+        "broker_url": broker_url or IN_PROCESS,
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        "broker_connection_timeout": _CONNECT_S * 2,
+        "broker_transport_options": _transport_options(broker_url),
+        "broker_pool_limit": 32,
+        "task_default_queue": QUEUE,
+        "task_default_queue_type": "quorum" if broker_url.startswith("amqp") else "classic",
+        "task_create_missing_queues": True,
+        "task_ignore_result": True,
+        "task_acks_late": False,
+        "task_serializer": "json",
+        "accept_content": ["json"],
+        "worker_pool": "threads",
+        "worker_concurrency": threads,
+        "worker_prefetch_multiplier": 1,
+        # Quorum queues know no global prefetch count.
+        "worker_detect_quorum_queues": True,
+        "worker_send_task_events": False,
+        "worker_hijack_root_logger": False,
+        "worker_redirect_stdouts": False,
+        "worker_cancel_long_running_tasks_on_connection_loss": False,
+        "worker_proc_alive_timeout": 60.0,
+        "enable_utc": True,
+        "timezone": "UTC",
+    }
+
+
+def _transport_options(broker_url: str) -> dict[str, Any]:
+    if broker_url.startswith("redis"):
+        return {"socket_connect_timeout": _CONNECT_S, "socket_timeout": 5.0, "socket_keepalive": True}
+    if broker_url.startswith("amqp"):
+        return {"connect_timeout": _CONNECT_S, "max_retries": 0, "confirm_publish": True}
+    # In process, kombu looks once a second unless told otherwise; 5 ms costs about 1 % of a core.
+    return {"polling_interval": 0.005}
+
+
+def register(app: Celery, answer: Callable[[TurnId], None]) -> None:
+    """Give the application its one task. Its argument is an id, never content."""
+
+    @app.task(name=ANSWER)  # type: ignore[untyped-decorator]
+    def answer_turn(turn_id: str) -> None:
+        answer(TurnId(UUID(turn_id)))
+
+
+class CeleryQueue:
+    """The `TurnQueue` over Celery, for every broker that it speaks to."""
+
+    def __init__(self, app: Celery, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._app = app
+        self._monotonic = monotonic
+        self._paused_until = 0.0
+
+    def publish(self, turn_id: TurnId) -> None:
+        """Tell one worker that a turn waits."""
+        self._refuse_while_paused()
+        try:
+            self._app.send_task(ANSWER, args=[str(turn_id)], queue=QUEUE, retry=False, ignore_result=True)
+        except (OperationalError, ConnectionError, OSError) as error:
+            raise self._pause(error) from None
+
+    def depth(self) -> int:
+        """How many published turns no worker has taken yet."""
+        self._refuse_while_paused()
+        try:
+            with self._app.pool.acquire(block=True, timeout=_CONNECT_S) as connection:
+                return int(connection.default_channel.queue_declare(QUEUE, passive=True).message_count)
+        except ChannelError:
+            return 0  # no queue yet: nothing was ever published
+        except (OperationalError, ConnectionError, OSError, TimeoutError) as error:
+            raise self._pause(error) from None
+
+    def _refuse_while_paused(self) -> None:
+        if self._monotonic() < self._paused_until:
+            raise QueueUnavailable("the broker did not answer a moment ago")
+
+    def _pause(self, error: Exception) -> QueueUnavailable:
+        self._paused_until = self._monotonic() + _PAUSE_S
+        where = maybe_sanitize_url(str(self._app.conf.broker_url))
+        return QueueUnavailable(f"no broker at {where} ({type(error).__name__}). Turns wait in the database until it is back.")
