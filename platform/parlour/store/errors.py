@@ -31,3 +31,7 @@ class SchemaTooNew(StoreError):
 
 class SchemaTooOld(StoreError):
     """The database is not migrated to what this Parlour expects."""
+
+
+class RevisionUnknown(StoreError):
+    """There is no such revision to migrate to."""

@@ -1,0 +1,157 @@
+"""Bringing a database's tables to what this version expects, and telling when they are not."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import Connection, make_url, text
+
+from parlour.store.connect import connect, make_folder, place_of
+from parlour.store.errors import RevisionUnknown, SchemaTooNew, SchemaTooOld
+
+# A migration that copies a large table takes its time; others wait for it.
+_WAIT_S = 600.0
+# Any number, the same in every process: one migration at a time on one PostgreSQL database.
+_ADVISORY_LOCK = 7_246_851_090_773
+
+
+class Schema(StrEnum):
+    """Which of the two databases: what is stored, or the keys to it."""
+
+    CONTENT = "content"
+    KEYS = "keys"
+
+
+def version_table(schema: Schema) -> str:
+    """Where a database keeps its revision; of another name in each, so that one taken for the other is noticed."""
+    return "alembic_version" if schema is Schema.CONTENT else "alembic_version_keys"
+
+
+def upgrade(url: str, schema: Schema = Schema.CONTENT, revision: str = "head") -> None:
+    """Bring the database up to `revision`, in one transaction; makes an SQLite file that is not there.
+
+    Several processes may do so at once: one migrates, the others wait and find it done. Raises `SchemaTooNew` and
+    `RevisionUnknown`.
+    """
+    make_folder(url)
+    with locked_for_migration(url) as connection:
+        _refuse_newer(_revision(connection, schema), schema, place_of(url))
+        _run(command.upgrade, connection, schema, revision)
+
+
+def downgrade(url: str, revision: str, schema: Schema = Schema.CONTENT) -> None:
+    """Bring the database down to `revision` (`base`: to nothing), in one transaction.
+
+    Raises `SchemaTooNew` and `RevisionUnknown`.
+    """
+    with locked_for_migration(url) as connection:
+        _refuse_newer(_revision(connection, schema), schema, place_of(url))
+        _run(command.downgrade, connection, schema, revision)
+
+
+def current(url: str, schema: Schema = Schema.CONTENT) -> str | None:
+    """The database's revision, None where it was never migrated."""
+    if _is_missing_file(url):
+        return None
+    engine = connect(url, pool_size=1, busy_timeout_s=10).execution_options(is_read=True)
+    try:
+        with engine.connect() as connection:
+            return _revision(connection, schema)
+    finally:
+        engine.dispose()
+
+
+def head(schema: Schema = Schema.CONTENT) -> str:
+    """The revision that this version expects."""
+    found = _scripts(schema).get_current_head()
+    if found is None:
+        raise RuntimeError(f"no migrations in {_folder()}; the installation is incomplete")
+    return found
+
+
+def check(url: str, schema: Schema = Schema.CONTENT) -> None:
+    """Raises `SchemaTooNew` or `SchemaTooOld` where the database is not of the revision that this version expects."""
+    found = current(url, schema)
+    _refuse_newer(found, schema, place_of(url))
+    if found != head(schema):
+        state = f"is at revision {found}, this Parlour expects {head(schema)}" if found else "has no tables yet"
+        raise SchemaTooOld(f"The database {place_of(url)} {state}. Bring it up with: parlour db upgrade")
+
+
+@contextmanager
+def locked_for_migration(url: str) -> Iterator[Connection]:
+    """A connection in a transaction that keeps other migrations out; committed at the end."""
+    engine = connect(url, pool_size=1, busy_timeout_s=_WAIT_S)
+    try:
+        with engine.connect() as connection:
+            is_sqlite = connection.dialect.name == "sqlite"
+            if is_sqlite:
+                # Before the transaction begins, where alone it works: dropping the old copy of a table would delete
+                # what refers to it.
+                connection.connection.cursor().execute("PRAGMA foreign_keys = OFF")
+            with connection.begin():
+                if not is_sqlite:
+                    connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _ADVISORY_LOCK})
+                yield connection
+                if is_sqlite and connection.exec_driver_sql("PRAGMA foreign_key_check").first() is not None:
+                    raise RuntimeError("the migration would leave rows that refer to nothing; it was taken back")
+    finally:
+        engine.dispose()
+
+
+def _run(what: Any, connection: Connection, schema: Schema, revision: str) -> None:  # noqa: ANN401 (alembic's commands)
+    config = _config(schema)
+    config.attributes["connection"] = connection
+    try:
+        what(config, revision)
+    except CommandError:
+        known = ", ".join(_known(schema))
+        raise RevisionUnknown(f"No revision {revision!r} to go to. There are: base, {known}, head.") from None
+
+
+def _refuse_newer(found: str | None, schema: Schema, place: str) -> None:
+    if found is not None and found not in _known(schema):
+        problem = f"The database {place} is at revision {found}, which this Parlour does not know."
+        raise SchemaTooNew(f"{problem} Upgrade Parlour, or restore a backup from before.")
+
+
+def _revision(connection: Connection, schema: Schema) -> str | None:
+    migration = MigrationContext.configure(connection, opts={"version_table": version_table(schema)})
+    return migration.get_current_revision()
+
+
+def _known(schema: Schema) -> list[str]:
+    return sorted(script.revision for script in _scripts(schema).walk_revisions())
+
+
+def _scripts(schema: Schema) -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config(schema))
+
+
+def _config(schema: Schema) -> Config:
+    folder = str(_folder()).replace("%", "%%")
+    config = Config(ini_section="keys" if schema is Schema.KEYS else "alembic")
+    config.set_main_option("script_location", folder)
+    config.set_main_option("version_locations", f"{folder}/{schema.value}")
+    config.set_main_option("path_separator", "newline")
+    return config
+
+
+def _folder() -> Path:
+    """The migrations: inside the package where it is installed, at the top of the checkout where it is developed."""
+    package = Path(str(files("parlour")))
+    installed = package / "migrations"
+    return installed if installed.is_dir() else package.parents[1] / "migrations"
+
+
+def _is_missing_file(url: str) -> bool:
+    parsed = make_url(url)
+    return parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").exists()
