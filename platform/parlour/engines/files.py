@@ -1,0 +1,49 @@
+"""Where model files are, by catalogue name, file or folder."""
+
+from pathlib import Path
+
+from parlour.engines.errors import ModelFileError
+
+# Inside a model's folder, what `parlour model convert` made for vLLM.
+CONVERTED = "safetensors"
+
+
+def model_folder(name: str, models_dir: Path) -> Path:
+    """The folder of a catalogue model's files."""
+    return models_dir / name
+
+
+def find_gguf(model: str, models_dir: Path) -> Path:
+    """The GGUF file that `model` (a path or a pulled model's name) means. Raises `ModelFileError` with the remedy."""
+    path = Path(model).expanduser()
+    if path.suffix == ".gguf" or path.is_file():
+        return path
+    folder = path if path.is_dir() else model_folder(model, models_dir)
+    files = sorted(folder.glob("*.gguf"))
+    if not files:
+        raise ModelFileError(f"No model '{model}' in {models_dir}. Fetch it with: parlour model pull {model}")
+    return files[0]
+
+
+def find_safetensors(model: str, models_dir: Path) -> Path | None:
+    """The folder for vLLM that `model` means, or None when it is a hub id that vLLM resolves by itself.
+
+    Raises `ModelFileError` with the remedy.
+    """
+    path = Path(model).expanduser()
+    if path.suffix == ".gguf" or path.is_file():
+        raise ModelFileError(f"vLLM reads no GGUF file: {path}. Make a folder for it with: parlour model convert {model}")
+    converted = model_folder(model, models_dir) / CONVERTED
+    folder = converted if converted.is_dir() else path if path.is_dir() else model_folder(model, models_dir)
+    if folder.is_dir():
+        return _checked(folder, model)
+    if "/" in model and not model.startswith((".", "/", "~")):
+        return None
+    raise ModelFileError(f"No model '{model}' for vLLM in {models_dir}. Make it with: parlour model convert {model}")
+
+
+def _checked(folder: Path, model: str) -> Path:
+    """`folder` if it has what vLLM needs."""
+    if not (folder / "config.json").is_file():
+        raise ModelFileError(f"{folder} is no model for vLLM (config.json is missing). Make it: parlour model convert {model}")
+    return folder

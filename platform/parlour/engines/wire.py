@@ -1,0 +1,34 @@
+"""Chat messages in the form that every model's template takes."""
+
+import re
+from collections.abc import Sequence
+
+from parlour.engines.protocol import Message
+
+# What chat templates use to part the speakers. In a person's text it would let them speak as someone else, so it is
+# broken up with a zero-width space, which reads the same.
+_CONTROL = re.compile(
+    r"<(?=\|[^<>|\s]{1,40}\||/?s>|(?:start|end)_of_turn>|/?think>|｜[^<>]{1,40}｜>)|\[(?=/?(?:INST|SYSTEM_PROMPT)\])"
+)
+_LONE_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+def as_chat(messages: Sequence[Message]) -> list[dict[str, str]]:
+    """`messages` as role and content, safe for any template.
+
+    Neighbours of one role become one message, since many templates refuse to see a role twice in a row. Lone surrogates
+    cannot be encoded and become U+FFFD.
+    """
+    chat: list[dict[str, str]] = []
+    for message in messages:
+        content = clean(message.content)
+        if chat and chat[-1]["role"] == message.role:
+            chat[-1]["content"] += f"\n\n{content}"
+        else:
+            chat.append({"role": message.role, "content": content})
+    return chat
+
+
+def clean(text: str) -> str:
+    """`text` without what a template would take for its own marks, encodable as UTF-8."""
+    return _CONTROL.sub(lambda found: f"{found[0]}\u200b", _LONE_SURROGATES.sub("\ufffd", text))
