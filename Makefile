@@ -67,6 +67,10 @@ check: $(STAMPS)/dev ## Style, types, import contracts, and whether locks and ge
 	$(BIN)/lint-imports
 	$(BIN)/pytest tests/architecture
 
+.PHONY: docs
+docs: $(STAMPS)/dev ## Write the tables of settings, commands and metrics in docs/ from the code
+	@$(BIN)/python -m scripts.write_docs
+
 .PHONY: lock
 lock: $(STAMPS)/venv ## Write the lock files anew from pyproject.toml; newest versions with UPGRADE=--upgrade
 	@test -x $(BIN)/uv || $(PIP) install uv

@@ -1,0 +1,90 @@
+"""The tree tells the story: one package, small modules, names that say what is in them."""
+
+import ast
+import platform
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "platform" / "parlour"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+OURS = [*MODULES, *sorted((ROOT / "tests").rglob("*.py")), *sorted((ROOT / "scripts").rglob("*.py"))]
+LONGEST_MODULE = 500
+EMPTY_WORDS = {"utils", "util", "helpers", "helper", "manager", "common", "misc", "base2", "stuff"}
+
+ids = [str(path.relative_to(ROOT)) for path in MODULES]
+all_ids = [str(path.relative_to(ROOT)) for path in OURS]
+
+
+def test_the_standard_librarys_platform_still_imports() -> None:
+    """Our source root has the same name; run from the checkout's root it must not win."""
+    code = "import platform; print(platform.__file__); platform.python_version()"
+
+    shown = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert Path(shown.stdout.strip()) == Path(platform.__file__)
+    assert ROOT not in Path(shown.stdout.strip()).parents
+
+
+def test_the_source_root_holds_the_package_and_nothing_else() -> None:
+    entries = {path.name for path in (ROOT / "platform").iterdir()} - {"__pycache__"}
+
+    assert entries == {"parlour"}
+
+
+@pytest.mark.parametrize("path", OURS, ids=all_ids)
+def test_no_module_is_too_long_to_read(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST_MODULE
+
+
+@pytest.mark.parametrize("path", OURS, ids=all_ids)
+def test_no_module_has_an_empty_name(path: Path) -> None:
+    words = set(re.split(r"[_.]", path.stem)) | set(path.relative_to(ROOT).parent.parts)
+
+    assert not words & EMPTY_WORDS
+
+
+@pytest.mark.parametrize("path", MODULES, ids=ids)
+def test_only_settings_reads_the_environment(path: Path) -> None:
+    """Everything that can be set stands in one place, documented and checked at start."""
+    if path == PACKAGE / "settings.py":
+        return
+    reads = {
+        f"line {node.lineno}"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "os"
+        and node.attr in {"environ", "environb", "getenv"}
+        and not _is_write(path, node.lineno)
+    }
+
+    assert not reads
+
+
+def _is_write(path: Path, line: int) -> bool:
+    """Handing a setting on to a library that knows no other way is a write, not a read."""
+    text = path.read_text(encoding="utf-8").splitlines()[line - 1]
+    return bool(re.search(r"os\.environ(\[[^\]]+\] = |\.setdefault\(|\.update\()", text))
+
+
+def test_the_sdk_stands_on_the_standard_library_alone() -> None:
+    """A skill's author installs nothing else to run a skill's tests."""
+    imported = {name for path in (PACKAGE / "sdk").rglob("*.py") for name in _imports(path)}
+    foreign = {name for name in imported if not name.startswith("parlour.sdk")}
+
+    assert {name.partition(".")[0] for name in foreign} <= set(sys.stdlib_module_names)
+
+
+def _imports(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+    return found
