@@ -7,7 +7,7 @@ from alembic.autogenerate.api import AutogenContext
 from sqlalchemy import Connection
 
 from parlour.privacy.models import KeyBase
-from parlour.store.connect import make_folder
+from parlour.store.connect import make_file
 from parlour.store.models import Base
 from parlour.store.schema import Schema, locked_for_migration, version_table
 from parlour.store.types import Sealed, UtcDateTime
@@ -43,6 +43,6 @@ if handed_in is not None:
     migrate(handed_in)
 else:
     url = context.config.get_main_option("sqlalchemy.url", "")
-    make_folder(url)
+    make_file(url)
     with locked_for_migration(url) as own:
         migrate(own)

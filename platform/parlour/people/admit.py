@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from parlour.people.pairing import CODE_LIFE, code_hash, pairing_code
+from parlour.people.states import Role, UserState
 from parlour.privacy.service import Privacy
 from parlour.store.ids import UserId, WorkspaceId, new_id
 from parlour.store.models import Identity, User
@@ -56,8 +57,8 @@ class Person:
 
     user_id: UserId
     workspace_id: WorkspaceId
-    state: str
-    role: str
+    state: UserState
+    role: Role
     language: str | None
     is_new: bool
     pairing_code: str | None = None
@@ -87,13 +88,13 @@ def admit(
     is_new = user is None
     if user is None:
         user, is_new = _make(session, privacy, workspace_id, channel, sender, lookup_hash, now)
-    if user.state == "pending" and lets_in:
-        user.state, user.pairing_hash, user.pairing_until = "active", None, None
+    if user.state == UserState.PENDING and lets_in:
+        user.state, user.pairing_hash, user.pairing_until = UserState.ACTIVE, None, None
     elif is_new and not lets_in:
-        user.state = "pending"
-    code = _code(privacy, user, now) if user.state == "pending" else None
+        user.state = UserState.PENDING
+    code = _code(privacy, user, now) if user.state == UserState.PENDING else None
     session.flush()
-    return Person(UserId(user.id), workspace_id, user.state, user.role, user.language, is_new, code)
+    return Person(UserId(user.id), workspace_id, UserState(user.state), Role(user.role), user.language, is_new, code)
 
 
 def identity_hash(privacy: Privacy, workspace_id: WorkspaceId, channel: str, external_id: str) -> bytes:
@@ -123,7 +124,14 @@ def _make(
     user_id = UserId(new_id())
     privacy.keyring.create(user_id)
     language = sender.language[:_LANGUAGE_CHARS] if sender.language else None
-    user = User(id=user_id, workspace_id=workspace_id, role="member", state="active", language=language, created_at=now)
+    user = User(
+        id=user_id,
+        workspace_id=workspace_id,
+        role=Role.MEMBER,
+        state=UserState.ACTIVE,
+        language=language,
+        created_at=now,
+    )
     identity = _identity(privacy, user, channel, sender, lookup_hash)
     try:
         # Only this part is taken back when the other process was first; the caller's transaction goes on.

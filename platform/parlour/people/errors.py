@@ -13,6 +13,10 @@ class RoleUnknown(PeopleError):
     """There is no such role."""
 
 
+class NotBlocked(PeopleError):
+    """Only a blocked person can be unblocked."""
+
+
 class LastOwner(PeopleError):
     """A workspace keeps at least one owner who can act."""
 

@@ -28,6 +28,11 @@ class KeyProvider(Protocol):
     """Wraps and unwraps data keys under a key-encryption key (KEK) that never leaves it."""
 
     @property
+    def current_kek(self) -> str:
+        """The KEK that wraps."""
+        ...
+
+    @property
     def kek_ids(self) -> frozenset[str]:
         """Every KEK that can unwrap."""
         ...
@@ -75,6 +80,11 @@ class FileKeys:
         self._current = keys.current
         self._keks = {kek_id: AESGCM(_derive(secret, "kek")) for kek_id, secret in keys.secrets.items()}
         self._lookup_key = _derive(keys.secrets[keys.lookup], "lookup")
+
+    @property
+    def current_kek(self) -> str:
+        """The KEK that wraps."""
+        return self._current
 
     @property
     def kek_ids(self) -> frozenset[str]:

@@ -54,6 +54,11 @@ class Keyring:
         self._lock = Lock()
         self._cache: OrderedDict[SubjectId, tuple[DataKey, float]] = OrderedDict()
 
+    @property
+    def current_kek(self) -> str:
+        """The key-encryption key that new data keys are wrapped under."""
+        return self._provider.current_kek
+
     def create(self, subject: SubjectId) -> None:
         """Make sure that the subject has a data key, committed in the key store when this returns.
 

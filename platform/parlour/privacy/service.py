@@ -32,17 +32,20 @@ class Privacy:
         self.key_store.close()
 
 
-def open_privacy(*, content: Database, keys_url: str, key_file: Path, pool_size: int = 4) -> Privacy:
+def open_privacy(
+    *, content: Database, keys_url: str, key_file: Path, pool_size: int = 4, may_create: bool = True
+) -> Privacy:
     """Privacy over a key file and a key store that fit each other and `content`; both schemas must be current.
 
-    The first start, with nothing in either database, makes the key file. Raises `KeyFileError` and `KeyStoreError`.
+    The first start, with nothing in either database, makes the key file, unless `may_create` is false: whoever makes
+    it owns it, so that is for the service itself. Raises `KeyFileError` and `KeyStoreError`.
     """
     if place_of(keys_url) == content.place:
         raise KeyStoreError("keys.url names the content database. Give the key store a database of its own.")
     # Durable: a key that a power cut took back would take what it sealed with it.
     key_store = Database(keys_url, pool_size=pool_size, is_durable=True)
     try:
-        provider = FileKeys(_master_keys(key_file, content=content, key_store=key_store))
+        provider = FileKeys(_master_keys(key_file, content, key_store, may_create=may_create))
         keyring = Keyring(key_store, provider)
         _check_keys(key_store, provider, keyring, key_file=key_file)
         _check_content(content, keyring)
@@ -52,7 +55,7 @@ def open_privacy(*, content: Database, keys_url: str, key_file: Path, pool_size:
     return Privacy(Sealer(keyring), Lookup(provider.lookup_key()), keyring, key_store)
 
 
-def _master_keys(path: Path, *, content: Database, key_store: Database) -> MasterKeys:
+def _master_keys(path: Path, content: Database, key_store: Database, *, may_create: bool) -> MasterKeys:
     keys = read_key_file(path)
     if keys is not None:
         return keys
@@ -63,6 +66,8 @@ def _master_keys(path: Path, *, content: Database, key_store: Database) -> Maste
             problem = f"No key file {path}, but the databases hold what it sealed."
             raise KeyFileError(f"{problem} Put it back from its backup, or point keys.file at it.")
         return keys
+    if not may_create:
+        raise KeyFileError(f"No key file {path} yet. The first start of Parlour makes it; run: parlour up")
     return create_key_file(path)
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.engine import URL, ExceptionContext
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from parlour.store.errors import StoreError
+from parlour.store.errors import DatabaseUnavailable, StoreError
 from parlour.store.translate import translate
 
 _WAIT_FOR_CONNECTION_S = 30.0
@@ -59,11 +59,21 @@ def connect(url: str | URL, *, pool_size: int, busy_timeout_s: float, is_durable
     return engine
 
 
-def make_folder(url: str | URL) -> None:
-    """Create the folder of an SQLite file, readable by its owner alone, where it is missing."""
+def make_file(url: str | URL) -> None:
+    """Create an SQLite file and its folder where they are missing, for their owner alone.
+
+    Raises `DatabaseUnavailable`.
+    """
     parsed = make_url(url)
-    if parsed.get_backend_name() == "sqlite" and parsed.database:
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if parsed.get_backend_name() != "sqlite" or not parsed.database:
+        return
+    path = Path(parsed.database)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.touch(mode=0o600)
+    except OSError as error:
+        problem = f"The database {path} cannot be made ({error.strerror})."
+        raise DatabaseUnavailable(f"{problem} Make its folder writable, or set PARLOUR_DATA_DIR to another.") from None
 
 
 def _prepare_sqlite(engine: Engine, *, is_durable: bool) -> None:

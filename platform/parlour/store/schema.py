@@ -14,7 +14,7 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, make_url, text
 
-from parlour.store.connect import connect, make_folder, place_of
+from parlour.store.connect import connect, make_file, place_of
 from parlour.store.errors import RevisionUnknown, SchemaTooNew, SchemaTooOld
 
 # A migration that copies a large table takes its time; others wait for it.
@@ -41,7 +41,7 @@ def upgrade(url: str, schema: Schema = Schema.CONTENT, revision: str = "head") -
     Several processes may do so at once: one migrates, the others wait and find it done. Raises `SchemaTooNew` and
     `RevisionUnknown`.
     """
-    make_folder(url)
+    make_file(url)
     with locked_for_migration(url) as connection:
         _refuse_newer(_revision(connection, schema), schema, place_of(url))
         _run(command.upgrade, connection, schema, revision)

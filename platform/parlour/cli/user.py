@@ -1,0 +1,105 @@
+"""`parlour user`: see people, admit them by their code, block them, give roles."""
+
+from dataclasses import asdict
+from typing import Annotated, Any
+from uuid import UUID
+
+import typer
+
+from parlour.cli.errors import Refused
+from parlour.cli.output import JsonFlag, show_json, show_rows
+from parlour.cli.storage import open_storage
+from parlour.people import users
+from parlour.people.states import Role, UserState
+from parlour.people.users import UserView
+from parlour.store.ids import UserId
+
+app = typer.Typer(no_args_is_help=True, help="See people, admit, block, give roles.")
+
+Who = Annotated[str, typer.Argument(metavar="USER", help="A user's id, or a messenger's such as telegram:12345.")]
+
+
+@app.command("list", epilog="Example: parlour user list --state pending")
+def list_users(
+    *,
+    state: Annotated[UserState | None, typer.Option(help="Only people in this state.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 100,
+    after: Annotated[str | None, typer.Option(metavar="ID", help="Go on behind this user id.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """List people, in order of arrival."""
+    start = _user_id(after) if after else None
+    with open_storage() as storage:
+        found = users.list_users(storage.database, storage.privacy, state=state, after=start, limit=limit)
+    rows = [_plain(view) for view in found] if as_json else [_row(view) for view in found]
+    show_rows(rows, as_json=as_json, empty="Nobody yet. People appear here when they first write.")
+
+
+@app.command("show", epilog="Example: parlour user show telegram:12345")
+def show_user(who: Who, *, as_json: JsonFlag = False) -> None:
+    """Show one person and where they write from."""
+    with open_storage() as storage:
+        view = users.show_user(storage.database, storage.privacy, who)
+    if as_json:
+        show_json(_plain(view))
+    else:
+        show_rows([_row(view)], as_json=False)
+
+
+@app.command("role", epilog="Example: parlour user role telegram:12345 owner")
+def set_role(who: Who, role: Annotated[Role, typer.Argument(help="What they may do besides talking.")]) -> None:
+    """Give a person a role. The last owner keeps theirs."""
+    with open_storage() as storage:
+        user_id = users.find_user(storage.database, storage.privacy, who)
+        users.set_role(storage.database, user_id, role)
+    typer.echo(f"{user_id} is now {role}.")
+
+
+@app.command("block", epilog="Example: parlour user block slack:U012ABC")
+def block(who: Who) -> None:
+    """Let nothing from this person through any more."""
+    with open_storage() as storage:
+        user_id = users.find_user(storage.database, storage.privacy, who)
+        users.block(storage.database, user_id)
+    typer.echo(f"{user_id} is blocked. Undo it with: parlour user unblock {user_id}")
+
+
+@app.command("unblock", epilog="Example: parlour user unblock slack:U012ABC")
+def unblock(who: Who) -> None:
+    """Let a blocked person talk again."""
+    with open_storage() as storage:
+        user_id = users.find_user(storage.database, storage.privacy, who)
+        users.unblock(storage.database, user_id)
+    typer.echo(f"{user_id} may talk again.")
+
+
+@app.command("approve", epilog="Example: parlour user approve ABCD-EFGH")
+def approve(code: Annotated[str, typer.Argument(help="The pairing code that the person was told.")]) -> None:
+    """Admit the person who was told this pairing code."""
+    with open_storage() as storage:
+        user_id = users.approve(storage.database, storage.privacy, code, now=storage.database.clock.now())
+    typer.echo(f"{user_id} may talk now.")
+
+
+def _user_id(text: str) -> UserId:
+    try:
+        return UserId(UUID(text))
+    except ValueError:
+        raise Refused(f"{text!r} is no user id. Take it from: parlour user list") from None
+
+
+def _row(view: UserView) -> dict[str, Any]:
+    seen = [f"{one.channel}:{one.external_id}" if one.external_id else one.channel for one in view.identities]
+    return {
+        "id": view.user_id,
+        "name": next((one.name for one in view.identities if one.name), None),
+        "writes from": ", ".join(seen),
+        "role": view.role,
+        "state": view.state,
+        "language": view.language,
+        "since": view.created_at,
+    }
+
+
+def _plain(view: UserView) -> dict[str, Any]:
+    return asdict(view)

@@ -1,0 +1,201 @@
+"""What is done with people: see them, admit by code, block, give roles."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from parlour.people.admit import identity_hash
+from parlour.people.errors import CodeUnknown, LastOwner, NotBlocked, RoleUnknown, UserUnknown
+from parlour.people.pairing import code_hash
+from parlour.people.states import Role, UserState
+from parlour.privacy.errors import KeyShredded, KeysMissing
+from parlour.privacy.service import Privacy
+from parlour.store.database import Database
+from parlour.store.ids import UserId, WorkspaceId
+from parlour.store.models import Identity, User, Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityView:
+    """A person in a messenger. Id and name are None where their key is gone."""
+
+    channel: str
+    external_id: str | None
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class UserView:
+    """A person, as people who run Parlour see them."""
+
+    user_id: UserId
+    workspace_id: WorkspaceId
+    role: Role
+    state: UserState
+    language: str | None
+    created_at: datetime
+    identities: tuple[IdentityView, ...]
+
+
+def list_users(
+    database: Database,
+    privacy: Privacy,
+    *,
+    state: UserState | None = None,
+    after: UserId | None = None,
+    limit: int = 100,
+) -> list[UserView]:
+    """People in order of arrival, at most `limit` from behind `after`, all or those in one state."""
+    wanted = select(User).order_by(User.id).limit(limit)
+    if state is not None:
+        wanted = wanted.where(User.state == state)
+    if after is not None:
+        wanted = wanted.where(User.id > after)
+    with database.read() as session:
+        users = session.scalars(wanted).all()
+        identities = _identities(session, [user.id for user in users])
+    return [_view(privacy, user, identities.get(user.id, [])) for user in users]
+
+
+def show_user(database: Database, privacy: Privacy, who: str) -> UserView:
+    """The person: `who` is a user's id, or a messenger's as `telegram:12345`. Raises `UserUnknown`."""
+    user_id = find_user(database, privacy, who)
+    with database.read() as session:
+        user = session.get_one(User, user_id)
+        identities = _identities(session, [user_id])
+    return _view(privacy, user, identities.get(user_id, []))
+
+
+def find_user(database: Database, privacy: Privacy, who: str) -> UserId:
+    """The user whom `who` names: an id, or `telegram:12345`. Raises `UserUnknown`."""
+    channel, colon, external_id = who.partition(":")
+    with database.read() as session:
+        found = _by_identity(session, privacy, channel, external_id) if colon else _by_id(session, who)
+    if found is None:
+        raise UserUnknown(f"No user {who!r}. Give an id, or one like telegram:12345, from: parlour user list")
+    return UserId(found)
+
+
+def set_role(database: Database, user_id: UserId, role: str) -> None:
+    """Give the person a role. Raises `UserUnknown`, `RoleUnknown`, `LastOwner`."""
+    if role not in list(Role):
+        raise RoleUnknown(f"No role named {role!r}. There are: {', '.join(Role)}.")
+    with database.begin() as session:
+        user = _change(session, user_id)
+        if role != Role.OWNER:
+            _keep_an_owner(session, user)
+        user.role = role
+
+
+def block(database: Database, user_id: UserId) -> None:
+    """Let nothing from this person through any more. Raises `UserUnknown`, `LastOwner`."""
+    with database.begin() as session:
+        user = _change(session, user_id)
+        _keep_an_owner(session, user)
+        user.state, user.pairing_hash, user.pairing_until = UserState.BLOCKED, None, None
+
+
+def unblock(database: Database, user_id: UserId) -> None:
+    """Let a blocked person talk again. Raises `UserUnknown`, `NotBlocked`."""
+    with database.begin() as session:
+        user = _change(session, user_id)
+        if user.state != UserState.BLOCKED:
+            raise NotBlocked(f"User {user_id} is not blocked but {user.state}. Nothing to undo.")
+        user.state = UserState.ACTIVE
+
+
+def approve(database: Database, privacy: Privacy, code: str, *, now: datetime) -> UserId:
+    """Admit the person who was told this pairing code, and return their id. Raises `CodeUnknown`."""
+    wanted = select(User).where(
+        User.pairing_hash == code_hash(privacy.lookup, code),
+        User.pairing_until > now,
+        User.state == UserState.PENDING,
+    )
+    with database.begin() as session:
+        user = session.scalars(wanted).one_or_none()
+        if user is None:
+            # The code itself is left out: it might be somebody else's, mistyped by one letter.
+            raise CodeUnknown(
+                "No one waits with that code, or it has expired. They get a new one when they write again."
+            )
+        user.state, user.pairing_hash, user.pairing_until = UserState.ACTIVE, None, None
+    return UserId(user.id)
+
+
+def _change(session: Session, user_id: UserId) -> User:
+    """The user's row, locked."""
+    user = session.get(User, user_id, with_for_update=True)
+    if user is None or user.state == UserState.ERASED:
+        raise UserUnknown(f"No user {user_id}. See all with: parlour user list")
+    return user
+
+
+def _keep_an_owner(session: Session, user: User) -> None:
+    """Refuse to go on where this person is the last owner who can act."""
+    if user.role != Role.OWNER or user.state != UserState.ACTIVE:
+        return
+    # Locked, so that two owners who demote each other at the same time do not both succeed.
+    owners = (
+        select(User.id)
+        .where(User.workspace_id == user.workspace_id, User.role == Role.OWNER, User.state == UserState.ACTIVE)
+        .order_by(User.id)
+        .with_for_update()
+    )
+    if len(session.scalars(owners).all()) <= 1:
+        raise LastOwner(f"User {user.id} is the last owner. Make someone else owner first.")
+
+
+def _by_id(session: Session, who: str) -> UUID | None:
+    try:
+        user_id = UUID(who)
+    except ValueError:
+        return None
+    return session.scalar(select(User.id).where(User.id == user_id))
+
+
+def _by_identity(session: Session, privacy: Privacy, channel: str, external_id: str) -> UUID | None:
+    """The hashes differ from workspace to workspace, and there are few workspaces."""
+    for workspace_id in session.scalars(select(Workspace.id).order_by(Workspace.id)).all():
+        wanted = select(Identity.user_id).where(
+            Identity.workspace_id == workspace_id,
+            Identity.channel == channel,
+            Identity.lookup_hash == identity_hash(privacy, WorkspaceId(workspace_id), channel, external_id),
+        )
+        found = session.scalar(wanted)
+        if found is not None:
+            return found
+    return None
+
+
+def _identities(session: Session, user_ids: Sequence[UUID]) -> dict[UUID, list[Identity]]:
+    found: dict[UUID, list[Identity]] = {}
+    for identity in session.scalars(select(Identity).where(Identity.user_id.in_(user_ids)).order_by(Identity.id)):
+        found.setdefault(identity.user_id, []).append(identity)
+    return found
+
+
+def _view(privacy: Privacy, user: User, identities: Sequence[Identity]) -> UserView:
+    return UserView(
+        user_id=UserId(user.id),
+        workspace_id=WorkspaceId(user.workspace_id),
+        role=Role(user.role),
+        state=UserState(user.state),
+        language=user.language,
+        created_at=user.created_at,
+        identities=tuple(_identity_view(privacy, identity) for identity in identities),
+    )
+
+
+def _identity_view(privacy: Privacy, identity: Identity) -> IdentityView:
+    user_id = UserId(identity.user_id)
+    open_text = privacy.sealer.open_text
+    try:
+        external_id = open_text(user_id, Identity.external_id, identity.id, identity.external_id)
+        name = open_text(user_id, Identity.name, identity.id, identity.name) if identity.name is not None else None
+    except (KeyShredded, KeysMissing):
+        return IdentityView(identity.channel, None, None)
+    return IdentityView(identity.channel, external_id, name)
