@@ -69,6 +69,7 @@ class EngineSettings(Section):
     max_tokens: int = Field(512, ge=1, description="Longest answer, in tokens.")
     seed: int | None = Field(None, description="Makes sampling repeatable.")
     stop: tuple[str, ...] = Field((), description="Texts that end an answer.")
+    models_dir: Path | None = Field(None, description="Where model files are; empty: the user's cache, `~/.cache/parlour/models`.")
     loras: dict[str, Path] = Field(default_factory=dict, description="LoRA adapters by name.")
 
 
@@ -197,6 +198,11 @@ class Settings(BaseSettings):
     def key_file(self) -> Path:
         """The file provider's key, the default filled in."""
         return self.keys.file or self.data_dir / "keys" / "master.key"
+
+    @property
+    def models_dir(self) -> Path:
+        """Where model files are, the default filled in. Outside the data folder: models are no data, and are shared."""
+        return self.engine.models_dir or Path.home() / ".cache" / "parlour" / "models"
 
     @property
     def bus_url(self) -> str:

@@ -1,0 +1,263 @@
+"""The only place that joins the parts: settings in, a platform out."""
+
+import os
+import secrets
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+
+from celery import Celery
+from prometheus_client import CollectorRegistry
+
+from parlour.engines.factory import build as build_engine
+from parlour.engines.host import EngineHost
+from parlour.engines.options import EngineOptions
+from parlour.engines.protocol import Sampling
+from parlour.people.accounts import AccountBook
+from parlour.people.admit import Access
+from parlour.privacy.lookup import Lookup
+from parlour.privacy.sealing import Sealer
+from parlour.privacy.service import Privacy, open_privacy
+from parlour.settings import Settings
+from parlour.store import schema
+from parlour.store.clock import Clock
+from parlour.store.database import Database
+from parlour.turns.answer import Answerer, AnswerRules
+from parlour.turns.attachments import AttachmentStore
+from parlour.turns.budget import LocalBudget, RedisBudget, SendBudget
+from parlour.turns.bus import InProcessBus, RedisBus
+from parlour.turns.context import PromptBuilder
+from parlour.turns.gate import RateGate
+from parlour.turns.history import History
+from parlour.turns.intake import IntakeRules, TakeIn
+from parlour.turns.ledger import Ledger
+from parlour.turns.metrics import BacklogCollector, Metrics
+from parlour.turns.order import Order
+from parlour.turns.outbox import Outbox
+from parlour.turns.ports import LiveBus
+from parlour.turns.running import Running
+from parlour.turns.states import Mode
+from parlour.turns.sweeper import sweep
+from parlour.turns.tasks import CeleryQueue, celery_config
+
+# How many turns a worker answers at once where the settings leave it open and the engine is not built yet.
+_THREADS = {"echo": 8, "llamacpp": 4, "openai": 32, "vllm": 32}
+_SENDER_LEASE = timedelta(seconds=12)
+_FLOOD_NOTICES_PER_MINUTE = 1
+
+
+@dataclass(frozen=True)
+class Platform:
+    """All parts of one process, joined. Close it through the context manager that made it."""
+
+    settings: Settings
+    database: Database
+    privacy: Privacy
+    accounts: AccountBook
+    bus: LiveBus
+    budget: SendBudget
+    celery: Celery
+    queue: CeleryQueue
+    metrics: Metrics
+    owner: str
+
+    @property
+    def clock(self) -> Clock:
+        """The time that all processes share."""
+        return self.database.clock
+
+    @property
+    def sealer(self) -> Sealer:
+        """Seals and opens values."""
+        return self.privacy.sealer
+
+    @property
+    def lookup(self) -> Lookup:
+        """Keyed hashes to find things by."""
+        return self.privacy.lookup
+
+    @cached_property
+    def outbox(self) -> Outbox:
+        """Writes what the assistant says into the ledger."""
+        return Outbox(sealer=self.sealer, keep_messages=self._keep_messages)
+
+    @cached_property
+    def intake(self) -> TakeIn:
+        """Takes events in."""
+        settings = self.settings
+        access = Access(settings.access.policy, frozenset(settings.access.allowlist))
+        rules = IntakeRules(
+            answers_all_in_groups=settings.access.groups == "always",
+            max_text_chars=settings.turns.max_text_chars,
+            max_waiting=settings.turns.max_waiting,
+            max_attachment_bytes=settings.turns.max_attachment_bytes,
+            stale_after=timedelta(seconds=settings.turns.stale_after_s),
+            keep_messages=self._keep_messages,
+            default_mode=Mode(settings.turns.mode),
+        )
+        return TakeIn(
+            database=self.database,
+            privacy=self.privacy,
+            access=access,
+            rules=rules,
+            outbox=self.outbox,
+            queue=self.queue,
+            bus=self.bus,
+            gate=RateGate(settings.access.messages_per_minute),
+            notice_gate=RateGate(_FLOOD_NOTICES_PER_MINUTE),
+            metrics=self.metrics,
+        )
+
+    @cached_property
+    def history(self) -> History:
+        """Conversations, opened, for web and terminal."""
+        return History(database=self.database, privacy=self.privacy)
+
+    @cached_property
+    def order(self) -> Order:
+        """Leases on conversations."""
+        turns = self.settings.turns
+        return Order(
+            database=self.database,
+            outbox=self.outbox,
+            owner=self.owner,
+            lease=timedelta(seconds=turns.lease_s),
+            max_attempts=turns.max_attempts,
+            default_mode=Mode(turns.mode),
+        )
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The delivery ledger."""
+        return Ledger(
+            database=self.database, privacy=self.privacy, budget=self.budget, owner=self.owner, lease=_SENDER_LEASE
+        )
+
+    @cached_property
+    def attachments(self) -> AttachmentStore:
+        """The files people sent."""
+        return AttachmentStore(database=self.database, privacy=self.privacy)
+
+    @cached_property
+    def running(self) -> Running:
+        """The answers in the making in this process."""
+        return Running(self.order, self.metrics)
+
+    def answerer(self, host: EngineHost) -> Answerer:
+        """Answers turns with this engine."""
+        engine = self.settings.engine
+        sampling = Sampling(
+            temperature=engine.temperature,
+            top_p=engine.top_p,
+            seed=engine.seed,
+            repetition_penalty=engine.repetition_penalty,
+            stop=engine.stop,
+            max_tokens=engine.max_tokens,
+        )
+        prompts = PromptBuilder(
+            host.count_tokens, context_tokens=host.context_tokens, answer_tokens=engine.max_tokens
+        )
+        rules = AnswerRules(
+            sampling=sampling,
+            default_prompt=self.settings.turns.system_prompt,
+            salts_by_user=engine.cache_salt == "user",
+            max_attachment_bytes=self.settings.turns.max_attachment_bytes,
+        )
+        return Answerer(
+            database=self.database,
+            sealer=self.sealer,
+            order=self.order,
+            running=self.running,
+            outbox=self.outbox,
+            queue=self.queue,
+            bus=self.bus,
+            generator=host,
+            prompts=prompts,
+            rules=rules,
+            metrics=self.metrics,
+        )
+
+    def sweep(self) -> int:
+        """Publish what is due and was lost; how many turns."""
+        return sweep(self.database, self.queue, self.metrics)
+
+    def backlog_collector(self) -> BacklogCollector:
+        """Shows the backlog in SQL to Prometheus."""
+        return BacklogCollector(self.database.read, self.clock)
+
+    @property
+    def _keep_messages(self) -> timedelta:
+        return timedelta(days=self.settings.turns.keep_messages_days)
+
+
+@contextmanager
+def platform(settings: Settings, *, is_migrating: bool = False) -> Iterator[Platform]:
+    """The parts of one process, closed at the end of the block.
+
+    `is_migrating` brings both databases up to date first (`parlour up`); otherwise a schema that does not fit stops the
+    process. Raises `StoreError`, `PrivacyError`: one line each, with the remedy.
+    """
+    _prepare_data_dir(settings)
+    if is_migrating:
+        schema.upgrade(settings.database_url)
+        schema.upgrade(settings.keys_url, schema.Schema.KEYS)
+    schema.check(settings.database_url)
+    schema.check(settings.keys_url, schema.Schema.KEYS)
+    with ExitStack() as stack:
+        database = Database(settings.database_url, pool_size=settings.database.pool_size)
+        stack.callback(database.close)
+        privacy = open_privacy(content=database, keys_url=settings.keys_url, key_file=settings.key_file)
+        stack.callback(privacy.close)
+        celery = Celery("parlour")
+        celery.conf.update(celery_config(settings.broker.url, threads=worker_threads(settings)))
+        yield Platform(
+            settings=settings,
+            database=database,
+            privacy=privacy,
+            accounts=AccountBook(
+                database=database, privacy=privacy, clock=database.clock, workspace=settings.workspace
+            ),
+            bus=RedisBus(settings.bus_url) if settings.bus_url else InProcessBus(),
+            budget=RedisBudget(settings.bus_url) if settings.bus_url else LocalBudget(),
+            celery=celery,
+            queue=CeleryQueue(celery),
+            metrics=Metrics(CollectorRegistry()),
+            owner=_owner(),
+        )
+
+
+def engine_host(settings: Settings) -> EngineHost:
+    """The engine that the settings name, in a thread and loop of its own; not yet started."""
+    engine = settings.engine
+    options = EngineOptions(
+        kind=engine.kind,
+        model=engine.model,
+        models_dir=settings.models_dir,
+        base_url=engine.base_url,
+        api_key=engine.api_key.get_secret_value(),
+        context_tokens=engine.context_tokens,
+        max_concurrency=engine.max_concurrency or _THREADS[engine.kind],
+        max_queued=engine.max_queued,
+        gpu_memory=engine.gpu_memory,
+        kv_cache_gib=engine.kv_cache_gib,
+        loras=engine.loras,
+    )
+    return EngineHost(build_engine(options))
+
+
+def worker_threads(settings: Settings) -> int:
+    """How many turns a worker answers at once: as many as the engine takes sequences."""
+    return settings.engine.max_concurrency or _THREADS[settings.engine.kind]
+
+
+def _prepare_data_dir(settings: Settings) -> None:
+    """Make the data folder for this user alone; what lies in it is for nobody else."""
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def _owner() -> str:
+    """A name for this process in leases, never used before: a restarted process must not pass for its predecessor."""
+    return f"{socket.gethostname()[:24]}:{os.getpid()}:{secrets.token_hex(6)}"
