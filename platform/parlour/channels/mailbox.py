@@ -42,7 +42,7 @@ class ReadsHistory(Protocol):
     def messages(
         self, conversation_id: ConversationId, *, after: MessageId | None = None, limit: int = PAGE
     ) -> Sequence[Said]:
-        """Oldest first: the newest `limit` ones, or the first `limit` with an id above `after`, which need not exist."""
+        """Oldest first: the newest `limit`, or the first `limit` with an id above `after`, which may not exist."""
         ...
 
     def open_turns(self, conversation_id: ConversationId) -> Sequence[TurnId]:
