@@ -4,7 +4,7 @@ import contextlib
 import os
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -26,7 +26,7 @@ class Entry:
 
 
 # The order is the order of the help page: first contact, production, operating, people, keys.
-ENTRIES: Mapping[str, Entry] = {
+ENTRIES: dict[str, Entry] = {
     "up": Entry("parlour.cli.up", "Run everything on this machine: gateway, worker, scheduler."),
     "chat": Entry("parlour.cli.chat", "Talk to the assistant in this terminal."),
     "doctor": Entry("parlour.cli.doctor", "Check settings, database, broker, keys, model and messengers."),
@@ -54,7 +54,10 @@ class LazyGroup(TyperGroup):
         """The command, its module imported now."""
         if cmd_name not in self.list_commands(ctx):
             return None
-        command = typer.main.get_command(import_module(ENTRIES[cmd_name].module).app)
+        sub = import_module(ENTRIES[cmd_name].module).app
+        # Completion is for the whole command; typer offers no public switch after the fact.
+        sub._add_completion = False  # noqa: SLF001
+        command = typer.main.get_command(sub)
         command.name = cmd_name
         return command  # type: ignore[return-value] # one of these two by construction
 
