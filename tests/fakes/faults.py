@@ -71,7 +71,9 @@ class FaultPlan:
         """The rules in force, with what is left of each."""
         return [asdict(fault) for fault in self._faults]
 
-    def take(self, method: str, chat: str | None, *, kinds: Callable[[FaultKind], bool] = lambda _: True) -> Fault | None:
+    def take(
+        self, method: str, chat: str | None, *, kinds: Callable[[FaultKind], bool] = lambda _: True
+    ) -> Fault | None:
         """The first rule that hits this request, used up by one; None when the request goes well."""
         for fault in self._faults:
             if not kinds(fault.kind) or not fault.matches(method, chat):

@@ -37,7 +37,9 @@ TOKEN = "123456:TEST-token-of-the-fake"
 class FakeTelegram:
     """The server in a thread. Every method may be called from any thread, also from a running event loop."""
 
-    def __init__(self, *, token: str = TOKEN, port: int = 0, seed: int = 0, now: Callable[[], float] | None = None) -> None:
+    def __init__(
+        self, *, token: str = TOKEN, port: int = 0, seed: int = 0, now: Callable[[], float] | None = None
+    ) -> None:
         self.token = token
         self.port = port
         self._seed = seed
@@ -69,7 +71,9 @@ class FakeTelegram:
     def __enter__(self) -> Self:
         return self.start()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()
 
     # ---- where it is --------------------------------------------------------------------------------------------
@@ -173,7 +177,10 @@ def main() -> None:
     options = parser.parse_args()
     telegram = FakeTelegram(token=options.token, port=options.port, seed=options.seed).start()
     telegram.do("limits", on=options.limits == "on")
-    print(f"Telegram's fake listens on {telegram.url} (Bot API: {telegram.base_url}, control: {telegram.url}/_fake/help)", flush=True)  # noqa: T201
+    print(
+        f"Telegram's fake listens on {telegram.url} (Bot API: {telegram.base_url}, control: {telegram.url}/_fake/help)",
+        flush=True,
+    )  # noqa: T201
     try:
         threading.Event().wait()
     except KeyboardInterrupt:

@@ -16,7 +16,7 @@ from tests.fakes.telegram_people import People
 from tests.fakes.telegram_world import ApiError, Json, World
 
 _WRONG_TOKEN = ApiError(401, "Unauthorized")
-_NO_METHOD = ApiError(404, "Not Found")
+_NO_METHOD = ApiError(404, "Not Found: method not found")
 _UPDATE_FAULTS = {"redeliver", "reorder", "duplicate"}
 # A real server waits longer; a test does not want to.
 _WEBHOOK_RETRY_S = 0.05
@@ -92,7 +92,9 @@ class TelegramApp:
                 raise _WRONG_TOKEN
             result = await self._dispatch(method.lower(), params)
         except ApiError as error:
-            self.world.note("refused", method=method, chat=params.get("chat_id"), status=error.status, why=error.description)
+            self.world.note(
+                "refused", method=method, chat=params.get("chat_id"), status=error.status, why=error.description
+            )
             return _failure(error)
         return web.json_response({"ok": True, "result": result})
 
@@ -129,7 +131,10 @@ class TelegramApp:
 
     async def _get_updates(self, params: Params) -> list[Json]:
         if self.webhook:
-            raise ApiError(409, "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first")
+            raise ApiError(
+                409,
+                "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first",
+            )
         if self._poll is not None and not self._poll.done():
             self._poll.cancel()
         self.world.allow(params.parsed("allowed_updates"))
@@ -196,7 +201,11 @@ class TelegramApp:
         self.world.allow(params.parsed("allowed_updates"))
         if params.flag("drop_pending_updates"):
             self.world.pending.clear()
-        self.webhook = {"url": url, "secret": params.get("secret_token"), "max_connections": params.number("max_connections", 40)}
+        self.webhook = {
+            "url": url,
+            "secret": params.get("secret_token"),
+            "max_connections": params.number("max_connections", 40),
+        }
         if self._webhook_task is None or self._webhook_task.done():
             self._webhook_task = asyncio.ensure_future(self._push_updates())
         return True
@@ -216,7 +225,11 @@ class TelegramApp:
             "has_custom_certificate": False,
             "pending_update_count": len(self.world.pending),
             "max_connections": self.webhook.get("max_connections", 40),
-            **({"last_error_message": self.webhook["last_error"], "last_error_date": 0} if "last_error" in self.webhook else {}),
+            **(
+                {"last_error_message": self.webhook["last_error"], "last_error_date": 0}
+                if "last_error" in self.webhook
+                else {}
+            ),
         }
 
     async def _push_updates(self) -> None:
@@ -279,7 +292,9 @@ class TelegramApp:
             case "state":
                 return web.json_response(self.state())
             case "help":
-                actions = {name: (getattr(self.people, name).__doc__ or "") for name in dir(People) if not name.startswith("_")}
+                actions = {
+                    name: (getattr(self.people, name).__doc__ or "") for name in dir(People) if not name.startswith("_")
+                }
                 return web.json_response({"get": ["journal", "chats", "state"], "post": actions | _CONTROLS})
         raise web.HTTPNotFound
 

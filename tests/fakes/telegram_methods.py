@@ -299,13 +299,19 @@ class Methods:
         if upload is None:
             raise bad_request(f"there is no {kind} in the request")
         stored = self._world.keep_file(upload.content, media_type=upload.media_type, name=upload.name)
-        about: Json = {"file_id": stored.file_id, "file_unique_id": f"u-{stored.file_id}", "file_size": len(upload.content)}
+        about: Json = {
+            "file_id": stored.file_id,
+            "file_unique_id": f"u-{stored.file_id}",
+            "file_size": len(upload.content),
+        }
         shape: Any = {**about, "file_name": upload.name, "mime_type": upload.media_type}
         if kind == "photo":
             shape = [{**about, "width": 640, "height": 480}]
         content: Json = {kind: shape}
         if params.get("caption"):
-            caption, entities = self._text(params, name="caption", limit=tt.MAX_CAPTION, too_long="message caption is too long")
+            caption, entities = self._text(
+                params, name="caption", limit=tt.MAX_CAPTION, too_long="message caption is too long"
+            )
             content |= {"caption": caption, **({"caption_entities": entities} if entities else {})}
         return self._post(chat, params, content)
 

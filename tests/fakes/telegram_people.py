@@ -100,7 +100,13 @@ class People:
         return {"update_id": self._world.queue_update("stopped_message_generation", payload)}
 
     def group(
-        self, chat: int, *, title: str = "Group", kind: str = "supergroup", is_forum: bool = False, topics: list[int] | None = None
+        self,
+        chat: int,
+        *,
+        title: str = "Group",
+        kind: str = "supergroup",
+        is_forum: bool = False,
+        topics: list[int] | None = None,
     ) -> Json:
         """Make a group with the bot in it; `topics` are thread ids of a forum."""
         made = self._world.open_chat(chat, kind=kind, title=title, is_forum=is_forum)
@@ -110,7 +116,12 @@ class People:
     def post_in_channel(self, chat: int, text: str) -> Json:
         """Publish in a channel."""
         place = self._world.chats[chat]
-        message: Json = {"message_id": place.next_id(), "chat": place.as_json(), "date": int(self._world.now()), **incoming_text(text)}
+        message: Json = {
+            "message_id": place.next_id(),
+            "chat": place.as_json(),
+            "date": int(self._world.now()),
+            **incoming_text(text),
+        }
         return {"update_id": self._world.queue_update("channel_post", message)}
 
     def migrate(self, chat: int, to: int) -> Json:
@@ -181,5 +192,3 @@ class People:
                 return {**about, **picture, "type": "regular", "is_animated": False, "is_video": False, "emoji": "👍"}
             case _:
                 return {**about, "file_name": file_name, "mime_type": media_type}
-
-

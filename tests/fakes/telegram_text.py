@@ -49,7 +49,7 @@ def check_entities(text: str, entities: list[Entity]) -> list[Entity]:
     for entity in entities:
         offset, length, kind = entity.get("offset"), entity.get("length"), entity.get("type")
         if not isinstance(offset, int) or not isinstance(length, int):
-            raise BadText("can't parse MessageEntity: Field \"offset\" must be of type Number")
+            raise BadText('can\'t parse MessageEntity: Field "offset" must be of type Number')
         if kind not in _KNOWN_ENTITIES:
             raise BadText("can't parse MessageEntity: Unsupported type specified")
         if offset < 0 or length <= 0:
@@ -174,7 +174,9 @@ class _Html(HTMLParser):
     def finish(self) -> tuple[str, list[Entity]]:
         self.close()
         if self._open:
-            raise BadText(f'can\'t parse entities: Can\'t find end tag corresponding to start tag "{self._open[-1].tag}"')
+            raise BadText(
+                f"can't parse entities: Can't find end tag corresponding to start tag \"{self._open[-1].tag}\""
+            )
         return "".join(self.out.parts), self.out.entities
 
 
@@ -184,7 +186,9 @@ def _parse_html(text: str) -> tuple[str, list[Entity]]:
     return parser.finish()
 
 
-_MARKDOWN_TOKEN = re.compile(r"\\(.)|```(?:(\w+)\n)?([\s\S]*?)```|`([^`]*)`|(\*|__|_|~|\|\|)|\[([^\]]*)\]\(([^)]*)\)|([\s\S])")
+_MARKDOWN_TOKEN = re.compile(
+    r"\\(.)|```(?:(\w+)\n)?([\s\S]*?)```|`([^`]*)`|(\*|__|_|~|\|\|)|\[([^\]]*)\]\(([^)]*)\)|([\s\S])"
+)
 _MARKDOWN_KINDS = {"*": "bold", "_": "italic", "__": "underline", "~": "strikethrough", "||": "spoiler"}
 _MARKDOWN_RESERVED = set(">#+-=|{}.!()[]")
 
@@ -196,7 +200,9 @@ def _parse_markdown_v2(text: str) -> tuple[str, list[Entity]]:
         escaped, language, block, code, mark, label, url, char = match.groups()
         if escaped is not None or char is not None:
             if char in _MARKDOWN_RESERVED:
-                raise BadText(f"can't parse entities: Character '{char}' is reserved and must be escaped with the preceding '\\'")
+                raise BadText(
+                    f"can't parse entities: Character '{char}' is reserved and must be escaped with the preceding '\\'"
+                )
             out.write(escaped if escaped is not None else char)
         elif mark is not None:
             _toggle(out, opened, mark)
@@ -208,7 +214,9 @@ def _parse_markdown_v2(text: str) -> tuple[str, list[Entity]]:
             out.write(next(part for part in (block, code, label) if part is not None))
             out.close(entity)
     if opened:
-        raise BadText(f"can't parse entities: Can't find end of the entity starting at byte offset {opened[-1].entity['offset']}")
+        raise BadText(
+            f"can't parse entities: Can't find end of the entity starting at byte offset {opened[-1].entity['offset']}"
+        )
     return "".join(out.parts), out.entities
 
 

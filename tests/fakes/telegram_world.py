@@ -154,9 +154,16 @@ class World:
 
     # ---- messages -----------------------------------------------------------------------------------------------
 
-    def new_message(self, chat: Chat, sender: Json, content: Json, *, thread: int | None = None, age_s: float = 0.0) -> Json:
+    def new_message(
+        self, chat: Chat, sender: Json, content: Json, *, thread: int | None = None, age_s: float = 0.0
+    ) -> Json:
         """Put a message into a chat and return it."""
-        message: Json = {"message_id": chat.next_id(), "from": sender, "chat": chat.as_json(), "date": int(self.now() - age_s)}
+        message: Json = {
+            "message_id": chat.next_id(),
+            "from": sender,
+            "chat": chat.as_json(),
+            "date": int(self.now() - age_s),
+        }
         if thread is not None:
             message |= {"message_thread_id": thread, "is_topic_message": True}
         message |= content

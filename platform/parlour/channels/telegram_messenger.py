@@ -1,0 +1,282 @@
+"""The posting side of a Telegram bot: messages, drafts, typing, files, and what became of a lost answer."""
+
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from hashlib import sha256
+from typing import Final, TypeVar
+
+import httpx
+from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, LinkPreviewOptions, MessageEntity, ReplyParameters
+from telegram.constants import ChatAction
+
+from parlour.channels import telegram_text
+from parlour.channels.telegram_api import PUBLIC_BASE_URL, Refused, translated
+from parlour.channels.telegram_settling import Deeds, Settling
+from parlour.channels.telegram_text import NOTHING, Rendered
+from parlour.store.ids import AccountId, TurnId
+from parlour.turns.ports import Address, DraftStyle, NotSent, Post, Receipt, Rejected, SendLimits
+from parlour.turns.wording import say
+
+T = TypeVar("T")
+
+_REMEMBERED: Final = 2_048
+# Edits count as sends: in a group there are 20 a minute for everything.
+_GROUP_DRAFTS_S: Final = 3.5
+_PRIVATE_DRAFTS_S: Final = 1.0
+# A preview is fetched by Telegram's servers: an address made up by a model could carry out what it was told.
+_NO_PREVIEW: Final = LinkPreviewOptions(is_disabled=True)
+_FEEDBACK_BUTTONS: Final = InlineKeyboardMarkup(
+    [
+        [
+            InlineKeyboardButton("👍", callback_data="feedback:up"),
+            InlineKeyboardButton("👎", callback_data="feedback:down"),
+        ]
+    ]
+)
+
+
+class TelegramMessenger:
+    """A bot that posts. Every method is one request or few; nothing is retried or waited for here."""
+
+    def __init__(self, account_id: AccountId, bot: Bot, *, base_url: str = PUBLIC_BASE_URL) -> None:
+        self._account_id = account_id
+        self._bot = bot
+        self._is_public = base_url == PUBLIC_BASE_URL
+        self._files = httpx.AsyncClient(timeout=30.0)
+        self._has_drafts = True
+        # Groups that became supergroups, under their old id; turns by the draft shown of them; what drafts show now.
+        self._moved: dict[str, int] = {}
+        self._draft_turns: OrderedDict[int, TurnId] = OrderedDict()
+        self._shown: OrderedDict[tuple[str, str], Rendered] = OrderedDict()
+        self._settling = Settling(Deeds(self._placeholder, self._edit_into, self._give_notice, self._delete))
+
+    @property
+    def account_id(self) -> AccountId:
+        """The account that this bot is."""
+        return self._account_id
+
+    def limits(self, address: Address) -> SendLimits:
+        """Telegram's documented limits, a little under: 30 a second overall, 1 a second in a chat, 20 a minute in a group."""
+        if not self._is_public:
+            return SendLimits()
+        if address.is_private:
+            return SendLimits(account_per_s=28, account_burst=28, chat_per_s=1, chat_burst=3)
+        return SendLimits(account_per_s=28, account_burst=28, chat_per_s=17 / 60, chat_burst=3)
+
+    def split(self, markdown: str) -> list[str]:
+        """`markdown` in parts of at most 4,096 UTF-16 units as shown; see `telegram_text.split`."""
+        return telegram_text.split(markdown)
+
+    async def close(self) -> None:
+        """Let go of the connections for files."""
+        await self._files.aclose()
+
+    # ---- messages -----------------------------------------------------------------------------------------------
+
+    async def send(self, post: Post) -> Receipt:
+        """Post it, or edit its draft into it."""
+        if post.draft_key is not None:
+            await self._edit_into(post, int(post.draft_key))
+            return Receipt(post.draft_key)
+        message_id = await self._post(
+            post.address, telegram_text.render(post.text), reply_to=post.reply_to, markup=_buttons(post)
+        )
+        return Receipt(str(message_id))
+
+    async def settle(self, post: Post) -> Receipt | None:
+        """Make certain that the post is there, once. See `telegram_settling`."""
+        return await self._settling.settle(post)
+
+    async def _post(
+        self,
+        address: Address,
+        rendered: Rendered,
+        *,
+        reply_to: str | None,
+        markup: InlineKeyboardMarkup | None = None,
+        is_silent: bool = False,
+    ) -> int:
+        async def request(chat_id: int, entities: list[MessageEntity]) -> int:
+            message = await self._bot.send_message(
+                chat_id,
+                rendered.text,
+                entities=entities,
+                message_thread_id=_thread(address),
+                reply_parameters=_reply(address, reply_to),
+                reply_markup=markup,
+                link_preview_options=_NO_PREVIEW,
+                disable_notification=is_silent,
+            )
+            return message.message_id
+
+        async with translated(is_repeatable=False):
+            return await self._in_chat(address, rendered, request)
+
+    async def _edit(
+        self, address: Address, message_id: int, rendered: Rendered, markup: InlineKeyboardMarkup | None
+    ) -> None:
+        async def request(chat_id: int, entities: list[MessageEntity]) -> None:
+            try:
+                await self._bot.edit_message_text(
+                    rendered.text,
+                    chat_id,
+                    message_id,
+                    entities=entities,
+                    reply_markup=markup,
+                    link_preview_options=_NO_PREVIEW,
+                )
+            except Refused as refused:
+                if not refused.says("message is not modified"):
+                    raise
+
+        async with translated(is_repeatable=True):
+            await self._in_chat(address, rendered, request)
+
+    async def _in_chat(
+        self, address: Address, rendered: Rendered, request: Callable[[int, list[MessageEntity]], Awaitable[T]]
+    ) -> T:
+        """Do `request` with the text's entities, without them where Telegram refuses them: plain beats lost. A group that
+        became a supergroup is followed. After a refusal nothing was done, so asking again is safe."""
+        chat_id = self._chat_id(address)
+        entities = [MessageEntity(**entity) for entity in rendered.entities()]
+        try:
+            return await request(chat_id, entities)
+        except Refused as refused:
+            if refused.moved_to is not None:
+                self._moved[address.chat] = int(refused.moved_to)
+                return await request(int(refused.moved_to), entities)
+            if entities and refused.status == 400 and refused.says("parse", "entit"):
+                return await request(chat_id, [])
+            raise
+
+    def _chat_id(self, address: Address) -> int:
+        return self._moved.get(address.chat) or int(address.chat)
+
+    # ---- settling -----------------------------------------------------------------------------------------------
+
+    async def _placeholder(self, post: Post) -> int:
+        return await self._post(post.address, Rendered(NOTHING), reply_to=post.reply_to, is_silent=True)
+
+    async def _edit_into(self, post: Post, message_id: int) -> None:
+        self._shown.pop((post.address.chat, str(message_id)), None)
+        await self._edit(post.address, message_id, telegram_text.render(post.text), _buttons(post))
+
+    async def _give_notice(self, post: Post, message_id: int) -> None:
+        await self._edit(post.address, message_id, Rendered(say("draft_lost", post.language)), None)
+
+    async def _delete(self, post: Post, message_id: int) -> None:
+        async with translated(is_repeatable=True):
+            await self._bot.delete_message(self._chat_id(post.address), message_id)
+
+    # ---- drafts -------------------------------------------------------------------------------------------------
+
+    def draft_style(self, address: Address) -> DraftStyle:
+        """Telegram's own drafts in private chats (where the server has them), an edited message in groups."""
+        if not address.is_private:
+            return DraftStyle.MESSAGE
+        return DraftStyle.EPHEMERAL if self._has_drafts else DraftStyle.NONE
+
+    def draft_interval_s(self, address: Address) -> float:
+        """A second in private chats, more in groups."""
+        return _PRIVATE_DRAFTS_S if address.is_private else _GROUP_DRAFTS_S
+
+    async def draft(
+        self, address: Address, turn_id: TurnId, text: str, *, key: str | None, reply_to: str | None
+    ) -> str | None:
+        """Show the answer so far. A draft that vanishes shows its end; one that stays shows what its first message will."""
+        if address.is_private:
+            await self._draft_in_private(address, turn_id, telegram_text.tail(text))
+            return None
+        rendered = telegram_text.render(telegram_text.split(text)[0])
+        if key is None:
+            key = str(await self._post(address, rendered, reply_to=reply_to))
+        elif self._shown.get((address.chat, key)) != rendered:
+            await self._edit(address, int(key), rendered, None)
+        self._shown[address.chat, key] = rendered
+        if len(self._shown) > _REMEMBERED:
+            self._shown.popitem(last=False)
+        return key
+
+    async def _draft_in_private(self, address: Address, turn_id: TurnId, rendered: Rendered) -> None:
+        async def request(chat_id: int, entities: list[MessageEntity]) -> None:
+            await self._bot.send_message_draft(
+                chat_id,
+                self._draft_id(turn_id),
+                rendered.text,
+                _thread(address),
+                entities=entities,
+                api_kwargs={"can_stop": True},
+            )
+
+        try:
+            async with translated(is_repeatable=True):
+                await self._in_chat(address, rendered, request)
+        except Rejected as refused:
+            # A local Bot API server may be older than drafts.
+            self._has_drafts = refused.code != "http_404"
+            raise
+
+    def _draft_id(self, turn_id: TurnId) -> int:
+        """The same positive 31-bit number for a turn in every process."""
+        draft_id = int.from_bytes(sha256(turn_id.bytes).digest()[:4]) & 0x7FFFFFFF or 1
+        self._draft_turns[draft_id] = turn_id
+        if len(self._draft_turns) > _REMEMBERED:
+            self._draft_turns.popitem(last=False)
+        return draft_id
+
+    def turn_of_draft(self, draft_id: int) -> TurnId | None:
+        """The turn whose draft this process showed under that id."""
+        return self._draft_turns.get(draft_id)
+
+    async def typing(self, address: Address, turn_id: TurnId) -> None:
+        """Show "typing…" for some seconds."""
+        async with translated(is_repeatable=True):
+            await self._bot.send_chat_action(
+                self._chat_id(address), ChatAction.TYPING, message_thread_id=_thread(address)
+            )
+
+    # ---- files --------------------------------------------------------------------------------------------------
+
+    async def fetch(self, reference: str, *, limit_bytes: int) -> bytes:
+        """The file's bytes, never more than the limit in memory."""
+        async with translated(is_repeatable=True):
+            file = await self._bot.get_file(reference)
+        if (file.file_size or 0) > limit_bytes:
+            raise Rejected("too_large")
+        if not file.file_path or not file.file_path.startswith(("http://", "https://")):
+            # A Bot API server in local mode answers with a path on its own disk.
+            raise Rejected("file_not_served")
+        try:
+            return await self._download(file.file_path, limit_bytes)
+        except httpx.HTTPError as error:
+            # `from None`: the address has the token in it.
+            raise NotSent(type(error).__name__) from None
+
+    async def _download(self, url: str, limit_bytes: int) -> bytes:
+        content = bytearray()
+        async with self._files.stream("GET", url) as answer:
+            if answer.status_code in {404, 410}:
+                raise Rejected("file_gone")
+            if answer.status_code != 200:
+                raise NotSent(f"HTTP {answer.status_code}")
+            async for chunk in answer.aiter_bytes():
+                content += chunk
+                if len(content) > limit_bytes:
+                    raise Rejected("too_large")
+        return bytes(content)
+
+
+def _buttons(post: Post) -> InlineKeyboardMarkup | None:
+    """Thumbs under the last part of an answer."""
+    return _FEEDBACK_BUTTONS if post.asks_feedback and post.index == post.count - 1 else None
+
+
+def _thread(address: Address) -> int | None:
+    return None if address.thread is None else int(address.thread)
+
+
+def _reply(address: Address, reply_to: str | None) -> ReplyParameters | None:
+    """In groups it must be seen whom the answer is for; in private it is noise."""
+    if address.is_private or reply_to is None:
+        return None
+    return ReplyParameters(int(reply_to), allow_sending_without_reply=True)

@@ -1,0 +1,128 @@
+"""Finding out whether a Telegram message whose answer was lost is there, though Telegram has no way to ask.
+
+Message ids only grow within a chat, and editing is repeatable. So a silent placeholder is posted, whose id bounds from
+above where the lost message can be; the message answered bounds it from below. Every id between is edited into the text
+that was to be sent: it works for our own message only (or says "not modified"), and is refused for everybody else's. When
+none takes it, the lost message never was, and the placeholder becomes the answer. Either way the answer stands there once.
+"""
+
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from parlour.turns.ports import DraftLost, NotSent, OutcomeUnknown, Post, Receipt, Rejected, Throttled
+
+# In a busy group more than this may have been written meanwhile; trying them all would take the chat's send limit for minutes.
+MAX_CANDIDATES: Final = 50
+_MAX_SEARCHES: Final = 1_000
+# Refusals that are about the chat as a whole; any other is about the message that was tried.
+_ABOUT_THE_CHAT: Final = frozenset({"forbidden", "chat_not_found", "chat_moved"})
+
+
+@dataclass(slots=True)
+class _Search:
+    """How far the search for one post has come, kept over being throttled in the middle."""
+
+    placeholder: int
+    candidates: list[int]
+    found: int | None = None
+    clean_ups: int = field(default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Deeds:
+    """What settling does in a chat. All but `placeholder` may be repeated without harm."""
+
+    placeholder: Callable[[Post], Awaitable[int]]
+    edit: Callable[[Post, int], Awaitable[None]]
+    give_notice: Callable[[Post, int], Awaitable[None]]
+    delete: Callable[[Post, int], Awaitable[None]]
+
+
+class Settling:
+    """Searches under way, by the key of their post."""
+
+    def __init__(self, deeds: Deeds) -> None:
+        self._do = deeds
+        self._searches: OrderedDict[str, _Search] = OrderedDict()
+
+    async def settle(self, post: Post) -> Receipt | None:
+        """The receipt of `post`, which is then certainly there, once. See `Messenger.settle`."""
+        if post.draft_key is not None:
+            return await self._settle_edit(post, post.draft_key)
+        search = self._searches.get(post.key) or await self._begin(post)
+        await self._look(post, search)
+        if search.found is None:
+            return await self._use_placeholder(post, search)
+        await self._clean_up(post, search)
+        del self._searches[post.key]
+        return Receipt(str(search.found))
+
+    async def _settle_edit(self, post: Post, draft_key: str) -> Receipt | None:
+        try:
+            await self._do.edit(post, int(draft_key))
+        except DraftLost:
+            return None
+        return Receipt(draft_key)
+
+    async def _begin(self, post: Post) -> _Search:
+        """Post the placeholder and list the ids where the message can be, oldest first: a placeholder whose own answer was
+        lost came later than the message, so that the message is found before it."""
+        placeholder = await self._do.placeholder(post)
+        known = {int(key) for key in post.known_keys}
+        # What was posted after the lost message (in another topic) may be known too: only the message answered is surely
+        # older. Without one, the newest known is the best bound there is.
+        floor = int(post.reply_to) if post.reply_to else max((key for key in known if key < placeholder), default=0)
+        candidates = [
+            key for key in range(max(floor + 1, placeholder - MAX_CANDIDATES - 1), placeholder) if key not in known
+        ]
+        is_too_many = placeholder - floor - 1 > MAX_CANDIDATES
+        if is_too_many:
+            await self._do.give_notice(post, placeholder)
+            raise Rejected("unknown_outcome")
+        search = _Search(placeholder, candidates)
+        self._searches[post.key] = search
+        while len(self._searches) > _MAX_SEARCHES:
+            self._searches.popitem(last=False)
+        return search
+
+    async def _look(self, post: Post, search: _Search) -> None:
+        while search.candidates and search.found is None:
+            candidate = search.candidates[0]
+            if await self._is_ours(post, candidate):
+                search.found = candidate
+            search.candidates.pop(0)
+
+    async def _is_ours(self, post: Post, candidate: int) -> bool:
+        try:
+            await self._do.edit(post, candidate)
+        except DraftLost:
+            return False
+        except Rejected as refused:
+            if refused.code in _ABOUT_THE_CHAT:
+                raise
+            return False
+        return True
+
+    async def _use_placeholder(self, post: Post, search: _Search) -> Receipt | None:
+        """The message never was: the placeholder becomes it."""
+        try:
+            await self._do.edit(post, search.placeholder)
+        except DraftLost:
+            # Somebody deleted the placeholder: nothing is there, and sending anew is safe.
+            del self._searches[post.key]
+            return None
+        del self._searches[post.key]
+        return Receipt(str(search.placeholder))
+
+    async def _clean_up(self, post: Post, search: _Search) -> None:
+        """Delete the placeholder. It is worth a few tries, not an answer that is never noted as sent."""
+        try:
+            await self._do.delete(post, search.placeholder)
+        except (Throttled, NotSent, OutcomeUnknown):
+            search.clean_ups += 1
+            if search.clean_ups < 5:
+                raise
+        except (Rejected, DraftLost):
+            pass

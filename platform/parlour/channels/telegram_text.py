@@ -1,0 +1,309 @@
+"""Markdown as Telegram shows it: visible text with entities, in parts that each fit one message.
+
+A part of `split` is Markdown while one message holds it all. What must be cut is cut *after* rendering, where no markup
+can be broken, and each part is then a `\x1e` and the rendered text with its entities as JSON; `render` reads both.
+"""
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import pyromark
+import telegramify_markdown
+from telegramify_markdown.converter import STANDARD_OPTIONS
+
+from parlour.channels.graphemes import boundary_before, is_boundary
+
+MAX_UNITS: Final = 4_096
+# The server drops what is more. https://limits.tginfo.me
+MAX_ENTITIES: Final = 100
+# Telegram refuses a message with nothing to see; this stands for one.
+NOTHING: Final = "…"
+
+_RENDERED: Final = "\x1e"
+# Past this, and for what the parser cannot read, text is shown as it is: no answer is worth a worker's minute.
+_MAX_MARKDOWN: Final = 300_000
+_HTML_ROUNDS: Final = 16
+_KINDS: Final = frozenset({"bold", "italic", "strikethrough", "spoiler", "blockquote", "code", "pre", "text_link"})
+# Where a cut hurts to read, though it breaks nothing.
+_SOLID: Final = frozenset({"code", "text_link", "pre"})
+
+_CONTROLS: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_LINE_ENDS: Final = re.compile("\r\n?|[\u2028\u2029]")
+_BLANK_LETTERS: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+_BREAKS: Final = (
+    re.compile(r"\n{2,}"),
+    re.compile(r"\n"),
+    re.compile(r"[。！？；…][”’」』）]?|[.!?;:][\"'”’)]?\s"),
+    re.compile(r"\s|[，、：]"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Formatting of `text[start:end]`, in characters. `extra` is a link's address or a code block's language."""
+
+    kind: str
+    start: int
+    end: int
+    extra: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """Text as people see it, with its formatting."""
+
+    text: str
+    spans: tuple[Span, ...] = ()
+
+    @property
+    def fits(self) -> bool:
+        """Whether one message holds it."""
+        return units(self.text) <= MAX_UNITS and len(self.spans) <= MAX_ENTITIES
+
+    def entities(self) -> list[dict[str, Any]]:
+        """The formatting as the Bot API wants it, in UTF-16 units."""
+        found = []
+        for span in self.spans:
+            offset = units(self.text[: span.start])
+            entity: dict[str, Any] = {
+                "type": span.kind,
+                "offset": offset,
+                "length": units(self.text[span.start : span.end]),
+            }
+            if span.extra:
+                entity["url" if span.kind == "text_link" else "language"] = span.extra
+            found.append(entity)
+        return found
+
+
+def units(text: str) -> int:
+    """Length in UTF-16 code units, the only length that Telegram knows."""
+    return len(text) + sum(char > "\uffff" for char in text)
+
+
+def clean(text: str) -> str:
+    """`text` without what Telegram refuses or drops: lone surrogates, control characters, bidirectional overrides."""
+    whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return _CONTROLS.sub("", _LINE_ENDS.sub("\n", whole))
+
+
+def render(part: str) -> Rendered:
+    """A part of `split`, or any Markdown, as it is shown. Never empty: what has nothing to see becomes `NOTHING`."""
+    if part.startswith(_RENDERED):
+        try:
+            text, spans = json.loads(part[1:])
+            return Rendered(text, tuple(Span(*span) for span in spans))
+        except (ValueError, TypeError):
+            pass  # Not ours: a text that happens to begin so.
+    return _from_markdown(clean(part))
+
+
+def split(markdown: str) -> list[str]:
+    """`markdown` in parts that each fit one message, at least one."""
+    cleaned = clean(markdown)
+    whole = _from_markdown(cleaned)
+    if whole.fits:
+        return [cleaned.strip() or NOTHING]
+    return [_store(part) for part in _parts(whole)]
+
+
+def tail(markdown: str) -> Rendered:
+    """The end of a text in the making, as much as one message holds."""
+    whole = _from_markdown(clean(markdown))
+    return whole if whole.fits else list(_parts(whole))[-1]
+
+
+# ---- rendering --------------------------------------------------------------------------------------------------
+
+
+def _from_markdown(cleaned: str) -> Rendered:
+    rendered = _convert(cleaned)
+    if is_blank(rendered.text):
+        rendered = Rendered(cleaned.strip())
+    return Rendered(NOTHING) if is_blank(rendered.text) else rendered
+
+
+def _convert(cleaned: str) -> Rendered:
+    """`cleaned` Markdown rendered; as it stands when the library cannot make anything of it."""
+    if len(cleaned) > _MAX_MARKDOWN:
+        return _trimmed(cleaned, [])
+    try:
+        text, entities = telegramify_markdown.convert(_with_literal_html(cleaned), config=_config())
+        spans = _spans(text, entities)
+    except Exception:  # noqa: BLE001 (whatever a parser trips over, the answer is shown)
+        return _trimmed(cleaned, [])
+    return _trimmed(text, spans)
+
+
+def _config() -> telegramify_markdown.RenderConfig:
+    """Plain signs: no pictures before headings. A config of its own each time, since the library's global one is shared."""
+    config = telegramify_markdown.RenderConfig.isolated()
+    symbols = config.markdown_symbol
+    symbols.heading_level_1 = symbols.heading_level_2 = symbols.heading_level_3 = symbols.heading_level_4 = ""
+    symbols.unordered_list_item = "•"
+    symbols.task_uncompleted = "☐"
+    symbols.task_completed = "☑"
+    return config
+
+
+def _with_literal_html(markdown: str) -> str:
+    """`markdown` with HTML escaped. The library drops HTML, and an answer about `<div>` would arrive empty."""
+    for _ in range(_HTML_ROUNDS):
+        starts = sorted({at["start"] for event, at in _events(markdown) if _is_html(event)})
+        if not starts:
+            return markdown
+        source = markdown.encode()
+        bounds = [0, *(_at_bracket(source, start) for start in starts), len(source)]
+        markdown = b"\\".join(source[a:b] for a, b in zip(bounds, bounds[1:], strict=False)).decode()
+    raise ValueError("too much HTML")
+
+
+def _events(markdown: str) -> Iterator[tuple[Any, dict[str, int]]]:
+    yield from pyromark.events_with_range(markdown, options=STANDARD_OPTIONS)
+
+
+def _is_html(event: object) -> bool:
+    return isinstance(event, dict) and ("InlineHtml" in event or event.get("Start") == "HtmlBlock")
+
+
+def _at_bracket(source: bytes, start: int) -> int:
+    """Where the tag itself begins: an HTML block may start with spaces."""
+    found = source.find(b"<", start)
+    return start if found < 0 else found
+
+
+def _spans(text: str, entities: list[Any]) -> list[Span]:
+    """The library's entities in characters, without those that Telegram would refuse or that do more than format."""
+    index = _index_of_unit(text)
+    found = []
+    for entity in entities:
+        extra = entity.url if entity.type == "text_link" else entity.language
+        is_wanted = entity.type in _KINDS and (entity.type != "text_link" or _is_web(extra))
+        start, end = index.get(entity.offset), index.get(entity.offset + entity.length)
+        if is_wanted and start is not None and end is not None and end > start:
+            found.append(Span(entity.type, start, end, extra))
+    return sorted(_allowed(found), key=lambda span: (span.start, -span.end, span.kind))
+
+
+def _is_web(url: str | None) -> bool:
+    """Whether a link leads to the web: `tg://user` would ping somebody, others Telegram refuses."""
+    return bool(url) and str(url).startswith(("https://", "http://")) and not re.search(r"\s", str(url))
+
+
+def _allowed(spans: list[Span]) -> Iterator[Span]:
+    """Spans as Telegram allows them: none inside code, no quotation inside a quotation."""
+    code = sorted((span for span in spans if span.kind in {"code", "pre"}), key=lambda span: span.start)
+    quotes = [span for span in spans if span.kind == "blockquote"]
+    for span in spans:
+        if span in code:
+            yield span
+        elif span.kind == "blockquote":
+            if not any(one is not span and one.start <= span.start and span.end <= one.end for one in quotes):
+                yield span
+        else:
+            yield from _around(span, code)
+
+
+def _around(span: Span, code: list[Span]) -> Iterator[Span]:
+    """What is left of `span` outside `code`."""
+    start = span.start
+    for one in code:
+        if one.start >= span.end or one.end <= start:
+            continue
+        if one.start > start:
+            yield replace(span, start=start, end=one.start)
+        start = one.end
+    if start < span.end:
+        yield replace(span, start=start)
+
+
+def _index_of_unit(text: str) -> dict[int, int]:
+    """For every UTF-16 offset at which a character begins, its index."""
+    found, at = {}, 0
+    for index, char in enumerate(text):
+        found[at] = index
+        at += 2 if char > "\uffff" else 1
+    found[at] = len(text)
+    return found
+
+
+def _trimmed(text: str, spans: list[Span]) -> Rendered:
+    """Without space around it, as Telegram would trim it; indentation inside code stays."""
+    end = len(text.rstrip())
+    first = min((span.start for span in spans if span.kind == "pre"), default=end)
+    start = min(len(text) - len(text.lstrip()), first)
+    return Rendered(text[start:end], tuple(_within(spans, start, end)))
+
+
+def is_blank(text: str) -> bool:
+    """Whether there is nothing in it that people can see."""
+    return all(unicodedata.category(char)[0] in "CZ" or char in _BLANK_LETTERS for char in text)
+
+
+# ---- cutting ----------------------------------------------------------------------------------------------------
+
+
+def _parts(whole: Rendered) -> Iterator[Rendered]:
+    """`whole` in pieces that fit, formatting closed and opened again at every cut."""
+    start = 0
+    while start < len(whole.text):
+        end = _cut(whole, start, _furthest(whole, start))
+        piece = _trimmed(whole.text[start:end], list(_within(whole.spans, start, end)))
+        if not is_blank(piece.text):
+            yield piece
+        start = end
+
+
+def _within(spans: Iterable[Span], start: int, end: int) -> Iterator[Span]:
+    """What of `spans` lies in `[start:end]`, counted from `start`."""
+    for span in spans:
+        if span.start < end and span.end > start:
+            yield replace(span, start=max(span.start, start) - start, end=min(span.end, end) - start)
+
+
+def _furthest(whole: Rendered, start: int) -> int:
+    """How far a part from `start` may reach by length and by number of entities."""
+    text = whole.text
+    end, room = start, MAX_UNITS
+    while end < len(text) and (width := 2 if text[end] > "\uffff" else 1) <= room:
+        room -= width
+        end += 1
+    touching = [span.start for span in whole.spans if span.end > start and span.start < end]
+    if len(touching) > MAX_ENTITIES:
+        end = max(touching[MAX_ENTITIES], start + 1)
+    return end
+
+
+def _cut(whole: Rendered, start: int, end: int) -> int:
+    """The best place to cut: after a paragraph, a line, a sentence, a word; outside code and links where possible."""
+    text = whole.text
+    if end >= len(text):
+        return len(text)
+    least = start + (end - start) // 2
+    solid = [span for span in whole.spans if span.kind in _SOLID and span.start < end and span.end > least]
+    paragraph, line, sentence, word = (_places(text, pattern, least, end) for pattern in _BREAKS)
+    outside = [[at for at in places if not _splits(solid, at)] for places in (paragraph, line, sentence, word)]
+    for places in (*outside[:3], line, outside[3], word):
+        if places:
+            return places[-1]
+    return boundary_before(text, end, least=start)
+
+
+def _places(text: str, pattern: re.Pattern[str], least: int, end: int) -> list[int]:
+    """Where `pattern` ends between `least` and `end`, as far as no character is broken there."""
+    ends = (match.end() for match in pattern.finditer(text, least, min(end + 1, len(text))))
+    return [at for at in ends if least < at <= end and is_boundary(text, at)]
+
+
+def _splits(solid: list[Span], at: int) -> bool:
+    return any(span.start < at < span.end for span in solid)
+
+
+def _store(part: Rendered) -> str:
+    """A rendered part as a string that `render` reads."""
+    spans = [[span.kind, span.start, span.end, span.extra] for span in part.spans]
+    return _RENDERED + json.dumps([part.text, spans], ensure_ascii=False, separators=(",", ":"))
