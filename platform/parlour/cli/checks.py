@@ -15,12 +15,10 @@ from kombu.connection import Connection
 from kombu.exceptions import OperationalError
 from sqlalchemy import select
 
-from parlour.engines.errors import EngineError
-from parlour.engines.factory import build
+from parlour.bootstrap import engine_host
+from parlour.engines.errors import EngineError, EngineUnavailable
 from parlour.engines.files import find_gguf, find_safetensors
 from parlour.engines.gguf import check_model
-from parlour.engines.host import EngineHost
-from parlour.engines.options import EngineOptions
 from parlour.privacy.errors import PrivacyError
 from parlour.privacy.service import open_privacy
 from parlour.settings import Settings
@@ -167,51 +165,32 @@ def check_bus(settings: Settings) -> Iterator[Finding]:
 
 def check_engine(settings: Settings, *, is_deep: bool) -> Iterator[Finding]:
     """Whether the model is there; when deep, whether it answers."""
-    options = engine_options(settings)
     try:
-        yield ok("model", _model(options))
+        yield ok("model", _model(settings))
         if is_deep:
-            host = EngineHost(build(options))
-            with closing(host):
+            with closing(engine_host(settings)) as host:
                 host.start()
                 host.check()
                 yield ok("engine", f"{host.name} answers; {host.context_tokens} tokens, {host.max_concurrency} at once")
     except EngineError as error:
-        yield problem("model", f"{options.kind}: not usable", str(error))
+        yield problem("model", f"{settings.engine.kind}: not usable", str(error))
 
 
-def engine_options(settings: Settings) -> EngineOptions:
-    """The engine that the settings ask for."""
-    chosen = settings.engine
-    return EngineOptions(
-        kind=chosen.kind,
-        model=chosen.model,
-        models_dir=settings.data_dir / "models",
-        base_url=chosen.base_url,
-        api_key=chosen.api_key.get_secret_value(),
-        context_tokens=chosen.context_tokens,
-        max_concurrency=chosen.max_concurrency,
-        max_queued=chosen.max_queued,
-        gpu_memory=chosen.gpu_memory,
-        kv_cache_gib=chosen.kv_cache_gib,
-        loras=chosen.loras,
-    )
-
-
-def _model(options: EngineOptions) -> str:
+def _model(settings: Settings) -> str:
     """Where the model is. Raises `EngineError` when it is not where it should be, or what would run it is missing."""
-    library = {"llamacpp": "xllamacpp", "vllm": "vllm", "openai": "openai"}.get(options.kind)
+    kind, model = settings.engine.kind, settings.engine.model
+    library = {"llamacpp": "xllamacpp", "vllm": "vllm", "openai": "openai"}.get(kind)
     if library and importlib.util.find_spec(library) is None:
-        raise EngineError(f"The engine {options.kind} is not installed. pip install 'parlour[{options.kind}]'")
-    match options.kind:
+        raise EngineUnavailable(f"The engine {kind} is not installed. Install it with: pip install 'parlour[{kind}]'")
+    match kind:
         case "llamacpp":
-            path = find_gguf(options.model, options.models_dir)
+            path = find_gguf(model, settings.models_dir)
             check_model(path)
             return f"llamacpp: {path}"
         case "vllm":
-            return f"vllm: {find_safetensors(options.model, options.models_dir) or options.model}"
+            return f"vllm: {find_safetensors(model, settings.models_dir) or model}"
         case "openai":
-            return f"openai: {options.model} at {options.base_url}"
+            return f"openai: {model} at {settings.engine.base_url}"
         case "echo":
             return "echo: repeats what people write, for trying things out"
 
