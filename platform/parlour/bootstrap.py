@@ -82,7 +82,7 @@ class Platform:
     @cached_property
     def outbox(self) -> Outbox:
         """Writes what the assistant says into the ledger."""
-        return Outbox(sealer=self.sealer, keep_messages=self._keep_messages)
+        return Outbox(privacy=self.privacy, keep_messages=self._keep_messages)
 
     @cached_property
     def intake(self) -> TakeIn:

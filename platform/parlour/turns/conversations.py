@@ -38,6 +38,11 @@ def address_hash(privacy: Privacy, account_id: UUID, address: Address) -> bytes:
     return privacy.lookup.hash("conversation", str(account_id), address.chat, address.thread or "")
 
 
+def message_hash(privacy: Privacy, conversation_id: UUID, key: str) -> bytes:
+    """The keyed hash under which a message is found by the messenger's own id of it."""
+    return privacy.lookup.hash("message", str(conversation_id), key)
+
+
 def open_address(privacy: Privacy, conversation: Conversation) -> Address:
     """Where to post."""
     subject = conversation.user_id or conversation.workspace_id

@@ -12,7 +12,6 @@ from parlour.store.ids import AccountId, ConversationId, MessageId, TurnId, User
 from parlour.store.models import Conversation, Feedback, Message, Turn
 from parlour.turns.conversations import address_hash
 from parlour.turns.ports import Address
-from parlour.turns.rating import keep
 from parlour.turns.states import Author, is_open_turn
 
 
@@ -83,22 +82,6 @@ class History:
                 .order_by(Turn.seq)
             ).all()
         return [TurnId(turn_id) for turn_id in found]
-
-    def rate(self, turn_id: TurnId, user_id: UserId, *, is_positive: bool) -> bool:
-        """Keep the person's opinion of their own turn's answer; False when the turn is not theirs or has no answer."""
-        now = self._database.clock.now()
-        with self._database.begin() as session:
-            is_theirs = session.scalar(
-                select(Message.id).where(
-                    Message.turn_id == turn_id,
-                    Message.user_id == user_id,
-                    Message.author == Author.ASSISTANT.value,
-                )
-            )
-            if is_theirs is None:
-                return False
-            keep(session, turn_id, user_id, is_positive=is_positive, now=now)
-        return True
 
     def _said(self, message: Message, is_rated: bool | None) -> Said:  # noqa: FBT001 (a column's value)
         return Said(

@@ -15,7 +15,7 @@ from parlour.store.database import Database
 from parlour.store.ids import ConversationId, TurnId, new_id
 from parlour.store.models import Account, Attachment, Conversation, Message, Turn, Workspace
 from parlour.turns import commands
-from parlour.turns.conversations import address_hash, enter
+from parlour.turns.conversations import address_hash, enter, message_hash
 from parlour.turns.gate import RateGate
 from parlour.turns.metrics import Metrics
 from parlour.turns.outbox import Outbox
@@ -358,11 +358,6 @@ class TakeIn:
         except QueueUnavailable:
             # Not lost: the turn is in SQL, and the sweeper publishes it as soon as the broker is back.
             log.warning("turn_not_published", turn_id=str(turn_id))
-
-
-def message_hash(privacy: Privacy, conversation_id: UUID, key: str) -> bytes:
-    """The keyed hash under which a message is found by the messenger's own id of it."""
-    return privacy.lookup.hash("message", str(conversation_id), key)
 
 
 def _interrupt(entry: _Entry) -> None:

@@ -23,8 +23,7 @@ from parlour.store.database import Database
 from parlour.store.ids import AccountId, ConversationId, DeliveryId, TurnId, UserId, new_id
 from parlour.store.models import Account, Conversation, Delivery, Message, Turn
 from parlour.turns.budget import Lane, SendBudget
-from parlour.turns.conversations import open_address
-from parlour.turns.intake import message_hash
+from parlour.turns.conversations import message_hash, open_address
 from parlour.turns.ports import Address, Messenger
 from parlour.turns.states import Author, DeliveryState, DraftState, is_open_delivery
 

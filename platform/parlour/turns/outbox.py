@@ -8,9 +8,10 @@ from sqlalchemy import insert
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from parlour.privacy.sealing import Sealer
+from parlour.privacy.service import Privacy
 from parlour.store.ids import new_id
 from parlour.store.models import Delivery, Message
+from parlour.turns.conversations import message_hash
 from parlour.turns.states import PULL_CHANNELS, Author, DeliveryState
 
 
@@ -29,8 +30,8 @@ class Recipient:
 class Outbox:
     """Puts messages of the assistant into `messages` and their sending into `deliveries`."""
 
-    def __init__(self, *, sealer: Sealer, keep_messages: timedelta) -> None:
-        self._sealer = sealer
+    def __init__(self, *, privacy: Privacy, keep_messages: timedelta) -> None:
+        self._privacy = privacy
         self._keep = keep_messages
 
     def put(self, session: Session, to: Recipient, text: str, *, author: Author, now: datetime) -> UUID:
@@ -40,6 +41,7 @@ class Outbox:
         never be left behind as a last word. For web and terminal the row itself is the delivery.
         """
         message_id = new_id()
+        is_pull = to.channel in PULL_CHANNELS
         session.execute(
             insert(Message).values(
                 id=message_id,
@@ -48,16 +50,17 @@ class Outbox:
                 user_id=to.user_id,
                 seq=to.turn_seq,
                 author=author.value,
-                body=self._sealer.seal(to.user_id, Message.body, message_id, text),
+                body=self._privacy.sealer.seal(to.user_id, Message.body, message_id, text),
+                # Where nothing is sent, an answer goes by its turn's id; messengers tell theirs when it is delivered.
+                external_hash=message_hash(self._privacy, to.conversation_id, str(to.turn_id)) if is_pull else None,
                 created_at=now,
                 expires_at=now + self._keep,
             )
         )
-        self._deliver(session, to, message_id, now)
+        self._deliver(session, to, message_id, now, is_pull=is_pull)
         return message_id
 
-    def _deliver(self, session: Session, to: Recipient, message_id: UUID, now: datetime) -> None:
-        is_pull = to.channel in PULL_CHANNELS
+    def _deliver(self, session: Session, to: Recipient, message_id: UUID, now: datetime, *, is_pull: bool) -> None:
         outcome = {
             "message_id": message_id,
             "state": (DeliveryState.SENT if is_pull else DeliveryState.PENDING).value,

@@ -26,15 +26,10 @@ def rate(
     ).one_or_none()
     if turn_id is None:
         return Taken(Verdict.IGNORED)
-    keep(session, turn_id, user_id, is_positive=is_positive, now=now)
-    return Taken(Verdict.REPLIED)
-
-
-def keep(session: Session, turn_id: UUID, user_id: UUID, *, is_positive: bool, now: datetime) -> None:
-    """Insert or change one person's rating of one turn's answer."""
     dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
     session.execute(
         dialect.insert(Feedback)
         .values(id=new_id(), turn_id=turn_id, user_id=user_id, is_positive=is_positive, created_at=now)
         .on_conflict_do_update(index_elements=["turn_id", "user_id"], set_={"is_positive": is_positive, "created_at": now})
     )
+    return Taken(Verdict.REPLIED)

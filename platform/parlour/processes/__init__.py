@@ -1,0 +1,1 @@
+"""The processes: gateway, worker, scheduler, and all of them in one."""

@@ -1,0 +1,106 @@
+"""The answering half of a process: the engine, the threads that answer, and how they come and go."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from celery import Celery
+from celery.worker import WorkController
+from celery.worker import state as celery_state
+
+from parlour.bootstrap import Platform, engine_host, worker_threads
+from parlour.engines.host import EngineHost
+from parlour.store.ids import TurnId
+from parlour.turns.answer import Answerer
+from parlour.turns.tasks import register
+
+log = structlog.get_logger(__name__)
+
+
+class EngineRoom:
+    """An engine and what answers turns with it. Started before any task runs, closed after the last one."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+        self._host: EngineHost = engine_host(platform.settings)
+        self._answerer: Answerer | None = None
+
+    @property
+    def host(self) -> EngineHost:
+        """The engine."""
+        return self._host
+
+    def start(self) -> None:
+        """Load the engine. Raises `EngineError` with the remedy; then nothing is left running."""
+        self._host.start()
+        self._answerer = self._platform.answerer(self._host)
+        self._platform.running.start()
+        log.info("engine_ready", engine=self._host.name, threads=worker_threads(self._platform.settings))
+
+    def answer(self, turn_id: TurnId) -> None:
+        """Answer a turn; the body of the Celery task."""
+        if self._answerer is None:
+            raise RuntimeError("a task came before the engine was ready")
+        self._answerer.answer(turn_id)
+
+    def drain(self) -> None:
+        """Let running answers finish within the drain time; what is left then goes back into the queue."""
+        running = self._platform.running
+        if not running.wait_until_idle(self._platform.settings.turns.drain_s):
+            log.warning("turns_handed_back", count=len(running))
+            running.hand_back_all()
+            running.wait_until_idle(5.0)
+
+    def close(self) -> None:
+        """Stop the engine and its children; what still runs goes back into the queue."""
+        self.drain()
+        self._platform.running.close()
+        self._host.close()
+
+
+class EmbeddedWorker:
+    """A Celery worker in a thread of this process, for `parlour up` and `parlour chat`."""
+
+    def __init__(self, celery: Celery, answer: Callable[[TurnId], None], *, threads: int) -> None:
+        register(celery, answer)
+        self._celery = celery
+        self._threads = threads
+        self._worker: Any = None
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Start consuming; returns when the worker does. Raises `RuntimeError` when it ends instead."""
+        # The controller, not Celery's command line worker: that one installs signal handlers, which only the main
+        # thread may do and which are this process's own.
+        self._worker = WorkController(
+            app=self._celery,
+            pool_cls="threads",
+            concurrency=self._threads,
+            without_mingle=True,
+            without_gossip=True,
+            without_heartbeat=True,
+            loglevel="WARNING",
+        )
+        celery_state.should_stop = None
+        celery_state.should_terminate = None
+        self._thread = threading.Thread(target=self._worker.start, name="celery-worker", daemon=True)
+        self._thread.start()
+        deadline = time.monotonic() + 10.0
+        while not self._is_consuming():
+            if not self._thread.is_alive() or time.monotonic() > deadline:
+                raise RuntimeError("the Celery worker did not start. Look at the log above for the reason.")
+            time.sleep(0.01)
+
+    def stop(self, timeout_s: float) -> None:
+        """Stop consuming; answers that run go on until they end or the drain hands them back."""
+        if self._thread is None:
+            return
+        celery_state.should_stop = 0
+        self._thread.join(timeout=timeout_s)
+        self._thread = None
+
+    def _is_consuming(self) -> bool:
+        consumer = getattr(self._worker, "consumer", None)
+        return consumer is not None and getattr(consumer, "task_consumer", None) is not None

@@ -1,0 +1,94 @@
+"""Everything in one process: gateway, worker and scheduler over one data folder, for `parlour up`."""
+
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from parlour.bootstrap import Platform, platform, worker_threads
+from parlour.processes.engine_room import EmbeddedWorker, EngineRoom
+from parlour.processes.scheduler import Scheduler
+from parlour.settings import Settings, SettingsError
+
+_STOP_CONSUMING_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """A running worker and scheduler, and the parts to build a gateway on."""
+
+    platform: Platform
+    room: EngineRoom
+
+
+@contextmanager
+def data_folder(settings: Settings) -> Iterator[None]:
+    """The data folder, held by this process alone. Raises `SettingsError` when another one has it."""
+    folder = settings.data_dir / "run"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = FileLock(folder / "up.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        where = running_at(settings)
+        at = f" at {where[0]}" if where else ""
+        raise SettingsError(
+            f"Another parlour already runs on {settings.data_dir}{at}. Stop it, or set PARLOUR_DATA_DIR to another folder."
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def house(settings: Settings) -> Iterator[House]:
+    """Worker and scheduler of one process, ready to answer; wound up in reverse at the end of the block.
+
+    Raises `StoreError`, `PrivacyError`, `EngineError`, `SettingsError`: one line each.
+    """
+    with ExitStack() as stack:
+        parts = stack.enter_context(platform(settings, is_migrating=True))
+        room = EngineRoom(parts)
+        room.start()
+        stack.callback(room.close)
+        worker = EmbeddedWorker(parts.celery, room.answer, threads=worker_threads(settings))
+        worker.start()
+        scheduler = Scheduler(parts)
+        scheduler.start()
+        # Nothing new is taken first, then what runs is drained, then the engine goes.
+        stack.callback(worker.stop, _STOP_CONSUMING_S)
+        stack.callback(scheduler.stop)
+        yield House(parts, room)
+
+
+@contextmanager
+def announced(settings: Settings, url: str) -> Iterator[str]:
+    """Leave word in the data folder where this process listens; yields the token that local clients must show."""
+    path = _note(settings)
+    token = secrets.token_urlsafe(32)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        json.dump({"url": url, "token": token, "pid": os.getpid()}, file)
+    try:
+        yield token
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def running_at(settings: Settings) -> tuple[str, str] | None:
+    """Where a running `parlour up` on this data folder listens, and its token; None when none left word."""
+    try:
+        note = json.loads(_note(settings).read_text(encoding="utf-8"))
+        return str(note["url"]), str(note["token"])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _note(settings: Settings) -> Path:
+    return settings.data_dir / "run" / "up.json"

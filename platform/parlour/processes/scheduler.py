@@ -1,0 +1,42 @@
+"""The scheduler's loop: what is due is published, round after round, whatever happens in one of them."""
+
+import threading
+
+import structlog
+
+from parlour.bootstrap import Platform
+from parlour.turns.sweeper import SWEEP_EVERY_S
+
+log = structlog.get_logger(__name__)
+
+
+class Scheduler:
+    """Sweeps until it is stopped. Any number of them may run: sweeping twice publishes a turn twice, which is harmless."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+        self._stopped = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def run(self) -> None:
+        """Sweep until `stop`."""
+        while not self._stopped.wait(SWEEP_EVERY_S):
+            try:
+                self._platform.sweep()
+            except Exception as error:  # the next round may succeed, and there is nobody else to do it
+                log.warning("sweep_failed", reason=type(error).__name__)
+
+    def start(self) -> None:
+        """Sweep in a thread of its own."""
+        self._thread = threading.Thread(target=self.run, name="scheduler", daemon=True)
+        self._thread.start()
+
+    def ask_to_stop(self) -> None:
+        """End the loop after the round it is in. Safe in a signal handler."""
+        self._stopped.set()
+
+    def stop(self) -> None:
+        """End the loop and wait for its thread."""
+        self.ask_to_stop()
+        if self._thread is not None:
+            self._thread.join(timeout=10)
