@@ -16,7 +16,7 @@ PRODUCTION := --extra llamacpp --extra openai --extra postgres --extra redis --e
 
 .PHONY: help
 help: ## This list
-	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # ---- set-up: each stamp is newer than what it was made from, so that a second run does nothing -------------------
 
@@ -51,10 +51,10 @@ setup: $(STAMPS)/dev ## Install everything for developing, without vLLM
 # ---- running ----------------------------------------------------------------------------------------------------
 
 .PHONY: demo
-demo: $(STAMPS)/demo ## Set up and start Parlour on this machine, with a small model and sample data
+demo: $(STAMPS)/demo ## Set up and start Parlour on this machine with a small model
 	@echo "The model that comes along is the smallest there is: it shows that everything works, and talks a lot of nonsense."
 	@echo "For real work choose one that fits this machine: $(BIN)/parlour model list"
-	@$(BIN)/parlour up --sample-data
+	@$(BIN)/parlour up
 
 # ---- checking ---------------------------------------------------------------------------------------------------
 

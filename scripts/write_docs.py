@@ -74,6 +74,15 @@ def settings_page() -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def settings_names() -> Iterator[str]:
+    """The variable of every setting."""
+    for name, info in Settings.model_fields.items():
+        if (section := _section(info)) is None:
+            yield f"{PREFIX}{name}".upper()
+        else:
+            yield from (f"{PREFIX}{name}__{key}".upper() for key in section.model_fields)
+
+
 def _fields(model: type[BaseModel], path: tuple[str, ...]) -> str:
     rows = [
         (_variable(*path, name), _values(info), _default(info), info.description or "")
