@@ -34,6 +34,11 @@ class People:
             is_bot=is_bot,
         )  # fmt: skip
 
+    def meet(self, user: int, *, name: str | None = None, language: str | None = None) -> Json:
+        """Open the chat with the bot without writing: only then may the bot write there."""
+        self._world.user(user, name=name, language=language)
+        return self._world.private_chat(user).as_json()
+
     def send_file(
         self,
         user: int,

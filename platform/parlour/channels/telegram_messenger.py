@@ -48,7 +48,11 @@ class TelegramMessenger:
         self._moved: dict[str, int] = {}
         self._draft_turns: OrderedDict[int, TurnId] = OrderedDict()
         self._shown: OrderedDict[tuple[str, str], Rendered] = OrderedDict()
-        self._settling = Settling(Deeds(self._placeholder, self._edit_into, self._give_notice, self._delete))
+        # Answers that are certainly others when one is searched for; those in other topics of a group are known only here.
+        self._sent: OrderedDict[tuple[str, int], str] = OrderedDict()
+        self._settling = Settling(
+            Deeds(self._placeholder, self._edit_into, self._give_notice, self._delete, self._is_another)
+        )
 
     @property
     def account_id(self) -> AccountId:
@@ -77,15 +81,25 @@ class TelegramMessenger:
         """Post it, or edit its draft into it."""
         if post.draft_key is not None:
             await self._edit_into(post, int(post.draft_key))
-            return Receipt(post.draft_key)
-        message_id = await self._post(
-            post.address, telegram_text.render(post.text), reply_to=post.reply_to, markup=_buttons(post)
-        )
-        return Receipt(str(message_id))
+            return self._noted(post, Receipt(post.draft_key))
+        rendered = telegram_text.render(post.text)
+        message_id = await self._post(post.address, rendered, reply_to=post.reply_to, markup=_buttons(post))
+        return self._noted(post, Receipt(str(message_id)))
 
     async def settle(self, post: Post) -> Receipt | None:
         """Make certain that the post is there, once. See `telegram_settling`."""
-        return await self._settling.settle(post)
+        receipt = await self._settling.settle(post)
+        return None if receipt is None else self._noted(post, receipt)
+
+    def _noted(self, post: Post, receipt: Receipt) -> Receipt:
+        self._sent[post.address.chat, int(receipt.external_key)] = post.key
+        if len(self._sent) > _REMEMBERED:
+            self._sent.popitem(last=False)
+        return receipt
+
+    def _is_another(self, post: Post, message_id: int) -> bool:
+        """Whether that message is certainly the answer of another post."""
+        return self._sent.get((post.address.chat, message_id), post.key) != post.key
 
     async def _post(
         self,

@@ -38,6 +38,7 @@ class Deeds:
     edit: Callable[[Post, int], Awaitable[None]]
     give_notice: Callable[[Post, int], Awaitable[None]]
     delete: Callable[[Post, int], Awaitable[None]]
+    is_another: Callable[[Post, int], bool]
 
 
 class Settling:
@@ -74,13 +75,11 @@ class Settling:
         # What was posted after the lost message (in another topic) may be known too: only the message answered is surely
         # older. Without one, the newest known is the best bound there is.
         floor = int(post.reply_to) if post.reply_to else max((key for key in known if key < placeholder), default=0)
-        candidates = [
-            key for key in range(max(floor + 1, placeholder - MAX_CANDIDATES - 1), placeholder) if key not in known
-        ]
-        is_too_many = placeholder - floor - 1 > MAX_CANDIDATES
-        if is_too_many:
+        if placeholder - floor - 1 > MAX_CANDIDATES:
             await self._do.give_notice(post, placeholder)
             raise Rejected("unknown_outcome")
+        between = (key for key in range(floor + 1, placeholder) if key not in known)
+        candidates = [key for key in between if not self._do.is_another(post, key)]
         search = _Search(placeholder, candidates)
         self._searches[post.key] = search
         while len(self._searches) > _MAX_SEARCHES:
