@@ -37,7 +37,10 @@ _SECRETS = tuple(
 )
 
 # These tell every request, with its address, at their info level.
-_CHATTY = ("httpx", "httpcore", "urllib3", "slack_sdk", "slack_bolt", "telegram", "openai", "aiohttp.access", "asyncio")
+_CHATTY = (
+    "httpx", "httpcore", "urllib3", "slack_sdk", "slack_bolt", "telegram", "openai", "aiohttp.access", "asyncio",
+    "alembic", "uvicorn", "celery",
+)  # fmt: skip
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
@@ -66,6 +69,8 @@ def set_up(
     root.setLevel(_LEVELS[level])
     for name in _CHATTY:
         logging.getLogger(name).setLevel(max(_LEVELS[level], logging.WARNING))
+    # It warns at every connection that the in-process broker has no host name.
+    logging.getLogger("kombu.connection").setLevel(logging.ERROR)
     logging.captureWarnings(capture=True)
 
 
