@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from parlour.people.admit import identity_hash
@@ -127,7 +127,9 @@ def approve(database: Database, privacy: Privacy, code: str, *, now: datetime) -
 
 
 def _change(session: Session, user_id: UserId) -> User:
-    """The user's row, locked."""
+    """The user's row, to be changed. One such change at a time in a workspace: two owners may demote each other."""
+    its_workspace = select(User.workspace_id).where(User.id == user_id).scalar_subquery()
+    session.execute(select(Workspace.id).where(Workspace.id == its_workspace).with_for_update(key_share=True))
     user = session.get(User, user_id, with_for_update=True)
     if user is None or user.state == UserState.ERASED:
         raise UserUnknown(f"No user {user_id}. See all with: parlour user list")
@@ -138,14 +140,8 @@ def _keep_an_owner(session: Session, user: User) -> None:
     """Refuse to go on where this person is the last owner who can act."""
     if user.role != Role.OWNER or user.state != UserState.ACTIVE:
         return
-    # Locked, so that two owners who demote each other at the same time do not both succeed.
-    owners = (
-        select(User.id)
-        .where(User.workspace_id == user.workspace_id, User.role == Role.OWNER, User.state == UserState.ACTIVE)
-        .order_by(User.id)
-        .with_for_update()
-    )
-    if len(session.scalars(owners).all()) <= 1:
+    is_owner = (User.workspace_id == user.workspace_id, User.role == Role.OWNER, User.state == UserState.ACTIVE)
+    if session.scalars(select(func.count()).where(*is_owner)).one() <= 1:
         raise LastOwner(f"User {user.id} is the last owner. Make someone else owner first.")
 
 

@@ -46,6 +46,8 @@ class Database:
         Raises `StoreError`s, and SQLAlchemy's `IntegrityError` where a constraint refused the caller's row.
         """
         with self._turn_to_write(), self._session(self._engine) as session, session.begin():
+            # Begins now and not at the first statement: whoever waits for the lock waits here.
+            session.connection()
             self._set_clock(session)
             yield session
 

@@ -41,6 +41,7 @@ _POSTGRES: dict[str, tuple[type[StoreError], str, str]] = {
     "08": (DatabaseUnavailable, "cannot be reached", _REACH),
     "28": (DatabaseUnavailable, "refuses the user or password", _REACH),
     "3D": (DatabaseUnavailable, "does not exist on that server", "Create it with: createdb NAME"),
+    "57014": (DatabaseLocked, "took longer than its statement_timeout", _BUSY),
     "57": (DatabaseUnavailable, "is shutting down or starting", "Wait until it is up."),
 }
 
