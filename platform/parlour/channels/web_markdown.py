@@ -56,9 +56,16 @@ def _clean(html: str) -> str:
         tags=set(_TAGS),
         attributes={tag: set(names) for tag, names in _ATTRIBUTES.items()},
         url_schemes=set(_SCHEMES),
+        attribute_filter=_absolute_only,
         link_rel="noopener noreferrer nofollow",
         set_tag_attribute_values={"a": {"target": "_blank"}},
     )
+
+
+def _absolute_only(_: str, attribute: str, value: str) -> str | None:
+    """No link without a scheme: it would lead to a page of ours, or with `//` to anybody's."""
+    is_absolute = value.lower().startswith(tuple(f"{scheme}:" for scheme in _SCHEMES))
+    return value if attribute != "href" or is_absolute else None
 
 
 class _Renderer(RendererHTML):
