@@ -24,7 +24,8 @@ FaultKind = Literal[
 @dataclass(slots=True)
 class Fault:
     """One rule. It hits requests of `method` (None: any) about `chat` (None: any), after `skip` of them, `times` times
-    (None: for ever), each with `probability`."""
+    (None: for ever), each with `probability`.
+    """
 
     kind: FaultKind
     method: str | None = None

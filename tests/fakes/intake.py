@@ -1,12 +1,15 @@
 """An intake and an account book for channels under test: in memory, able to fail, safe to call from threads."""
 
-from collections.abc import Callable
 from threading import Lock
+from typing import TYPE_CHECKING
 from uuid import UUID, uuid5
 
 from parlour.store.errors import DatabaseUnavailable
 from parlour.store.ids import AccountId, TurnId, new_id
 from parlour.turns.ports import Incoming, Taken, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _ACCOUNTS = UUID("6f2d9c1e-5b1e-4a53-9a44-0d6a3f3c7a10")
 

@@ -17,6 +17,7 @@ import argparse
 import asyncio
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -121,7 +122,9 @@ class FakeTelegram:
     def messages(self, chat: int, *, of_bot: bool = True) -> list[Json]:
         """What stands in a chat now: the bot's messages, or all."""
         bot_id = int(self.token.split(":", maxsplit=1)[0])
-        found = next((one["messages"] for one in self._call(lambda app: app.world.snapshot()) if one["id"] == chat), [])
+        found: list[Json] = next(
+            (one["messages"] for one in self._call(lambda app: app.world.snapshot()) if one["id"] == chat), []
+        )
         return [message for message in found if not of_bot or message.get("from", {}).get("id") == bot_id]
 
     def texts(self, chat: int) -> list[str]:
@@ -155,7 +158,7 @@ class FakeTelegram:
 
     async def _serve_until_done(self) -> None:
         self._done = asyncio.Event()
-        world = World(token=self.token, **({"now": self._now} if self._now else {}))
+        world = World(token=self.token, now=self._now or time.time)
         self._app = TelegramApp(world, seed=self._seed)
         runner = web.AppRunner(self._app.build(), shutdown_timeout=0.1, handler_cancellation=True)
         await runner.setup()
@@ -177,10 +180,9 @@ def main() -> None:
     options = parser.parse_args()
     telegram = FakeTelegram(token=options.token, port=options.port, seed=options.seed).start()
     telegram.do("limits", on=options.limits == "on")
-    print(
-        f"Telegram's fake listens on {telegram.url} (Bot API: {telegram.base_url}, control: {telegram.url}/_fake/help)",
-        flush=True,
-    )  # noqa: T201
+    where = f"Bot API: {telegram.base_url}, control: {telegram.url}/_fake/help"
+    sys.stdout.write(f"Telegram's fake listens on {telegram.url} ({where})\n")
+    sys.stdout.flush()
     try:
         threading.Event().wait()
     except KeyboardInterrupt:

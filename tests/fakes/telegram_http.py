@@ -16,6 +16,10 @@ from tests.fakes.telegram_people import People
 from tests.fakes.telegram_world import ApiError, Json, World
 
 _WRONG_TOKEN = ApiError(401, "Unauthorized")
+_WEBHOOK_IS_SET = ApiError(
+    409,
+    "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first",
+)
 _NO_METHOD = ApiError(404, "Not Found: method not found")
 _UPDATE_FAULTS = {"redeliver", "reorder", "duplicate"}
 # A real server waits longer; a test does not want to.
@@ -64,27 +68,19 @@ class TelegramApp:
         self, request: web.Request, work: Callable[[], Awaitable[web.Response]], fault: Fault | None
     ) -> web.StreamResponse:
         """Do the work and answer, as far as the fault lets it."""
-        match fault.kind if fault else None:
-            case "down" | "reset":
-                return _hang_up(request)
-            case "throttle":
-                return _failure(too_many(fault.retry_after if fault else 1))
-            case "error_before":
-                return _crash(fault.status if fault else 502)
-            case "refuse":
-                return _failure(ApiError(400, f"Bad Request: {fault.description if fault else ''}"))
-            case "slow":
-                await asyncio.sleep(fault.seconds if fault else 0)
+        if fault is None:
+            return await work()
+        instead = _answer_instead(request, fault)
+        if instead is not None:
+            return instead
+        if fault.kind == "slow":
+            await asyncio.sleep(fault.seconds)
         answer = await work()
-        match fault.kind if fault else None:
-            case "lose":
-                return _hang_up(request)
-            case "hang":
-                await asyncio.sleep(fault.seconds if fault else 0)
-                return _hang_up(request)
-            case "error_after":
-                return _crash(fault.status if fault else 502)
-        return answer
+        if fault.kind == "hang":
+            await asyncio.sleep(fault.seconds)
+        if fault.kind in {"lose", "hang"}:
+            return _hang_up(request)
+        return _crash(fault.status) if fault.kind == "error_after" else answer
 
     async def _run(self, request: web.Request, method: str, params: Params) -> web.Response:
         try:
@@ -131,10 +127,7 @@ class TelegramApp:
 
     async def _get_updates(self, params: Params) -> list[Json]:
         if self.webhook:
-            raise ApiError(
-                409,
-                "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first",
-            )
+            raise _WEBHOOK_IS_SET
         if self._poll is not None and not self._poll.done():
             self._poll.cancel()
         self.world.allow(params.parsed("allowed_updates"))
@@ -344,7 +337,7 @@ class TelegramApp:
 
 
 _CONTROLS = {
-    "fault": "Put a fault in force: kind, method, chat, times, skip, probability, retry_after, status, seconds, description.",
+    "fault": "Put a fault in force: kind, method, chat, times, skip, probability, retry_after, status, seconds.",
     "heal": "Take all faults away.",
     "seed": "Start the faults' dice anew with `seed`.",
     "redeliver": "Serve the last `count` confirmed updates once more.",
@@ -374,6 +367,20 @@ def _queue_key(update: Json) -> str:
     body = payload if isinstance(payload, dict) else {}
     chat = body.get("chat") or body.get("message", {}).get("chat") or {}
     return str(chat.get("id", "none")) if isinstance(chat, dict) else "none"
+
+
+def _answer_instead(request: web.Request, fault: Fault) -> web.StreamResponse | None:
+    """The answer of a server that does nothing, None for a fault that lets the work be done."""
+    match fault.kind:
+        case "down" | "reset":
+            return _hang_up(request)
+        case "throttle":
+            return _failure(too_many(fault.retry_after))
+        case "error_before":
+            return _crash(fault.status)
+        case "refuse":
+            return _failure(ApiError(400, f"Bad Request: {fault.description}"))
+    return None
 
 
 def _failure(error: ApiError) -> web.Response:

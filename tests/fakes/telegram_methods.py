@@ -11,9 +11,18 @@ from tests.fakes import telegram_text as tt
 from tests.fakes.telegram_world import DRAFT_LIFE_S, ApiError, Chat, Draft, Json, World, bad_request
 
 _ACTIONS = {
-    "typing", "upload_photo", "record_video", "upload_video", "record_voice", "upload_voice", "upload_document", "choose_sticker",
-    "find_location", "record_video_note", "upload_video_note",
-}  # fmt: skip
+    "typing",
+    "upload_photo",
+    "record_video",
+    "upload_video",
+    "record_voice",
+    "upload_voice",
+    "upload_document",
+    "choose_sticker",
+    "find_location",
+    "record_video_note",
+    "upload_video_note",
+}
 MAX_DOWNLOAD = 20_000_000
 
 
@@ -134,9 +143,13 @@ class Methods:
 
     def get_me(self, _: Params) -> Json:
         return {
-            **self._world.bot, "can_join_groups": True, "can_read_all_group_messages": False, "supports_inline_queries": False,
-            "can_connect_to_business": False, "has_main_web_app": False,
-        }  # fmt: skip
+            **self._world.bot,
+            "can_join_groups": True,
+            "can_read_all_group_messages": False,
+            "supports_inline_queries": False,
+            "can_connect_to_business": False,
+            "has_main_web_app": False,
+        }
 
     def send_message(self, params: Params) -> Json:
         chat = self._world.chat(params.get("chat_id"))
@@ -244,9 +257,14 @@ class Methods:
     # ---- shared -------------------------------------------------------------------------------------------------
 
     def _text(
-        self, params: Params, *, name: str = "text", limit: int = tt.MAX_TEXT, too_long: str = "message is too long",
+        self,
+        params: Params,
+        *,
+        name: str = "text",
+        limit: int = tt.MAX_TEXT,
+        too_long: str = "message is too long",
         may_be_empty: bool = False,
-    ) -> tuple[str, list[Json]]:  # fmt: skip
+    ) -> tuple[str, list[Json]]:
         """The text that a request wants shown, checked as the server checks it."""
         raw = params.get(name)
         try:
@@ -276,9 +294,13 @@ class Methods:
         message = self._world.new_message(chat, self._world.bot, content, thread=thread)
         chat.drafts.clear()
         self._world.note(
-            "bot_sent", chat=chat.id, message_id=message["message_id"], text=content.get("text", content.get("caption")),
-            thread=thread, silent=params.flag("disable_notification"),
-        )  # fmt: skip
+            "bot_sent",
+            chat=chat.id,
+            message_id=message["message_id"],
+            text=content.get("text", content.get("caption")),
+            thread=thread,
+            silent=params.flag("disable_notification"),
+        )
         return message
 
     def _reply(self, chat: Chat, params: Params) -> Json:
@@ -318,8 +340,8 @@ class Methods:
     def _same_is_an_error(self, message: Json, wanted: Json) -> None:
         if all(message.get(key) == value for key, value in wanted.items()):
             raise bad_request(
-                "message is not modified: specified new message content and reply markup are exactly the same as a current "
-                "content and reply markup of the message"
+                "message is not modified: specified new message content and reply markup are exactly the same as a "
+                "current content and reply markup of the message"
             )
 
     def _replace(self, message: Json, **fields: Any) -> None:
@@ -334,6 +356,9 @@ class Methods:
 
 
 _GIFTS = {
-    "unlimited_gifts": False, "limited_gifts": False, "unique_gifts": False, "premium_subscription": False,
+    "unlimited_gifts": False,
+    "limited_gifts": False,
+    "unique_gifts": False,
+    "premium_subscription": False,
     "gifts_from_channels": False,
-}  # fmt: skip
+}

@@ -1,4 +1,4 @@
-"""What people do in the fake Telegram: write, edit, press, stop, send files, block. Tests and other processes call these."""
+"""What people do in the fake Telegram: write, edit, press, stop, send files, block. Tests and processes call these."""
 
 from typing import Any
 
@@ -26,13 +26,20 @@ class People:
         entities: list[Json] | None = None,
         extra: Json | None = None,
     ) -> Json:
-        """Write `text`, in private or in `chat`. `age_s` makes the message that old; `extra` adds fields of `Message`."""
+        """Write, in private or in `chat`. `age_s` makes the message that old; `extra` adds fields of `Message`."""
         content = incoming_text(text)
         content |= {"entities": entities} if entities is not None else {}
         return self._post(
-            user, content | (extra or {}), chat=chat, thread=thread, reply_to=reply_to, name=name, language=language, age_s=age_s,
+            user,
+            content | (extra or {}),
+            chat=chat,
+            thread=thread,
+            reply_to=reply_to,
+            name=name,
+            language=language,
+            age_s=age_s,
             is_bot=is_bot,
-        )  # fmt: skip
+        )
 
     def meet(self, user: int, *, name: str | None = None, language: str | None = None) -> Json:
         """Open the chat with the bot without writing: only then may the bot write there."""

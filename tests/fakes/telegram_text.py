@@ -12,10 +12,27 @@ MAX_ENTITIES = 100
 Entity = dict[str, Any]
 
 _KNOWN_ENTITIES = {
-    "mention", "hashtag", "cashtag", "bot_command", "url", "email", "phone_number", "bold", "italic", "underline",
-    "strikethrough", "spoiler", "blockquote", "expandable_blockquote", "code", "pre", "text_link", "text_mention",
-    "custom_emoji", "date_time",
-}  # fmt: skip
+    "mention",
+    "hashtag",
+    "cashtag",
+    "bot_command",
+    "url",
+    "email",
+    "phone_number",
+    "bold",
+    "italic",
+    "underline",
+    "strikethrough",
+    "spoiler",
+    "blockquote",
+    "expandable_blockquote",
+    "code",
+    "pre",
+    "text_link",
+    "text_mention",
+    "custom_emoji",
+    "date_time",
+}
 _AUTOMATIC = (
     ("bot_command", re.compile(r"(?<![\w/])/[A-Za-z0-9_]{1,64}(?:@[A-Za-z0-9_]{3,32})?")),
     ("mention", re.compile(r"(?<![\w@/])@[A-Za-z0-9_]{3,32}")),
@@ -34,7 +51,8 @@ def units(text: str) -> int:
 
 def clean(text: str) -> str:
     """What the server keeps of a text: no carriage returns, bidirectional overrides or line separators; other control
-    characters become spaces (tdlib's `clean_input_string`)."""
+    characters become spaces (tdlib's `clean_input_string`).
+    """
     if any(0xD800 <= ord(char) <= 0xDFFF for char in text):
         raise BadText("strings must be encoded in UTF-8")
     without = re.sub("[\r\u2028-\u202e]", "", text)
@@ -58,7 +76,8 @@ def check_entities(text: str, entities: list[Entity]) -> list[Entity]:
             raise BadText(f"entity begins in a middle of a UTF-16 symbol at byte offset {offset}")
         if offset + length > end_of_text:
             raise BadText(
-                f"entity beginning at UTF-16 offset {offset} ends after the end of the text at UTF-16 offset {end_of_text}"
+                f"entity beginning at UTF-16 offset {offset} ends after the end of the text at UTF-16 offset "
+                f"{end_of_text}"
             )
         if offset + length not in boundaries:
             raise BadText(f"entity beginning at UTF-16 offset {offset} ends in a middle of a UTF-16 symbol")
@@ -82,11 +101,12 @@ def trim(text: str, entities: list[Entity]) -> tuple[str, list[Entity]]:
 
 def automatic_entities(text: str) -> list[Entity]:
     """What the server itself marks in a person's text: commands, mentions, addresses."""
-    found = []
-    for kind, pattern in _AUTOMATIC:
-        for match in pattern.finditer(text):
-            found.append({"type": kind, "offset": units(text[: match.start()]), "length": units(match.group())})
-    return sorted(found, key=lambda one: one["offset"])
+    found: list[Entity] = [
+        {"type": kind, "offset": units(text[: match.start()]), "length": units(match.group())}
+        for kind, pattern in _AUTOMATIC
+        for match in pattern.finditer(text)
+    ]
+    return sorted(found, key=lambda one: int(one["offset"]))
 
 
 def parse(text: str, parse_mode: str | None) -> tuple[str, list[Entity]]:
@@ -134,10 +154,21 @@ class _Written:
 
 
 _HTML_TAGS = {
-    "b": "bold", "strong": "bold", "i": "italic", "em": "italic", "u": "underline", "ins": "underline",
-    "s": "strikethrough", "strike": "strikethrough", "del": "strikethrough", "code": "code", "pre": "pre",
-    "a": "text_link", "blockquote": "blockquote", "tg-spoiler": "spoiler",
-}  # fmt: skip
+    "b": "bold",
+    "strong": "bold",
+    "i": "italic",
+    "em": "italic",
+    "u": "underline",
+    "ins": "underline",
+    "s": "strikethrough",
+    "strike": "strikethrough",
+    "del": "strikethrough",
+    "code": "code",
+    "pre": "pre",
+    "a": "text_link",
+    "blockquote": "blockquote",
+    "tg-spoiler": "spoiler",
+}
 
 
 class _Html(HTMLParser):

@@ -13,10 +13,21 @@ DRAFT_LIFE_S = 30.0
 # What a bot gets unless it asks for more.
 DEFAULT_UPDATES = frozenset(
     {
-        "message", "edited_message", "channel_post", "edited_channel_post", "callback_query", "my_chat_member", "inline_query",
-        "chosen_inline_result", "shipping_query", "pre_checkout_query", "poll", "poll_answer", "stopped_message_generation",
+        "message",
+        "edited_message",
+        "channel_post",
+        "edited_channel_post",
+        "callback_query",
+        "my_chat_member",
+        "inline_query",
+        "chosen_inline_result",
+        "shipping_query",
+        "pre_checkout_query",
+        "poll",
+        "poll_answer",
+        "stopped_message_generation",
     }
-)  # fmt: skip
+)
 KNOWN_UPDATES = DEFAULT_UPDATES | {"message_reaction", "message_reaction_count", "chat_member", "chat_join_request"}
 
 

@@ -7,6 +7,10 @@ _ZWJ: Final = "\u200d"
 _HANGUL: Final = ((0x1100, 0x11FF), (0xA960, 0xA97F), (0xAC00, 0xD7FF))
 # A visible character is rarely longer; past it a cut is made anywhere rather than never.
 _LONGEST: Final = 64
+_VIRAMA: Final = 9
+_REGIONAL: Final = ("\U0001f1e6", "\U0001f1ff")
+_SKIN_TONES: Final = ("\U0001f3fb", "\U0001f3ff")
+_TAGS: Final = ("\U000e0020", "\U000e007f")
 
 
 def is_boundary(text: str, at: int) -> bool:
@@ -24,7 +28,7 @@ def is_boundary(text: str, at: int) -> bool:
     if _is_regional(before) and _is_regional(after):
         return _regional_run(text, at) % 2 == 0
     # Virama: an Indic consonant that joins the next one.
-    if unicodedata.combining(before) == 9 and unicodedata.category(after) == "Lo":
+    if unicodedata.combining(before) == _VIRAMA and unicodedata.category(after) == "Lo":
         return False
     return not (_is_jamo(before) and _is_jamo(after) and not ("가" <= before <= "힣" and "가" <= after <= "힣"))
 
@@ -39,17 +43,16 @@ def boundary_before(text: str, at: int, *, least: int) -> int:
 
 def _extends(char: str) -> bool:
     """Whether `char` belongs to the one before it: marks, variation selectors, skin tones, tags."""
-    point = ord(char)
     return (
         unicodedata.category(char) in {"Mn", "Mc", "Me"}
-        or 0x1F3FB <= point <= 0x1F3FF
-        or 0xE0020 <= point <= 0xE007F
+        or _SKIN_TONES[0] <= char <= _SKIN_TONES[1]
+        or _TAGS[0] <= char <= _TAGS[1]
         or char == "\u200c"
     )
 
 
 def _is_regional(char: str) -> bool:
-    return 0x1F1E6 <= ord(char) <= 0x1F1FF
+    return _REGIONAL[0] <= char <= _REGIONAL[1]
 
 
 def _regional_run(text: str, at: int) -> int:

@@ -3,7 +3,7 @@
 import asyncio
 import hmac
 import json
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
@@ -78,19 +78,23 @@ class TelegramChannel:
             async with translated(is_repeatable=True):
                 await self._bot.initialize()
                 await self._choose_mode(self._bot)
+            await self._register(self._bot)
+            await self._register_commands(self._bot)
         except BaseException:
             await self.close()
             raise
-        user = self._bot.bot
-        account_id = await asyncio.to_thread(accounts.register, self.name, str(user.id), user.username or str(user.id))
-        names = frozenset(name for name, _, _ in self._commands)
-        self._me = Me(account_id, user.id, user.username or "", names)
-        self._messenger = TelegramMessenger(account_id, self._bot, base_url=self._base_url)
-        await self._register_commands(self._bot)
-        log.info("telegram_opened", account_id=str(account_id), mode=self._mode)
+        log.info("telegram_opened", account_id=str(self._me.account_id), mode=self._mode)
+
+    async def _register(self, bot: Bot) -> None:
+        """Register the bot's account; from here on it can post."""
+        user = bot.bot
+        username = user.username or str(user.id)
+        account_id = await asyncio.to_thread(self._accounts.register, self.name, str(user.id), username)
+        self._me = Me(account_id, user.id, username, frozenset(name for name, _, _ in self._commands))
+        self._messenger = TelegramMessenger(account_id, bot, base_url=self._base_url)
 
     async def _choose_mode(self, bot: Bot) -> None:
-        """Polling needs a webhook out of the way; a webhook is set where its address is known. Nothing that waits is lost."""
+        """Polling needs a webhook out of the way; a webhook is set where its address is known. What waits is kept."""
         if self._mode == "polling":
             await bot.delete_webhook(drop_pending_updates=False)
         elif self._webhook_url:
@@ -116,7 +120,8 @@ class TelegramChannel:
         for task in list(self._thanks):
             task.cancel()
         if self._messenger is not None:
-            await self._messenger.close()
+            messenger, self._messenger = self._messenger, None
+            await messenger.close()
         if self._bot is not None:
             bot, self._bot = self._bot, None
             await bot.shutdown()
@@ -140,8 +145,8 @@ class TelegramChannel:
         wanted |= {} if offset is None else {"offset": offset}
         bot = self._open_bot()
         async with translated(is_repeatable=True):
-            # Not `Bot.get_updates`, which parses all of a batch or none: one malformed update would hold up every other.
-            # In lower case, which the server takes too: python-telegram-bot warns about names that it has methods for.
+            # Not `Bot.get_updates`, which parses all of a batch or none: one malformed update would hold up all others.
+            # In lower case, which the server takes too: python-telegram-bot warns about names it has methods for.
             updates: Any = await bot.do_api_request("getupdates", api_kwargs=wanted, read_timeout=POLL_S + 10)
         return updates if isinstance(updates, list) else []
 
@@ -150,15 +155,17 @@ class TelegramChannel:
         try:
             incoming = read_update(update, self._me, now=self._now(), turn_of_draft=self._turn_of_draft)
         except UnreadableUpdate as error:
-            log.error(
-                "telegram_update_unreadable", update_id=update.get("update_id"), kind=kind_of(update), error=str(error)
-            )  # noqa: TRY400 (no content in logs)
+            self._log_unreadable(update, str(error))
             return
         if incoming is None:
             log.debug("telegram_update_ignored", update_id=update.get("update_id"), kind=kind_of(update))
         else:
             await asyncio.to_thread(self._intake.receive, incoming)
         self._thank(update, language=None if incoming is None else incoming.sender.language)
+
+    def _log_unreadable(self, update: Json, reason: str) -> None:
+        """By id and kind only: a traceback could quote what a person wrote."""
+        log.error("telegram_update_unreadable", update_id=update.get("update_id"), kind=kind_of(update), error=reason)
 
     def _turn_of_draft(self, draft_id: int) -> TurnId | None:
         return self._messenger.turn_of_draft(draft_id) if self._messenger else None
@@ -169,7 +176,7 @@ class TelegramChannel:
         return self._bot
 
     async def _move_cursor(self, update_id: int) -> None:
-        """Note how far it is confirmed, for operators: what counts is Telegram's own offset and the turns' event ids."""
+        """Note how far it is confirmed, for operators: what counts is Telegram's offset and the turns' event ids."""
         with suppress(StoreError):
             await asyncio.to_thread(self._accounts.move_cursor, self._me.account_id, update_id)
 
@@ -201,8 +208,10 @@ class TelegramChannel:
         return [Route("/telegram/webhook", self._on_webhook, methods=["POST"])]
 
     async def _on_webhook(self, request: Request) -> Response:
-        """200 once the update is committed (or needs nothing), 401 for a wrong secret, 503 when it could not be committed:
-        Telegram then sends it again."""
+        """200 once the update is committed or needs nothing, 401 for a wrong secret, 503 when it was not committed.
+
+        After a 503 Telegram sends it again.
+        """
         if not self._is_telegram(request):
             return PlainTextResponse("wrong secret", status_code=401)
         if self._messenger is None:

@@ -1,9 +1,10 @@
-"""The Bot API through python-telegram-bot, with one thing made certain: whether a request that failed was carried out."""
+"""The Bot API through python-telegram-bot, made certain in one thing: whether a request that failed was carried out."""
 
 import json
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from typing import Any, Final
 
 import httpx
@@ -72,13 +73,14 @@ class Refused(TelegramError):
 class Request(HTTPXRequest):
     """HTTP for the bot, which says of every failure whether the server may have done the work.
 
-    python-telegram-bot folds a refused connection, a lost answer and a server's 502 into `NetworkError`; a ledger has to
-    tell them apart. Its own exceptions for 4xx are bypassed too: `RetryAfter` warns when it is only made.
+    python-telegram-bot folds a refused connection, a lost answer and a 502 into `NetworkError`; a ledger has to tell
+    them apart. Its own exceptions for 4xx are bypassed too: `RetryAfter` warns when it is only made.
     """
 
     async def do_request(self, *args: Any, **kwargs: Any) -> tuple[int, bytes]:  # noqa: ANN401 (passed through)
         """Status and body of a 2xx answer. Raises `Refused`, `RequestNeverSent`, `AnswerLost`, without the address in
-        any of them: it has the token in it."""
+        any of them: it has the token in it.
+        """
         try:
             status, payload = await super().do_request(*args, **kwargs)
         except NetworkError as error:
@@ -86,9 +88,9 @@ class Request(HTTPXRequest):
             if isinstance(cause, _BEFORE_SENDING):
                 raise RequestNeverSent(type(cause).__name__) from None
             raise AnswerLost(type(cause or error).__name__) from None
-        if 200 <= status < 300:
+        if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
             return status, _checked(payload)
-        if status >= 500:
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise AnswerLost(f"HTTP {status}")
         raise Refused(status, _body(payload))
 
@@ -122,8 +124,9 @@ def make_bot(token: str, base_url: str, *, timeout_s: float = 15.0) -> Bot:
 
 
 def keep_token_out_of_logs() -> None:
-    """httpx logs every address at INFO, and the Bot API has the token in it; python-telegram-bot logs parameters, which
-    are what people said, at DEBUG. Neither is ever wanted."""
+    """Httpx logs every address at INFO, and the Bot API has the token in it; python-telegram-bot logs parameters, which
+    are what people said, at DEBUG. Neither is ever wanted.
+    """
     for name in ("httpx", "httpcore"):
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.getLogger("telegram").setLevel(logging.CRITICAL)
@@ -152,13 +155,13 @@ async def translated(*, is_repeatable: bool) -> AsyncIterator[None]:
 
 def of_refusal(error: Refused) -> Exception:
     """The exception of `turns.ports` for what the server refused."""
-    if error.status == 429:
+    if error.status == HTTPStatus.TOO_MANY_REQUESTS:
         return Throttled(retry_after_s=error.retry_after_s)
-    if error.status == 401 or (error.status == 404 and not error.says("method")):
+    if error.status == HTTPStatus.UNAUTHORIZED or (error.status == HTTPStatus.NOT_FOUND and not error.says("method")):
         return CredentialsRejected(
             "telegram.token: Telegram does not accept it. Copy the bot's current token from @BotFather and restart."
         )
-    if error.status == 403:
+    if error.status == HTTPStatus.FORBIDDEN:
         return Rejected("forbidden")
     if error.says(*_DRAFT_LOST):
         return DraftLost()

@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from hashlib import sha256
+from http import HTTPStatus
 from typing import Final, TypeVar
 
 import httpx
@@ -48,7 +49,7 @@ class TelegramMessenger:
         self._moved: dict[str, int] = {}
         self._draft_turns: OrderedDict[int, TurnId] = OrderedDict()
         self._shown: OrderedDict[tuple[str, str], Rendered] = OrderedDict()
-        # Answers that are certainly others when one is searched for; those in other topics of a group are known only here.
+        # Answers that are certainly others when one is searched for: those in other topics are known only here.
         self._sent: OrderedDict[tuple[str, int], str] = OrderedDict()
         self._settling = Settling(
             Deeds(self._placeholder, self._edit_into, self._give_notice, self._delete, self._is_another)
@@ -60,7 +61,7 @@ class TelegramMessenger:
         return self._account_id
 
     def limits(self, address: Address) -> SendLimits:
-        """Telegram's documented limits, a little under: 30 a second overall, 1 a second in a chat, 20 a minute in a group."""
+        """A little under what Telegram documents: 30 a second overall, 1 a second in a chat, 20 a minute in a group."""
         if not self._is_public:
             return SendLimits()
         if address.is_private:
@@ -149,8 +150,10 @@ class TelegramMessenger:
     async def _in_chat(
         self, address: Address, rendered: Rendered, request: Callable[[int, list[MessageEntity]], Awaitable[T]]
     ) -> T:
-        """Do `request` with the text's entities, without them where Telegram refuses them: plain beats lost. A group that
-        became a supergroup is followed. After a refusal nothing was done, so asking again is safe."""
+        """Do `request` with the text's entities, without them where Telegram refuses them: plain beats lost.
+
+        A group that became a supergroup is followed. After a refusal nothing was done, so asking again is safe.
+        """
         chat_id = self._chat_id(address)
         entities = [MessageEntity(**entity) for entity in rendered.entities()]
         try:
@@ -159,7 +162,7 @@ class TelegramMessenger:
             if refused.moved_to is not None:
                 self._moved[address.chat] = int(refused.moved_to)
                 return await request(int(refused.moved_to), entities)
-            if entities and refused.status == 400 and refused.says("parse", "entit"):
+            if entities and refused.status == HTTPStatus.BAD_REQUEST and refused.says("parse", "entit"):
                 return await request(chat_id, [])
             raise
 
@@ -197,7 +200,7 @@ class TelegramMessenger:
     async def draft(
         self, address: Address, turn_id: TurnId, text: str, *, key: str | None, reply_to: str | None
     ) -> str | None:
-        """Show the answer so far. A draft that vanishes shows its end; one that stays shows what its first message will."""
+        """Show the answer so far: its end in a draft that vanishes, its beginning in one that becomes the answer."""
         if address.is_private:
             await self._draft_in_private(address, turn_id, telegram_text.tail(text))
             return None
@@ -269,9 +272,9 @@ class TelegramMessenger:
     async def _download(self, url: str, limit_bytes: int) -> bytes:
         content = bytearray()
         async with self._files.stream("GET", url) as answer:
-            if answer.status_code in {404, 410}:
+            if answer.status_code in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
                 raise Rejected("file_gone")
-            if answer.status_code != 200:
+            if answer.status_code != HTTPStatus.OK:
                 raise NotSent(f"HTTP {answer.status_code}")
             async for chunk in answer.aiter_bytes():
                 content += chunk

@@ -12,8 +12,8 @@ from parlour.turns.ports import CredentialsRejected, NotSent, OutcomeUnknown, Re
 
 log = structlog.get_logger()
 
-# An update that fails for a reason of its own, not for the database's, is given up after so many tries: one message that
-# trips over a fault of ours must not hold up all that come after it.
+# An update that fails for a reason of its own, not for the database's, is given up after so many tries: one message
+# that trips over a fault of ours must not hold up all that come after it.
 _TRIES: Final = 5
 _FIRST_WAIT_S: Final = 0.25
 _LONGEST_WAIT_S: Final = 30.0
@@ -41,8 +41,8 @@ class Polling:
     async def run(self) -> None:
         """Take updates in until cancelled.
 
-        The offset starts unset, which asks for all that is unconfirmed, and is unset again after an empty answer: after a
-        week of silence Telegram starts ids anew, at random, and a kept offset would then skip messages.
+        The offset starts unset, which asks for all that is unconfirmed, and is unset again after an empty answer: after
+        a week of silence Telegram starts ids anew, at random, and a kept offset would then skip messages.
         """
         offset: int | None = None
         wait_s = _FIRST_WAIT_S
@@ -64,7 +64,7 @@ class Polling:
             return _REJECTED_WAIT_S
         return max(error.retry_after_s, wait_s) if isinstance(error, Throttled) else wait_s
 
-    async def _take_all(self, updates: Sequence[Json]) -> int | None:
+    async def _take_all(self, updates: Sequence[Any]) -> int | None:
         """Commit `updates` in the order of their ids; returns the offset that confirms them."""
         offset = None
         readable = [update for update in updates if isinstance(update, dict) and _is_id(update.get("update_id"))]
@@ -86,19 +86,17 @@ class Polling:
                 return await self._take(update)
             except StoreError as error:
                 log.warning("telegram_update_waits", update_id=update["update_id"], error=type(error).__name__)
-            except Exception as error:  # noqa: BLE001 (a fault of ours in one update; logged, without its text)
+            except Exception as error:  # noqa: BLE001 (a fault of ours in one update: no traceback, it could quote content)
                 tries += 1
-                if tries >= _TRIES:
-                    log.error(
-                        "telegram_update_given_up",
-                        update_id=update["update_id"],
-                        kind=kind_of(update),
-                        error=type(error).__name__,
-                    )  # noqa: TRY400 (a traceback could quote content)
-                    return None
                 log.warning("telegram_update_failed", update_id=update["update_id"], error=type(error).__name__)
+                if tries >= _TRIES:
+                    return _give_up(update)
             await self._sleep(wait_s)
             wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
+
+
+def _give_up(update: Json) -> None:
+    log.error("telegram_update_given_up", update_id=update["update_id"], kind=kind_of(update))
 
 
 def _is_id(value: Any) -> bool:  # noqa: ANN401 (from the wire)

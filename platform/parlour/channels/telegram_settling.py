@@ -2,8 +2,8 @@
 
 Message ids only grow within a chat, and editing is repeatable. So a silent placeholder is posted, whose id bounds from
 above where the lost message can be; the message answered bounds it from below. Every id between is edited into the text
-that was to be sent: it works for our own message only (or says "not modified"), and is refused for everybody else's. When
-none takes it, the lost message never was, and the placeholder becomes the answer. Either way the answer stands there once.
+that was to be sent: it works for a message of ours only (or says "not modified"), and is refused for all others. When
+none takes it, the lost message never was, and the placeholder becomes the answer. Either way it stands there once.
 """
 
 from collections import OrderedDict
@@ -13,9 +13,10 @@ from typing import Final
 
 from parlour.turns.ports import DraftLost, NotSent, OutcomeUnknown, Post, Receipt, Rejected, Throttled
 
-# In a busy group more than this may have been written meanwhile; trying them all would take the chat's send limit for minutes.
+# In a busy group more than this may have been written meanwhile; trying them all would use up the chat's send limit.
 MAX_CANDIDATES: Final = 50
 _MAX_SEARCHES: Final = 1_000
+_CLEAN_UPS: Final = 5
 # Refusals that are about the chat as a whole; any other is about the message that was tried.
 _ABOUT_THE_CHAT: Final = frozenset({"forbidden", "chat_not_found", "chat_moved"})
 
@@ -68,12 +69,14 @@ class Settling:
         return Receipt(draft_key)
 
     async def _begin(self, post: Post) -> _Search:
-        """Post the placeholder and list the ids where the message can be, oldest first: a placeholder whose own answer was
-        lost came later than the message, so that the message is found before it."""
+        """Post the placeholder and list the ids where the message can be, oldest first.
+
+        A placeholder whose own answer was lost came after the message: in this order the message is found before it.
+        """
         placeholder = await self._do.placeholder(post)
         known = {int(key) for key in post.known_keys}
-        # What was posted after the lost message (in another topic) may be known too: only the message answered is surely
-        # older. Without one, the newest known is the best bound there is.
+        # What was posted after the lost message (in another topic) may be known too: only the message answered is
+        # surely older. Without one, the newest known is the best bound there is.
         floor = int(post.reply_to) if post.reply_to else max((key for key in known if key < placeholder), default=0)
         if placeholder - floor - 1 > MAX_CANDIDATES:
             await self._do.give_notice(post, placeholder)
@@ -121,7 +124,7 @@ class Settling:
             await self._do.delete(post, search.placeholder)
         except (Throttled, NotSent, OutcomeUnknown):
             search.clean_ups += 1
-            if search.clean_ups < 5:
+            if search.clean_ups < _CLEAN_UPS:
                 raise
         except (Rejected, DraftLost):
             pass

@@ -1,9 +1,10 @@
-"""Markdown as Telegram shows it: visible text with entities, in parts that each fit one message.
+r"""Markdown as Telegram shows it: visible text with entities, in parts that each fit one message.
 
 A part of `split` is Markdown while one message holds it all. What must be cut is cut *after* rendering, where no markup
 can be broken, and each part is then a `\x1e` and the rendered text with its entities as JSON; `render` reads both.
 """
 
+import itertools
 import json
 import re
 import unicodedata
@@ -140,7 +141,7 @@ def _convert(cleaned: str) -> Rendered:
 
 
 def _config() -> telegramify_markdown.RenderConfig:
-    """Plain signs: no pictures before headings. A config of its own each time, since the library's global one is shared."""
+    """Plain signs, no pictures before headings. One of our own each time: the library's is shared by the process."""
     config = telegramify_markdown.RenderConfig.isolated()
     symbols = config.markdown_symbol
     symbols.heading_level_1 = symbols.heading_level_2 = symbols.heading_level_3 = symbols.heading_level_4 = ""
@@ -153,17 +154,14 @@ def _config() -> telegramify_markdown.RenderConfig:
 def _with_literal_html(markdown: str) -> str:
     """`markdown` with HTML escaped. The library drops HTML, and an answer about `<div>` would arrive empty."""
     for _ in range(_HTML_ROUNDS):
-        starts = sorted({at["start"] for event, at in _events(markdown) if _is_html(event)})
+        events = pyromark.events_with_range(markdown, options=STANDARD_OPTIONS)
+        starts = sorted({at["start"] for event, at in events if _is_html(event)})
         if not starts:
             return markdown
         source = markdown.encode()
         bounds = [0, *(_at_bracket(source, start) for start in starts), len(source)]
-        markdown = b"\\".join(source[a:b] for a, b in zip(bounds, bounds[1:], strict=False)).decode()
+        markdown = b"\\".join(source[a:b] for a, b in itertools.pairwise(bounds)).decode()
     raise ValueError("too much HTML")
-
-
-def _events(markdown: str) -> Iterator[tuple[Any, dict[str, int]]]:
-    yield from pyromark.events_with_range(markdown, options=STANDARD_OPTIONS)
 
 
 def _is_html(event: object) -> bool:

@@ -1,4 +1,4 @@
-"""A Telegram update as the event that intake takes in. Reads the wire's JSON: newer fields and kinds must not stop it."""
+"""A Telegram update as the event that intake takes in, read from the wire's JSON: nothing newer than us may stop it."""
 
 import re
 from collections.abc import Callable
@@ -42,7 +42,7 @@ class Me:
     commands: frozenset[str]
 
 
-def kind_of(update: Json) -> str:
+def kind_of(update: object) -> str:
     """The update's kind, for logs."""
     return (
         next((name for name in update if name != "update_id"), "empty") if isinstance(update, dict) else "not_an_object"
@@ -195,8 +195,9 @@ def _without_mention(text: str, me: Me) -> tuple[str, bool]:
 
 
 def _is_reply_to(message: Json, me: Me) -> bool:
-    answered = message.get("reply_to_message") or {}
-    return bool((answered.get("from") or {}).get("id") == me.user_id)
+    answered: Json = message.get("reply_to_message") or {}
+    author: Json = answered.get("from") or {}
+    return bool(author.get("id") == me.user_id)
 
 
 def _mentions(message: Json, text: str, me: Me) -> bool:

@@ -115,7 +115,12 @@ def make_post(address: Address, text: str, *, reply_to: str | None = None) -> Po
     """A post of one part."""
     delivery_id = DeliveryId(new_id())
     return Post(
-        key=f"{delivery_id}:0", delivery_id=delivery_id, turn_id=TurnId(new_id()), address=address, text=text, reply_to=reply_to
+        key=f"{delivery_id}:0",
+        delivery_id=delivery_id,
+        turn_id=TurnId(new_id()),
+        address=address,
+        text=text,
+        reply_to=reply_to,
     )
 
 
@@ -227,7 +232,20 @@ class ChannelContract:
         assert len(harness.texts(harness.address)) == 3
 
     @pytest.mark.parametrize(
-        "text", ["", " \n ", "\x00\x07", "\ud83d", "\u202egnp.exe", "\u200d\u200d", "`" * 50, "<div>hi</div>", "[", "**", "> " * 200]
+        "text",
+        [
+            "",
+            " \n ",
+            "\x00\x07",
+            "\ud83d",
+            "\u202egnp.exe",
+            "\u200d\u200d",
+            "`" * 50,
+            "<div>hi</div>",
+            "[",
+            "**",
+            "> " * 200,
+        ],
     )
     async def test_any_text_can_be_split_and_sent(self, harness: ChannelHarness, text: str) -> None:
         parts = harness.messenger.split(text)
@@ -311,7 +329,9 @@ class ChannelContract:
     # ---- drafts -------------------------------------------------------------------------------------------------
 
     @pytest.mark.parametrize("place", ["private", "group"])
-    async def test_a_draft_becomes_the_answer_and_nothing_of_it_stays(self, harness: ChannelHarness, place: str) -> None:
+    async def test_a_draft_becomes_the_answer_and_nothing_of_it_stays(
+        self, harness: ChannelHarness, place: str
+    ) -> None:
         address = harness.address if place == "private" else harness.group_address
         if harness.messenger.draft_style(address) is DraftStyle.NONE:
             return
@@ -354,7 +374,9 @@ class ChannelContract:
 
     # ---- credentials --------------------------------------------------------------------------------------------
 
-    async def test_a_token_that_is_not_known_is_told_with_the_setting_and_without_the_token(self, harness: ChannelHarness) -> None:
+    async def test_a_token_that_is_not_known_is_told_with_the_setting_and_without_the_token(
+        self, harness: ChannelHarness
+    ) -> None:
         channel = harness.with_bad_credentials()
 
         with pytest.raises(CredentialsRejected, match=rf"{channel.name}\.\w*token"):

@@ -11,7 +11,7 @@ from parlour.channels.telegram import TelegramChannel
 from parlour.turns.ports import Address
 from tests.fakes.intake import FakeAccounts, FakeIntake
 from tests.fakes.telegram import FakeTelegram
-from tests.integration.channels.contract import ChannelContract, ChannelHarness, until
+from tests.integration.channels.contract import ChannelContract, ChannelHarness
 
 PERSON = 7
 GROUP = -100_500
@@ -19,7 +19,9 @@ COMMANDS = [("help", "What I can do", "我能做什么"), ("stop", "Stop", "停�
 
 
 class TelegramHarness(ChannelHarness):
-    def __init__(self, telegram: FakeTelegram, channel: TelegramChannel, intake: FakeIntake, accounts: FakeAccounts) -> None:
+    def __init__(
+        self, telegram: FakeTelegram, channel: TelegramChannel, intake: FakeIntake, accounts: FakeAccounts
+    ) -> None:
         self.telegram = telegram
         self.channel = channel
         self.intake = intake

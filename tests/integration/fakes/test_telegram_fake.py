@@ -1,13 +1,12 @@
 """The fake Telegram, checked with two real clients: python-telegram-bot and aiogram."""
-import asyncio
+
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from telegram import Bot
-from telegram.error import BadRequest, Conflict, Forbidden, InvalidToken, NetworkError, RetryAfter
 from aiogram import Bot as Aiogram
 from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import TelegramAPIServer
+from telegram import Bot
 
 from tests.fakes.telegram import FakeTelegram
 
