@@ -52,6 +52,8 @@ class Delivery:
         self.retry_delays_s: tuple[float, ...] = (0.2, 1.0, 3.0)
         self.sockets: list[Socket] = []
         self.sent: list[Json] = []
+        # Ids of events that were neither taken nor given up.
+        self.pending: list[str] = []
         self._next_socket = 0
         self._held: list[Json] = []
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -117,6 +119,7 @@ class Delivery:
     async def _deliver_event(self, body: Json, *, reason: str = "", first_attempt: int = 0) -> None:
         """Send until it is taken, as often as Slack does."""
         self.sent.append(body)
+        self.pending.append(body["event_id"])
         about = {"event_id": body["event_id"], "type": body["event"]["type"], "ts": body["event"].get("ts")}
         copies = (
             2 if self.faults.take("event", body["event"].get("channel"), kinds=lambda kind: kind == "duplicate") else 1
@@ -135,6 +138,7 @@ class Delivery:
             self.world.note("event_refused", **about, attempt=attempt, reason=problem)
         else:
             self.world.note("event_given_up", **about)
+        self.pending.remove(body["event_id"])
         if self.faults.take("event", body["event"].get("channel"), kinds=lambda kind: kind == "redeliver"):
             self.spawn(self._deliver_event(body, reason="http_timeout", first_attempt=1))
 

@@ -258,13 +258,14 @@ class SlackApp:
         ]
 
     def control_state(self) -> Json:
-        """Workspaces, open connections, open streams, assistant threads, faults in force."""
+        """Workspaces, open connections, events not taken yet, open streams, assistant threads, faults in force."""
         return {
             "teams": [
                 {"id": team.id, "name": team.name, "bot_user_id": team.bot_user_id, "is_installed": team.is_installed}
                 for team in self.world.teams.values()
             ],
             "sockets": len(self.delivery.sockets),
+            "pending": list(self.delivery.pending),
             "streams": [list(key) for key in self.world.streams],
             "assistant": [
                 {"channel": channel, "thread_ts": thread, **pane}

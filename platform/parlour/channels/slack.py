@@ -36,9 +36,9 @@ _LONGEST_WAIT_S: Final = 30.0
 _PING_INTERVAL_S: Final = 5.0
 # At the end, commits under way get so long to finish and be acknowledged.
 _LAST_COMMITS_S: Final = 5.0
-_BAD_APP_TOKEN: Final = (
-    "Slack does not accept the app-level token ({code}). Set PARLOUR_SLACK__APP_TOKEN to one (xapp-…) that has the "  # noqa: S105 (no secret)
-    "scope connections:write: Basic Information, App-Level Tokens. Socket Mode must be switched on."
+_APP_REFUSED: Final = (
+    "slack.app_token: Slack does not accept it ({code}). Set it to an app-level token (xapp-…) with the scope "
+    "connections:write (Basic Information, App-Level Tokens), and switch Socket Mode on."
 )
 
 
@@ -120,9 +120,9 @@ class SlackChannel:
                 "apps.connections.open", is_repeatable=True
             )
         except CredentialsRejected:
-            raise CredentialsRejected(_BAD_APP_TOKEN.format(code="invalid_auth")) from None
+            raise CredentialsRejected(_APP_REFUSED.format(code="invalid_auth")) from None
         except SlackError as error:
-            raise CredentialsRejected(_BAD_APP_TOKEN.format(code=error.code)) from None
+            raise CredentialsRejected(_APP_REFUSED.format(code=error.code)) from None
         except (Throttled, OutcomeUnknown) as error:
             raise NotSent(f"apps.connections.open: {error}") from None
 

@@ -1,5 +1,6 @@
 """Slack's Web API for one token, with Slack's answers turned into what turns understand."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from typing import Any, Final
@@ -46,7 +47,7 @@ class SlackApi:
     def __init__(self, token: str, session: aiohttp.ClientSession, *, base_url: str = PUBLIC_API) -> None:
         self._session = session
         self.client = AsyncWebClient(
-            token=token, base_url=base_url, session=session, retry_handlers=[], logger=quiet_logger()
+            token=token or None, base_url=base_url, session=session, retry_handlers=[], logger=quiet_logger()
         )
         if is_loopback(base_url):
             self.client.proxy = None
@@ -60,6 +61,10 @@ class SlackApi:
         """
         present = {name: value for name, value in arguments.items() if value is not None}
         unclear = NotSent if is_repeatable else OutcomeUnknown
+        # The loop gets to see which kept connections the server has closed meanwhile. On one of those the request
+        # would break in a way that cannot be told from a lost answer.
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
         try:
             if method.startswith(("conversations.", "users.", "files.", "oauth.")):
                 # Slack's reading methods take forms only. In the body: an address ends up in the logs of proxies.
@@ -132,8 +137,8 @@ def _refusal(error: SlackApiError, unclear: type[Exception], method: str) -> Exc
         return Throttled(retry_after_s=_seconds(headers.get("Retry-After") or headers.get("retry-after")))
     if code in _CREDENTIALS:
         return CredentialsRejected(
-            f"Slack does not accept this workspace's token ({code}). "
-            "Set PARLOUR_SLACK__BOT_TOKEN to a valid one, or install the app again at /slack/install."
+            f"slack.bot_token: Slack does not accept this workspace's token ({code}). "
+            "Set it to the Bot User OAuth Token (xoxb-…) of the app, or install the app again at /slack/install."
         )
     if status >= _SERVER_ERROR or code in _UNCLEAR or not code:
         return unclear(f"{method}: {code or status}")

@@ -33,8 +33,8 @@ _MARKUP: Final = re.compile(r"<([^<>\n]+)>")
 def clean(text: str) -> str:
     """`text` as it can go to Slack: no control characters or lone surrogates, and nothing in it that pings anybody.
 
-    A word joiner, which nobody sees, parts the sign from the word, so that code and prose read as written. Escaping with
-    `&lt;` would show as such inside code. Cleaning twice changes nothing.
+    A word joiner, which nobody sees, parts the sign from the word, so that code and prose read as written. Escaping
+    with `&lt;` would show as such inside code. Cleaning twice changes nothing.
     """
     text = _SURROGATES.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
     return _PING.sub(lambda found: found.group() + _WORD_JOINER, _UNWANTED.sub("", text))

@@ -108,7 +108,7 @@ def split(markdown: str) -> list[str]:
     cleaned = clean(markdown)
     whole = _from_markdown(cleaned)
     if whole.fits:
-        return [cleaned.strip() or NOTHING]
+        return [cleaned if cleaned.strip() else NOTHING]
     return [_store(part) for part in _parts(whole)]
 
 

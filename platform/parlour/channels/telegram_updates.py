@@ -195,9 +195,9 @@ def _without_mention(text: str, me: Me) -> tuple[str, bool]:
 
 
 def _is_reply_to(message: Json, me: Me) -> bool:
-    answered: Json = message.get("reply_to_message") or {}
-    author: Json = answered.get("from") or {}
-    return bool(author.get("id") == me.user_id)
+    answered = message.get("reply_to_message")
+    author = answered.get("from") if answered else None
+    return bool(author) and bool(author["id"] == me.user_id)
 
 
 def _mentions(message: Json, text: str, me: Me) -> bool:

@@ -13,6 +13,7 @@ from uuid import UUID
 
 import structlog
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
@@ -128,7 +129,8 @@ class WebChannel:
     @property
     def _open_mailbox(self) -> Mailbox:
         if self._mailbox is None:
-            raise RuntimeError("The web channel is not open yet.")
+            # The gateway already listens, its databases are not ready yet.
+            raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, headers=_RETRY_AFTER)
         return self._mailbox
 
     # ---- the page ----
@@ -205,10 +207,11 @@ class WebChannel:
         return self._answer(request, taken)
 
     async def _take_in(self, incoming: Incoming) -> Taken:
+        mailbox = self._open_mailbox
         if self._intake is None:
-            raise RuntimeError("The web channel is not open yet.")
+            raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, headers=_RETRY_AFTER)
         taken = await asyncio.to_thread(self._intake.receive, incoming)
-        self._open_mailbox.wake(incoming.address)
+        mailbox.wake(incoming.address)
         return taken
 
     def _answer(self, request: Request, taken: Taken) -> Response:

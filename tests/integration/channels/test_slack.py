@@ -1,0 +1,140 @@
+"""The Slack channel against the fake Slack, over real sockets: Socket Mode and HTTP."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+
+from parlour.channels.protocol import Channel
+from parlour.channels.slack import SlackChannel
+from parlour.channels.slack_text import PART_LIMIT, units
+from parlour.turns.ports import Address
+from tests.fakes.intake import FakeAccounts, FakeIntake
+from tests.fakes.slack import FakeSlack
+from tests.fakes.slack_world import shown
+from tests.integration.channels.contract import ChannelContract, ChannelHarness
+
+COMMANDS = ("help", "skills", "new", "stop", "retry", "language", "mode", "privacy")
+PERSON = "U0PERSON"
+CHANNEL = "C0GENERAL"
+
+
+class SlackHarness(ChannelHarness):
+    def __init__(self, slack: FakeSlack, channel: SlackChannel, intake: FakeIntake, accounts: FakeAccounts) -> None:
+        self.slack = slack
+        self.channel = channel
+        self.intake = intake
+        self.accounts = accounts
+        self._direct = slack.say(PERSON, "before the app was there")["channel"]
+        self._root = slack.say(PERSON, "a thread", channel=CHANNEL)["ts"]
+
+    @property
+    def address(self) -> Address:
+        return Address(chat=self._direct)
+
+    @property
+    def group_address(self) -> Address:
+        extra = {"team": self.slack.team, "user": PERSON}
+        return Address(chat=CHANNEL, thread=self._root, is_private=False, extra=extra)
+
+    async def say(self, text: str) -> str:
+        return str(self.slack.say(PERSON, text)["ts"])
+
+    def unacknowledged(self) -> int:
+        return len(self.slack.state()["pending"])
+
+    async def redeliver(self) -> None:
+        self.slack.do("redeliver")
+
+    def texts(self, address: Address) -> list[str]:
+        return [
+            self.visible(shown(message))
+            for message in self.slack.messages(address.chat)
+            if message.get("thread_ts") == address.thread
+        ]
+
+    def visible(self, part: str) -> str:
+        return re.sub(r"\*\*|`", "", part)
+
+    def size(self, part: str) -> tuple[int, int]:
+        return units(part), PART_LIMIT
+
+    def throttle_next(self, retry_after_s: int) -> None:
+        self.slack.fault("throttle", method="chat.postMessage", retry_after=retry_after_s)
+
+    def lose_next_answer(self) -> None:
+        self.slack.fault("lose", method="chat.postMessage")
+
+    def lose_next_request(self) -> None:
+        self.slack.fault("reset", method="chat.postMessage")
+
+    def vanish(self) -> None:
+        self.slack.stop()
+
+    def with_bad_credentials(self) -> Channel:
+        return make_channel(self.slack, bot_token="xoxb-wrong")
+
+
+def make_channel(slack: FakeSlack, **options: Any) -> SlackChannel:
+    """A channel for the fake's workspace, by Socket Mode unless told otherwise."""
+    given: dict[str, Any] = {
+        "commands": COMMANDS,
+        "bot_token": slack.bot_token,
+        "app_token": slack.app_token,
+        "signing_secret": slack.signing_secret,
+        "base_url": slack.base_url,
+        "settle_after_s": 0.2,
+    }
+    return SlackChannel(**(given | options))
+
+
+@asynccontextmanager
+async def running(channel: SlackChannel, intake: FakeIntake, accounts: FakeAccounts) -> AsyncIterator[str]:
+    """The channel open and receiving, its routes served. Gives the address of the server."""
+    await channel.open(intake, accounts)
+    config = uvicorn.Config(Starlette(routes=list(channel.routes())), port=0, log_level="warning", lifespan="off")
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve())
+    receiving = asyncio.create_task(channel.receive())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        receiving.cancel()
+        await asyncio.gather(receiving, return_exceptions=True)
+        server.should_exit = True
+        await serving
+        await channel.close()
+
+
+@pytest.fixture
+def slack() -> Iterator[FakeSlack]:
+    with FakeSlack() as server:
+        # The bot's own messages are told to it as well, and would count among what is not acknowledged.
+        server.do("timing", retry_delays_s=[0.05, 0.1, 0.2, 0.4, 1.0])
+        server.do("add_user", user=PERSON, name="ana", locale="en-GB")
+        server.do("add_channel", channel=CHANNEL)
+        yield server
+
+
+@pytest.fixture(params=["socket", "http"])
+async def harness(request: pytest.FixtureRequest, slack: FakeSlack) -> AsyncIterator[SlackHarness]:
+    channel = make_channel(slack, mode=request.param)
+    intake, accounts = FakeIntake(), FakeAccounts()
+    slack.do("grant", events=[])
+    made = SlackHarness(slack, channel, intake, accounts)
+    async with running(channel, intake, accounts) as url:
+        slack.do("grant", events=["message.im", "message.channels", "app_mention"])
+        if request.param == "http":
+            slack.do("events_url", url=f"{url}/slack/events")
+        yield made
+
+
+class TestSlackContract(ChannelContract):
+    """What every messenger must do, in both modes."""
