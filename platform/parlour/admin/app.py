@@ -18,6 +18,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import parlour
 from parlour.admin.health import Health, health_routes
+from parlour.privacy.errors import PrivacyError
+from parlour.store.errors import StoreError
 from parlour.store.ids import new_id
 
 log = structlog.get_logger()
@@ -51,11 +53,19 @@ def build_app(
     `max_body_bytes` bounds every request's body; `is_secure` says that people reach this over HTTPS.
     """
     app = FastAPI(
-        title="Parlour", version=parlour.__version__, openapi_url="/api/openapi.json", docs_url=None, redoc_url=None,
+        title="Parlour",
+        version=parlour.__version__,
+        openapi_url="/api/openapi.json",
+        docs_url=None,
+        redoc_url=None,
         exception_handlers={
-            HTTPException: _http_error, RequestValidationError: _invalid, Exception: _failed,
+            HTTPException: _http_error,
+            RequestValidationError: _invalid,
+            StoreError: _away,
+            PrivacyError: _away,
+            Exception: _failed,
         },
-    )  # fmt: skip
+    )
     app.router.routes.extend([*health_routes(health, registry), *routes])
     app.add_middleware(_BodyLimit, max_bytes=max_body_bytes)
     app.add_middleware(
@@ -122,6 +132,12 @@ async def _invalid(_: Request, error: Exception) -> Response:
         raise error
     fields = [".".join(str(part) for part in one["loc"]) for one in error.errors()]
     return _problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail=f"Not valid: {', '.join(fields)}.")
+
+
+async def _away(request: Request, error: Exception) -> Response:
+    """A database that is away for now: nothing was committed, trying again is right."""
+    log.warning("request_not_served", path=request.url.path, reason=type(error).__name__)
+    return _shown(request, HTTPStatus.SERVICE_UNAVAILABLE, headers={"Retry-After": "2"})
 
 
 async def _failed(request: Request, error: Exception) -> Response:

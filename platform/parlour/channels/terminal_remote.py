@@ -1,0 +1,119 @@
+"""The terminal's conversation over HTTP, with the `parlour up` that has the data folder."""
+
+import json
+from collections.abc import AsyncIterator
+from http import HTTPStatus
+from typing import Any, Final, Self
+from uuid import UUID
+
+import httpx
+
+from parlour.channels.mailbox import Away, Beat, Draft, Event, Waiting
+from parlour.channels.terminal import API, SaidBody, TakenBody, TalkBroken
+from parlour.store.ids import MessageId, TurnId
+from parlour.turns.history import Said
+from parlour.turns.ports import Taken
+
+_CONNECT_S: Final = 5.0
+_REQUEST_S: Final = 30.0
+# The server says something at least every few seconds, if only that it is still there.
+_SILENCE_S: Final = 30.0
+
+
+class RemoteTalk:
+    """A `Talk` with another process. Use it as an async context manager."""
+
+    def __init__(self, url: str, token: str, user: str) -> None:
+        self._user = user
+        self._client = httpx.AsyncClient(
+            base_url=f"{url}{API}",
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=httpx.Timeout(_REQUEST_S, connect=_CONNECT_S),
+            # Another process of this machine: no proxy of the environment has business there.
+            trust_env=False,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._client.aclose()
+
+    async def say(self, text: str, *, client_id: str) -> Taken:
+        """Hand a message in."""
+        answer = await self._request("POST", "/turns", json={"user": self._user, "id": client_id, "text": text})
+        taken = TakenBody.model_validate_json(answer.content)
+        return Taken(taken.verdict, TurnId(taken.turn) if taken.turn else None)
+
+    async def stop(self) -> None:
+        """Stop the running answer."""
+        await self._request("POST", "/stop", json={"user": self._user})
+
+    async def recent(self, *, limit: int) -> list[Said]:
+        """The newest messages, oldest first."""
+        answer = await self._request("GET", "/history", params={"user": self._user, "limit": limit})
+        return [_said(SaidBody.model_validate(one)) for one in answer.json()]
+
+    async def follow(self) -> AsyncIterator[Event]:
+        """What is said from now on. Ends when the other process stops. Raises `TalkBroken`."""
+        timeout = httpx.Timeout(_SILENCE_S, connect=_CONNECT_S)
+        try:
+            async with self._client.stream("GET", "/events", params={"user": self._user}, timeout=timeout) as stream:
+                _check(stream)
+                async for event in _decoded(stream):
+                    yield event
+        except httpx.HTTPError as error:
+            raise TalkBroken(_away(error)) from error
+
+    async def _request(self, method: str, path: str, **values: Any) -> httpx.Response:  # noqa: ANN401 (httpx's own)
+        try:
+            answer = await self._client.request(method, path, **values)
+        except httpx.HTTPError as error:
+            raise TalkBroken(_away(error)) from error
+        _check(answer)
+        return answer
+
+
+async def _decoded(stream: httpx.Response) -> AsyncIterator[Event]:
+    """The stream's events, each of one `event:` and one `data:` line."""
+    name = ""
+    async for line in stream.aiter_lines():
+        if line.startswith("event: "):
+            name = line.removeprefix("event: ")
+        elif line.startswith("data: "):
+            yield _event(name, line.removeprefix("data: "))
+
+
+def _event(name: str, data: str) -> Event:
+    match name:
+        case "said":
+            return _said(SaidBody.model_validate_json(data))
+        case "draft":
+            draft = json.loads(data)
+            return Draft(TurnId(UUID(draft["turn"])), draft["text"])
+        case "waiting":
+            return Waiting(tuple(TurnId(UUID(turn)) for turn in json.loads(data)["turns"]))
+        case "away":
+            return Away()
+        case _:
+            return Beat()
+
+
+def _said(body: SaidBody) -> Said:
+    return Said(MessageId(body.id), TurnId(body.turn), body.author, body.text, body.at)
+
+
+def _check(answer: httpx.Response) -> None:
+    """Raise `TalkBroken` for an answer that is none."""
+    if answer.status_code == HTTPStatus.UNAUTHORIZED:
+        raise TalkBroken("The running parlour up does not know this data folder's token. Restart it, then try again.")
+    if answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
+        raise TalkBroken(
+            "The running parlour up cannot use its database just now. Try again; parlour doctor tells more."
+        )
+    if answer.is_error:
+        raise TalkBroken(f"The running parlour up answered {answer.status_code}. Its log on stderr tells why.")
+
+
+def _away(error: httpx.HTTPError) -> str:
+    return f"The running parlour up does not answer ({type(error).__name__}). Is it still running?"

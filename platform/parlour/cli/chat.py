@@ -1,0 +1,217 @@
+"""`parlour chat`: talk to the assistant in this terminal."""
+
+import contextlib
+import getpass
+import io
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from typing import Annotated
+
+import anyio
+import httpx
+import typer
+from anyio.from_thread import start_blocking_portal
+
+from parlour import logs
+from parlour.bootstrap import Platform, platform
+from parlour.channels.mailbox import Draft, Mailbox
+from parlour.channels.terminal import OwnTalk, Talk, folder_id, person, register
+from parlour.channels.terminal_remote import RemoteTalk
+from parlour.cli.errors import Refused
+from parlour.cli.screen import Screen
+from parlour.cli.talking import Asked, NoAnswer, Talking, closing
+from parlour.cli.up import fetch_model
+from parlour.processes.everything import data_folder, house, running_at
+from parlour.settings import Settings, load
+from parlour.turns.history import Said
+
+app = typer.Typer(help="Talk to the assistant in this terminal.")
+
+_HISTORY = 6
+_PROBE_S = 2.0
+_LEAVE = {"/quit", "/exit", "/q"}
+
+
+@app.command(epilog='Example: parlour chat --once "What is the capital of France?"')
+def chat(
+    *,
+    once: Annotated[str | None, typer.Option(help="Answer this one message, then leave.")] = None,
+    new: Annotated[bool, typer.Option("--new", help="Start afresh: nothing said before is looked at.")] = False,
+    wait: Annotated[float, typer.Option(min=1, help="Seconds to wait for a sign of life from whoever answers.")] = 300,
+) -> None:
+    """Talk to the assistant in this terminal. The conversation is kept from one time to the next.
+
+    /help tells what else works, Ctrl-C stops an answer and then leaves, /quit leaves. With input or output piped, each
+    line is one message and answers are plain text.
+    """
+    settings = load()
+    if not once and once is not None:
+        raise Refused("--once: is empty. Give it the message to answer.")
+    logs.set_up(level="error", style=settings.log.format)
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        # What is piped in may be in any encoding; a message is better read in part than not at all.
+        sys.stdin.reconfigure(errors="replace")
+    screen = Screen()
+    with _talking(settings, screen) as talking:
+        if new:
+            _say_aside(talking, "/new")
+        if once is not None:
+            _answer_one(talking, screen, once, wait_s=wait)
+        else:
+            _converse(talking, screen, wait_s=wait)
+
+
+# ---- one message, or many ---------------------------------------------------------------------------------------
+
+
+def _answer_one(talking: Talking, screen: Screen, text: str, *, wait_s: float) -> None:
+    """Answer and leave. Raises `Refused` with the assistant's own words when it only gave notice."""
+    is_command = text.lstrip().startswith("/")
+    notices = []
+    is_answered = False
+    try:
+        for event in talking.ask(text, within_s=wait_s):
+            if isinstance(event, Draft):
+                screen.draft(event.text)
+            elif event.author == "assistant" or is_command:
+                is_answered = True
+                screen.said(event)
+            else:
+                notices.append(event.text)
+    except NoAnswer as reason:
+        raise Refused(str(reason)) from None
+    except KeyboardInterrupt:
+        talking.stop()
+        raise Refused("Stopped.") from None
+    finally:
+        screen.clear_draft()
+    if not is_answered:
+        raise Refused(" ".join(notices) or "Nothing came of it: the message was empty, or its answer was stopped.")
+
+
+def _converse(talking: Talking, screen: Screen, *, wait_s: float) -> None:
+    """Prompt, answer, until the input ends."""
+    if screen.is_terminal:
+        for said in talking.history(_HISTORY):
+            screen.said(said)
+        screen.hint("Write a message; /help for commands, /quit or Ctrl-D to leave.")
+    for text in _typed(screen):
+        _answer(talking, screen, text, wait_s=wait_s)
+
+
+def _answer(talking: Talking, screen: Screen, text: str, *, wait_s: float) -> None:
+    """Show what comes of one message. The first Ctrl-C stops the answer, a second one leaves."""
+    is_stopped = False
+    asked: Asked | None = None
+    while True:
+        try:
+            asked = asked or talking.ask(text, within_s=wait_s)
+            for event in asked:
+                _show(screen, event)
+        except KeyboardInterrupt:
+            if is_stopped or asked is None:
+                raise
+            is_stopped = True
+            talking.stop()
+            continue
+        except NoAnswer as reason:
+            print(reason, file=sys.stderr)  # noqa: T201 (the program's word, beside the conversation)
+        finally:
+            screen.clear_draft()
+        return
+
+
+def _show(screen: Screen, event: Draft | Said) -> None:
+    if isinstance(event, Draft):
+        screen.draft(event.text)
+    else:
+        screen.said(event)
+
+
+def _typed(screen: Screen) -> Iterator[str]:
+    """What the person types, line by line. At an empty prompt Ctrl-C leaves, as Ctrl-D does."""
+    prompt = "› " if screen.is_terminal and sys.stdin.isatty() and _can_say("›") else ""
+    if sys.stdin.isatty():
+        # Line editing and this session's history, by its import alone; not there in every Python.
+        with contextlib.suppress(ImportError):
+            import readline  # noqa: F401, PLC0415
+    while True:
+        try:
+            text = input(prompt).encode("utf-8", "replace").decode("utf-8")
+        except (EOFError, KeyboardInterrupt):
+            screen.hint("")
+            return
+        if text.strip().lower() in _LEAVE:
+            return
+        if text.strip():
+            yield text
+
+
+def _can_say(char: str) -> bool:
+    try:
+        char.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _say_aside(talking: Talking, command: str) -> None:
+    """Give a command whose reply nobody needs to see."""
+    for _ in talking.ask(command, within_s=_PROBE_S * 15):
+        pass
+
+
+# ---- with whom --------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _talking(settings: Settings, screen: Screen) -> Iterator[Talking]:
+    """The conversation: with the `parlour up` that has this data folder, with a shared broker's workers, or on our own."""
+    with contextlib.ExitStack() as stack:
+        portal = stack.enter_context(start_blocking_portal())
+        at = _alive(settings)
+        if at is not None:
+            talk: AbstractAsyncContextManager[Talk] = RemoteTalk(*at, _user())
+        elif settings.is_embedded:
+            screen.hint("Starting, since nothing runs on this data folder yet.")
+            stack.enter_context(data_folder(settings))
+            fetch_model(settings)
+            talk = _own_talk(stack.enter_context(house(settings)).platform)
+        else:
+            talk = _own_talk(stack.enter_context(platform(settings)))
+        opened = stack.enter_context(portal.wrap_async_context_manager(talk))
+        yield stack.enter_context(closing(Talking(opened, portal)))
+
+
+@asynccontextmanager
+async def _own_talk(parts: Platform) -> AsyncIterator[Talk]:
+    """A conversation through this process's own intake, history and bus."""
+    account_id = await anyio.to_thread.run_sync(register, parts.accounts)
+    who = person(account_id, _user(), folder_id(parts.settings.data_dir))
+    mailbox = Mailbox(account_id, parts.history, parts.bus, parts.sealer)
+    async with anyio.create_task_group() as group:
+        group.start_soon(mailbox.run)
+        yield OwnTalk(mailbox, parts.intake, parts.clock, who)
+        group.cancel_scope.cancel()
+
+
+def _alive(settings: Settings) -> tuple[str, str] | None:
+    """Where `parlour up` answers on this data folder and its token; None when it does not, whatever it left behind."""
+    at = running_at(settings)
+    if at is None:
+        return None
+    try:
+        httpx.get(f"{at[0]}/healthz", timeout=_PROBE_S, trust_env=False)
+    except httpx.HTTPError:
+        return None
+    return at
+
+
+def _user() -> str:
+    """The operating system's name for who sits here."""
+    try:
+        return getpass.getuser()[:64]
+    except (KeyError, OSError, ImportError):
+        # A container may run under a number that no file names.
+        return "unknown"
