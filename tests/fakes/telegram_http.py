@@ -41,7 +41,9 @@ class TelegramApp:
         self.webhook: Json = {}
         self._webhook_task: asyncio.Task[None] | None = None
         self._deliveries: dict[str, asyncio.Task[None]] = {}
+        self._noted = asyncio.Event()
         world.on_update = self._arrived.set
+        world.on_note = self._noted.set
 
     def build(self) -> web.Application:
         """The application to serve."""
@@ -279,7 +281,7 @@ class TelegramApp:
     async def _handle_look(self, request: web.Request) -> web.Response:
         match request.match_info["what"]:
             case "journal":
-                return web.json_response(self.world.journal)
+                return web.json_response(await self._journal(request))
             case "chats":
                 return web.json_response(self.world.snapshot())
             case "state":
@@ -288,8 +290,19 @@ class TelegramApp:
                 actions = {
                     name: (getattr(self.people, name).__doc__ or "") for name in dir(People) if not name.startswith("_")
                 }
-                return web.json_response({"get": ["journal", "chats", "state"], "post": actions | _CONTROLS})
+                return web.json_response({"get": ["journal?after=&wait=", "chats", "state"], "post": actions | _CONTROLS})
         raise web.HTTPNotFound
+
+    async def _journal(self, request: web.Request) -> list[Json]:
+        """The entries behind number `after`; with `wait`, as soon as there is one, at latest after so many seconds."""
+        after, wait_s = int(request.query.get("after", 0)), float(request.query.get("wait", 0))
+        if wait_s > 0:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(wait_s, 50)):
+                    while len(self.world.journal) <= after:
+                        self._noted.clear()
+                        await self._noted.wait()
+        return self.world.journal[after:]
 
     async def _handle_control(self, request: web.Request) -> web.Response:
         what = request.match_info["what"]

@@ -115,6 +115,7 @@ class World:
         self.allowed_updates: frozenset[str] = DEFAULT_UPDATES
         self.journal: list[Json] = []
         self.on_update: Callable[[], None] = lambda: None
+        self.on_note: Callable[[], None] = lambda: None
         self._private_counter = [0]
         self._next_update = 100_001
         self._serial = 0
@@ -123,7 +124,10 @@ class World:
 
     def note(self, what: str, **details: Any) -> None:
         """Write an entry into the journal."""
-        self.journal.append({"seq": len(self.journal) + 1, "at": self.now(), "what": what, **details})
+        # `at` is the people's clock, which a test may set; `monotonic` is for measuring how long something took.
+        times = {"at": self.now(), "monotonic": time.monotonic()}
+        self.journal.append({"seq": len(self.journal) + 1, **times, "what": what, **details})
+        self.on_note()
 
     def fresh(self, prefix: str) -> str:
         """An id that was not there before."""
