@@ -131,7 +131,7 @@ def _show(screen: Screen, event: Draft | Said) -> None:
 
 def _typed(screen: Screen) -> Iterator[str]:
     """What the person types, line by line. At an empty prompt Ctrl-C leaves, as Ctrl-D does."""
-    prompt = "› " if screen.is_terminal and sys.stdin.isatty() and _can_say("›") else ""
+    prompt = "> " if screen.is_terminal and sys.stdin.isatty() else ""
     if sys.stdin.isatty():
         # Line editing and this session's history, by its import alone; not there in every Python.
         with contextlib.suppress(ImportError):
@@ -148,14 +148,6 @@ def _typed(screen: Screen) -> Iterator[str]:
             yield text
 
 
-def _can_say(char: str) -> bool:
-    try:
-        char.encode(sys.stdout.encoding or "ascii")
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 def _say_aside(talking: Talking, command: str) -> None:
     """Give a command whose reply nobody needs to see."""
     for _ in talking.ask(command, within_s=_PROBE_S * 15):
@@ -167,7 +159,7 @@ def _say_aside(talking: Talking, command: str) -> None:
 
 @contextmanager
 def _talking(settings: Settings, screen: Screen) -> Iterator[Talking]:
-    """The conversation: with the `parlour up` that has this data folder, with a shared broker's workers, or on our own."""
+    """The conversation: with the `parlour up` that has this data folder, with a broker's workers, or on our own."""
     with contextlib.ExitStack() as stack:
         portal = stack.enter_context(start_blocking_portal())
         at = _alive(settings)

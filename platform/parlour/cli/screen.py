@@ -1,5 +1,6 @@
 """What a conversation looks like in a terminal: Markdown drawn where there is one, plain text where there is not."""
 
+import re
 import sys
 from typing import TextIO
 
@@ -11,12 +12,14 @@ from rich.text import Text
 from parlour.turns.history import Said
 
 _REFRESH_PER_S = 12
+# What a terminal obeys: everything but line breaks and tabs.
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 # Lines left free under an answer in the making, so that drawing it anew never scrolls.
 _MARGIN_LINES = 3
 
 
 class Screen:
-    """Shows messages. Nothing but plain text leaves it when the output is no terminal, in whatever encoding that has."""
+    """Shows messages; when the output is no terminal, as plain text in whatever encoding it has."""
 
     def __init__(self, out: TextIO | None = None, *, is_terminal: bool | None = None) -> None:
         self._out = out or sys.stdout
@@ -71,6 +74,4 @@ class Screen:
 def _whole(text: str) -> str:
     """Without lone surrogates, which no terminal takes, and without control characters, which it would obey."""
     whole = text.encode("utf-8", "replace").decode("utf-8")
-    return "".join(
-        char for char in whole if char in "\n\t" or char.isprintable() or (not char.isascii() and ord(char) > 0x9F)
-    )
+    return _CONTROLS.sub("", whole)

@@ -3,7 +3,7 @@
 import contextlib
 import queue
 from collections.abc import Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future  # noqa: TC003 (imports only for types are imports all the same here)
 from typing import TypeGuard
 from uuid import uuid4
 
