@@ -157,9 +157,7 @@ class Platform:
             stop=engine.stop,
             max_tokens=engine.max_tokens,
         )
-        prompts = PromptBuilder(
-            host.count_tokens, context_tokens=host.context_tokens, answer_tokens=engine.max_tokens
-        )
+        prompts = PromptBuilder(host.count_tokens, context_tokens=host.context_tokens, answer_tokens=engine.max_tokens)
         rules = AnswerRules(
             sampling=sampling,
             default_prompt=self.settings.turns.system_prompt,

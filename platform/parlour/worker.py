@@ -11,13 +11,13 @@ from typing import Any, NoReturn
 
 from celery import Celery, signals
 from celery.loaders.app import AppLoader
+from prometheus_client import start_http_server
 
 from parlour import logs
 from parlour.bootstrap import platform, worker_threads
 from parlour.processes.engine_room import EngineRoom
 from parlour.settings import load
 from parlour.store.ids import TurnId
-from prometheus_client import start_http_server
 from parlour.turns.tasks import celery_config, register
 
 
@@ -47,13 +47,15 @@ class WorkerProcess:
             logs.set_up(level=settings.log.level, style=settings.log.format)
             parts = self._stack.enter_context(platform(settings))
             if not settings.broker.url:
-                _refuse("PARLOUR_BROKER__URL is empty: a worker of its own needs redis://… or amqp://…, or use parlour up.")
+                _refuse(
+                    "PARLOUR_BROKER__URL is empty: a worker of its own needs redis://… or amqp://…, or use parlour up."
+                )
             self._room = EngineRoom(parts)
             self._room.start()
             self._stack.callback(self._room.close)
             if settings.metrics.port:
                 start_http_server(settings.metrics.port, registry=parts.metrics.registry)
-        except Exception as error:  # whatever it is, this worker must not start
+        except Exception as error:  # noqa: BLE001 (whatever it is, this worker must not start)
             self._stack.close()
             _refuse(" ".join(str(error).split()) or type(error).__name__)
 

@@ -3,7 +3,7 @@
 import typer
 
 from parlour import logs
-from parlour.processes.everything import House, announced, data_folder, house
+from parlour.processes.everything import House, data_folder, house
 from parlour.processes.gateway import Gateway
 from parlour.processes.messengers import build_channels, make_app
 from parlour.processes.running import run_until_signalled
@@ -39,9 +39,7 @@ def fetch_model(settings: Settings) -> None:
 
 def _serve(settings: Settings, parts: House) -> None:
     channels = build_channels(parts.platform)
-    gateway = Gateway(
-        parts.platform, channels, make_app(parts.platform, channels, {"engine": parts.room.host.check})
-    )
+    gateway = Gateway(parts.platform, channels, make_app(parts.platform, channels, {"engine": parts.room.host.check}))
 
     def say_where(url: str) -> None:
         names = ", ".join(channel.name for channel in channels)

@@ -38,7 +38,8 @@ def data_folder(settings: Settings) -> Iterator[None]:
         where = running_at(settings)
         at = f" at {where[0]}" if where else ""
         raise SettingsError(
-            f"Another parlour already runs on {settings.data_dir}{at}. Stop it, or set PARLOUR_DATA_DIR to another folder."
+            f"Another parlour already runs on {settings.data_dir}{at}. "
+            "Stop it, or set PARLOUR_DATA_DIR to another folder."
         ) from None
     try:
         yield

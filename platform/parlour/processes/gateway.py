@@ -47,8 +47,11 @@ class Gateway:
         serving = asyncio.create_task(server.serve(sockets=[sock]), name="http")
         try:
             waiting = [channel for channel in self._channels if not await self._open(channel)]
-            channels = [asyncio.create_task(self._run(channel), name=channel.name) for channel in self._channels
-                        if channel not in waiting]
+            channels = [
+                asyncio.create_task(self._run(channel), name=channel.name)
+                for channel in self._channels
+                if channel not in waiting
+            ]
             channels += [asyncio.create_task(self._run_later(channel), name=channel.name) for channel in waiting]
             on_ready(self.url)
             await self._until(stop, [serving, *channels])

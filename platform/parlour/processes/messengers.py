@@ -77,7 +77,7 @@ def make_app(
     return build
 
 
-class NotReady(Exception):  # noqa: N818 (a state, not a fault)
+class NotReady(Exception):
     """A part of this process cannot do its work yet."""
 
 

@@ -11,7 +11,7 @@ log = structlog.get_logger(__name__)
 
 
 class Scheduler:
-    """Sweeps until it is stopped. Any number of them may run: sweeping twice publishes a turn twice, which is harmless."""
+    """Sweeps until it is stopped. Any number may run: sweeping twice publishes a turn twice, which is harmless."""
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
@@ -23,7 +23,7 @@ class Scheduler:
         while not self._stopped.wait(SWEEP_EVERY_S):
             try:
                 self._platform.sweep()
-            except Exception as error:  # the next round may succeed, and there is nobody else to do it
+            except Exception as error:  # noqa: BLE001 (the next round may succeed, and there is nobody else to do it)
                 log.warning("sweep_failed", reason=type(error).__name__)
 
     def start(self) -> None:

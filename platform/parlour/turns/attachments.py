@@ -11,7 +11,7 @@ from parlour.privacy.errors import PrivacyError
 from parlour.privacy.service import Privacy
 from parlour.store.database import Database
 from parlour.store.errors import StoreError
-from parlour.store.ids import AccountId
+from parlour.store.ids import AccountId, UserId
 from parlour.store.models import Attachment
 from parlour.turns.ports import CredentialsRejected, Messenger, NotSent, OutcomeUnknown, Rejected, Throttled
 
@@ -29,7 +29,7 @@ class Wanted:
     """A file that is known by its reference only."""
 
     id: UUID
-    user_id: UUID
+    user_id: UserId
     reference: str
     attempts: int
 

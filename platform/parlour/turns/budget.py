@@ -1,4 +1,4 @@
-"""How fast an account may post: token buckets for the account and for each chat, shared between processes over Redis."""
+"""How fast an account may post: token buckets for account and chat, shared between processes over Redis."""
 
 import threading
 import time

@@ -68,7 +68,7 @@ class _Subscriber:
 
 
 class RedisBus:
-    """The bus between processes: Redis publish/subscribe, one topic an account. What it carries is ids and sealed bytes."""
+    """The bus between processes: Redis publish/subscribe, one topic an account. It carries ids and sealed bytes."""
 
     def __init__(self, url: str, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         # Imported here because Redis is an extra: the embedded layout goes without it.
@@ -115,7 +115,13 @@ def _topic(account_id: AccountId) -> str:
 
 def _encode(live: Live) -> bytes:
     return json.dumps(
-        [live.frame.value, str(live.account_id), str(live.conversation_id), str(live.turn_id), b64encode(live.body).decode()]
+        [
+            live.frame.value,
+            str(live.account_id),
+            str(live.conversation_id),
+            str(live.turn_id),
+            b64encode(live.body).decode(),
+        ]
     ).encode()
 
 

@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import or_, select, update
-from sqlalchemy.engine import CursorResult
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from parlour.people.admit import Person
 from parlour.privacy.service import Privacy
+from parlour.store.ids import UserId
 from parlour.store.models import Conversation, Message, Turn, User
 from parlour.turns.states import Author, Mode, TurnState
 from parlour.turns.wording import ENGLISH_NAMES, LANGUAGES, say
@@ -119,7 +119,7 @@ def _retry(context: Context, _: str) -> Order:
     if found is None:
         return Order(say("nothing_to_retry", context.language))
     turn, message = found
-    text = context.privacy.sealer.open_text(message.user_id, Message.body, message.id, message.body)
+    text = context.privacy.sealer.open_text(UserId(message.user_id), Message.body, message.id, message.body)
     turn.state = TurnState.REPLACED.value
     return Order(asks_again=text)
 
@@ -158,8 +158,18 @@ ALL: Final = (
     Command("new", "start afresh", "重新开始对话", _new),
     Command("stop", "stop the answer being written", "停止正在写的回答", _stop),
     Command("retry", "answer the last message again", "重新回答上一条消息", _retry),
-    Command("language", "choose my language: /language zh, /language auto", "选择语言：/language zh，/language auto", _language),
-    Command("mode", "what new messages do while I answer: queue, merge or interrupt", "回答时收到新消息怎么办：queue、merge 或 interrupt", _mode),
+    Command(
+        "language",
+        "choose my language: /language zh, /language auto",
+        "选择语言：/language zh，/language auto",
+        _language,
+    ),
+    Command(
+        "mode",
+        "what new messages do while I answer: queue, merge or interrupt",
+        "回答时收到新消息怎么办：queue、merge 或 interrupt",
+        _mode,
+    ),
     Command("skills", "list the installed skills", "查看已安装的技能", _skills),
     Command("privacy", "what is stored and how", "保存哪些内容、如何保存", _privacy),
 )

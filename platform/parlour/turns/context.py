@@ -13,6 +13,7 @@ from parlour.engines.protocol import Message as ModelMessage
 from parlour.engines.protocol import Role
 from parlour.privacy.errors import KeyShredded
 from parlour.privacy.sealing import Sealer
+from parlour.store.ids import UserId
 from parlour.store.models import Message, Turn
 from parlour.turns.order import Claim
 from parlour.turns.states import Author, TurnState
@@ -57,7 +58,7 @@ def remarks(session: Session, sealer: Sealer, claim: Claim) -> list[Remark]:
     found = []
     for message_id, turn_id, user_id, author, body in reversed(rows):
         try:
-            text = sealer.open_text(user_id, Message.body, message_id, body)
+            text = sealer.open_text(UserId(user_id), Message.body, message_id, body)
         except KeyShredded:
             continue
         found.append(Remark(message_id, turn_id, "user" if author == Author.USER.value else "assistant", text))

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from parlour.people.admit import Person
 from parlour.privacy.service import Privacy
-from parlour.store.ids import new_id
+from parlour.store.ids import UserId, WorkspaceId, new_id
 from parlour.store.models import Conversation
 from parlour.turns.ports import Address
 
@@ -45,9 +45,10 @@ def message_hash(privacy: Privacy, conversation_id: UUID, key: str) -> bytes:
 
 def open_address(privacy: Privacy, conversation: Conversation) -> Address:
     """Where to post."""
-    subject = conversation.user_id or conversation.workspace_id
-    sealed = conversation.address
-    return Address(**json.loads(privacy.sealer.open(subject, Conversation.address, conversation.id, sealed)))
+    owner, workspace = conversation.user_id, conversation.workspace_id
+    subject = UserId(owner) if owner else WorkspaceId(workspace)
+    opened = privacy.sealer.open(subject, Conversation.address, conversation.id, conversation.address)
+    return Address(**json.loads(opened))
 
 
 def _advance(session: Session, account_id: UUID, lookup_hash: bytes) -> Conversation | None:

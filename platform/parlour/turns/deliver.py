@@ -1,4 +1,4 @@
-"""Posting what is due in one account: taken from the ledger, sent side by side, written down. Never sleeps on a limit."""
+"""Posting what is due in one account: taken from the ledger, sent side by side, written down. No sleeps on limits."""
 
 import asyncio
 import random
@@ -80,7 +80,11 @@ class Sender:
         """Post until cancelled; then finish what is on its way and give the lease back."""
         helpers = [
             asyncio.create_task(work, name=f"{name}-{self._channel}")
-            for name, work in (("lease", self._keep_lease()), ("listen", self._listen()), ("record", self._keep_record()))
+            for name, work in (
+                ("lease", self._keep_lease()),
+                ("listen", self._listen()),
+                ("record", self._keep_record()),
+            )
         ]
         try:
             while True:

@@ -45,7 +45,14 @@ class Drafts:
     """All drafts of one account."""
 
     def __init__(
-        self, *, messenger: Messenger, ledger: Ledger, sealer: Sealer, budget: SendBudget, metrics: Metrics, channel: str
+        self,
+        *,
+        messenger: Messenger,
+        ledger: Ledger,
+        sealer: Sealer,
+        budget: SendBudget,
+        metrics: Metrics,
+        channel: str,
     ) -> None:
         self._messenger = messenger
         self._ledger = ledger

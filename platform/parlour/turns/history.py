@@ -53,7 +53,7 @@ class History:
                     Conversation.user_id.is_not(None),
                 )
             ).one_or_none()
-        return ConversationView(ConversationId(found[0]), UserId(found[1])) if found else None
+        return ConversationView(ConversationId(found.id), UserId(found.user_id)) if found and found.user_id else None
 
     def messages(
         self, conversation_id: ConversationId, *, after: MessageId | None = None, limit: int = 50
@@ -88,7 +88,7 @@ class History:
             id=MessageId(message.id),
             turn_id=TurnId(message.turn_id),
             author=message.author,  # type: ignore[arg-type]
-            text=self._privacy.sealer.open_text(message.user_id, Message.body, message.id, message.body),
+            text=self._privacy.sealer.open_text(UserId(message.user_id), Message.body, message.id, message.body),
             created_at=message.created_at,
             is_rated=is_rated if message.author == Author.ASSISTANT.value else None,
         )

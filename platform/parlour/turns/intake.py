@@ -12,15 +12,25 @@ from sqlalchemy.orm import Session
 from parlour.people.admit import Access, Person, admit
 from parlour.privacy.service import Privacy
 from parlour.store.database import Database
-from parlour.store.ids import ConversationId, TurnId, new_id
+from parlour.store.ids import ConversationId, TurnId, WorkspaceId, new_id
 from parlour.store.models import Account, Attachment, Conversation, Message, Turn, Workspace
 from parlour.turns import commands
 from parlour.turns.conversations import address_hash, enter, message_hash
 from parlour.turns.gate import RateGate
 from parlour.turns.metrics import Metrics
-from parlour.turns.outbox import Outbox
 from parlour.turns.order import recipient_of
-from parlour.turns.ports import Frame, Incoming, IncomingKind, Live, LiveBus, QueueUnavailable, Taken, TurnQueue, Verdict
+from parlour.turns.outbox import Outbox
+from parlour.turns.ports import (
+    Frame,
+    Incoming,
+    IncomingKind,
+    Live,
+    LiveBus,
+    QueueUnavailable,
+    Taken,
+    TurnQueue,
+    Verdict,
+)
 from parlour.turns.rating import rate
 from parlour.turns.states import Author, Mode, TurnState, is_open_turn
 from parlour.turns.text import clean, detect_language
@@ -143,7 +153,7 @@ class TakeIn:
             session,
             self._privacy,
             self._access,
-            workspace_id=account.workspace_id,
+            workspace_id=WorkspaceId(account.workspace_id),
             channel=account.channel,
             sender=incoming.sender,
             now=now,
@@ -269,9 +279,7 @@ class TakeIn:
             return rate(session, conversation.id, external_hash, person.user_id, is_positive=text == "up", now=now)
         return self._edit(session, conversation.id, external_hash, person, text)
 
-    def _edit(
-        self, session: Session, conversation_id: UUID, external_hash: bytes, person: Person, text: str
-    ) -> Taken:
+    def _edit(self, session: Session, conversation_id: UUID, external_hash: bytes, person: Person, text: str) -> Taken:
         """Change a message while its turn still waits; once it is being answered, the answer stands as it was asked."""
         message = session.scalars(
             select(Message)

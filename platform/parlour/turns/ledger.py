@@ -94,7 +94,9 @@ class DraftTarget:
 class Ledger:
     """The rows of `deliveries`, as one gateway process moves them."""
 
-    def __init__(self, *, database: Database, privacy: Privacy, budget: SendBudget, owner: str, lease: timedelta) -> None:
+    def __init__(
+        self, *, database: Database, privacy: Privacy, budget: SendBudget, owner: str, lease: timedelta
+    ) -> None:
         self._database = database
         self._privacy = privacy
         self._budget = budget
@@ -112,7 +114,9 @@ class Ledger:
                 update(Account)
                 .where(
                     Account.id == account_id,
-                    or_(Account.sender_owner == self._owner, Account.sender_until.is_(None), Account.sender_until < now),
+                    or_(
+                        Account.sender_owner == self._owner, Account.sender_until.is_(None), Account.sender_until < now
+                    ),
                 )
                 .values(sender_owner=self._owner, sender_until=now + self.lease),
             )
@@ -208,7 +212,7 @@ class Ledger:
             )
 
     def begin_draft(self, target: DraftTarget) -> tuple[bool, str | None]:
-        """Put the draft into the ledger before its first post. Returns whether it may be shown, and its key if it is out.
+        """Put the draft into the ledger before its first post. Returns whether it may be shown; its key if it is out.
 
         False: the answer is already in the ledger, or an earlier draft's fate is not known; drafts are over then.
         """
@@ -242,7 +246,9 @@ class Ledger:
                 session.execute(
                     update(Delivery)
                     .where(Delivery.id == row_id)
-                    .values(draft_state=DraftState.OPEN.value, external_keys=self._seal_keys(target.user_id, row_id, [key]))
+                    .values(
+                        draft_state=DraftState.OPEN.value, external_keys=self._seal_keys(target.user_id, row_id, [key])
+                    )
                 )
 
     def draft_is_not_out(self, target: DraftTarget) -> None:
@@ -252,9 +258,7 @@ class Ledger:
             session.execute(
                 delete(Delivery).where(Delivery.id == row_id, Delivery.state == DeliveryState.DRAFTING.value)
             )
-            session.execute(
-                update(Delivery).where(Delivery.id == row_id).values(draft_state=DraftState.NONE.value)
-            )
+            session.execute(update(Delivery).where(Delivery.id == row_id).values(draft_state=DraftState.NONE.value))
 
     # ---- inside ----
 
@@ -326,7 +330,7 @@ class Ledger:
         )
 
     def _plan(self, messenger: Messenger, delivery: Delivery, body: str) -> list[str]:
-        """The parts of the delivery. Several are kept, sealed, until all are sent: a new splitter must not shift them."""
+        """The parts of the delivery. Several are kept, sealed, until all are sent: a new splitter may not shift them."""
         if delivery.parts is not None:
             opened = self._privacy.sealer.open(delivery.user_id, Delivery.parts, delivery.id, delivery.parts)
             return [str(part) for part in json.loads(opened)]
@@ -378,7 +382,13 @@ class Ledger:
                 "external_keys": sealed,
                 "draft_state": DraftState.NONE.value,
             }
-        return {"external_keys": sealed, "sent_at": now, "parts": None, "part_index": shipment.count, "draft_state": "none"}
+        return {
+            "external_keys": sealed,
+            "sent_at": now,
+            "parts": None,
+            "part_index": shipment.count,
+            "draft_state": "none",
+        }
 
     def _remember_message(self, session: Session, shipment: Shipment, key: str) -> None:
         """Make the answer findable by the messenger's id of its last part: that is where the buttons are."""
@@ -404,9 +414,9 @@ class Ledger:
     def _existing_draft(self, target: DraftTarget) -> tuple[bool, str | None]:
         with self._database.read() as session:
             row = session.execute(
-                select(Delivery.id, Delivery.user_id, Delivery.external_keys, Delivery.state, Delivery.draft_state).where(
-                    Delivery.turn_id == target.turn_id, Delivery.ordinal == 0
-                )
+                select(
+                    Delivery.id, Delivery.user_id, Delivery.external_keys, Delivery.state, Delivery.draft_state
+                ).where(Delivery.turn_id == target.turn_id, Delivery.ordinal == 0)
             ).one_or_none()
         if row is None or row.state != DeliveryState.DRAFTING.value or row.draft_state != DraftState.OPEN.value:
             return False, None
@@ -434,7 +444,9 @@ class Ledger:
     def _keys(self, row_id: UUID, user_id: UUID, sealed: bytes | None) -> list[str]:
         if sealed is None:
             return []
-        return [str(key) for key in json.loads(self._privacy.sealer.open(user_id, Delivery.external_keys, row_id, sealed))]
+        return [
+            str(key) for key in json.loads(self._privacy.sealer.open(user_id, Delivery.external_keys, row_id, sealed))
+        ]
 
 
 def with_draft(shipment: Shipment, key: str | None) -> Shipment:

@@ -1,4 +1,4 @@
-"""Order among turns: one lease a conversation, one turn at a time, a fence against workers that come back from the dead."""
+"""Order among turns: one lease a conversation, one turn at a time, a fence against workers back from the dead."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from sqlalchemy.engine import CursorResult, Row
 from sqlalchemy.orm import Session
 
 from parlour.store.database import Database
-from parlour.store.ids import ConversationId, TurnId, UserId, WorkspaceId
+from parlour.store.ids import AccountId, ConversationId, TurnId, UserId, WorkspaceId
 from parlour.store.models import Account, Conversation, Turn, Workspace
 from parlour.turns.outbox import Outbox, Recipient
 from parlour.turns.states import Author, Mode, TurnState, is_open_turn
@@ -20,7 +20,7 @@ from parlour.turns.wording import say
 log = structlog.get_logger(__name__)
 
 
-class LeaseLost(Exception):  # noqa: N818 (an event, not a fault)
+class LeaseLost(Exception):
     """Another worker has taken the conversation over; nothing of this one may be written any more."""
 
 
@@ -107,7 +107,7 @@ class Order:
             return {TurnId(found) for found in session.scalars(wanted)}
 
     def hand_back(self, claim: Claim, *, delay: timedelta = timedelta(), counts: bool = False) -> None:
-        """Put the turn back into the queue and let the conversation go. `counts`: whether the try is held against it."""
+        """Put the turn back into the queue and let the conversation go. `counts`: whether it was a try of the turn."""
         now = self._database.clock.now()
         with self._database.begin() as session:
             if not release(session, claim.conversation_id, claim.fence):
@@ -154,9 +154,7 @@ class Order:
 
     def _open_turns(self, session: Session, conversation: Row[tuple[UUID, ...]]) -> list[Turn]:
         wanted = (
-            select(Turn)
-            .where(Turn.conversation_id == conversation.id, is_open_turn(Turn.state))
-            .order_by(Turn.seq)
+            select(Turn).where(Turn.conversation_id == conversation.id, is_open_turn(Turn.state)).order_by(Turn.seq)
         )
         mode = conversation.mode or self._default_mode.value
         # Merging needs them all; otherwise a few suffice to give up poisoned ones and take the next.
@@ -197,11 +195,11 @@ def recipient_of(turn: Turn, channel: str) -> Recipient:
     """Whom an answer to `turn` goes to."""
     return Recipient(
         channel=channel,
-        account_id=turn.account_id,
-        conversation_id=turn.conversation_id,
-        turn_id=turn.id,
+        account_id=AccountId(turn.account_id),
+        conversation_id=ConversationId(turn.conversation_id),
+        turn_id=TurnId(turn.id),
         turn_seq=turn.seq,
-        user_id=turn.user_id,
+        user_id=UserId(turn.user_id),
     )
 
 

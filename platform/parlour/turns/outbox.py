@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from parlour.privacy.service import Privacy
-from parlour.store.ids import new_id
+from parlour.store.ids import AccountId, ConversationId, TurnId, UserId, new_id
 from parlour.store.models import Delivery, Message
 from parlour.turns.conversations import message_hash
 from parlour.turns.states import PULL_CHANNELS, Author, DeliveryState
@@ -20,11 +20,11 @@ class Recipient:
     """Who is answered, where, and as part of which turn."""
 
     channel: str
-    account_id: UUID
-    conversation_id: UUID
-    turn_id: UUID
+    account_id: AccountId
+    conversation_id: ConversationId
+    turn_id: TurnId
     turn_seq: int
-    user_id: UUID
+    user_id: UserId
 
 
 class Outbox:
@@ -84,5 +84,7 @@ class Outbox:
         }
         dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
         session.execute(
-            dialect.insert(Delivery).values(row).on_conflict_do_update(index_elements=["turn_id", "ordinal"], set_=outcome)
+            dialect.insert(Delivery)
+            .values(row)
+            .on_conflict_do_update(index_elements=["turn_id", "ordinal"], set_=outcome)
         )

@@ -77,7 +77,7 @@ class Incoming:
 
 
 class Verdict(StrEnum):
-    """What intake did with an event. After any of them the event may be acknowledged: it is committed or needs nothing."""
+    """What intake did with an event. After any of them it may be acknowledged: it is committed or needs nothing."""
 
     ACCEPTED = "accepted"
     DUPLICATE = "duplicate"
@@ -137,7 +137,7 @@ class Receipt:
     external_key: str
 
 
-class Throttled(Exception):  # noqa: N818 (what the messenger said, not a fault)
+class Throttled(Exception):
     """The messenger refused for now and did nothing. Whoever gets this reschedules; nobody sleeps on it."""
 
     def __init__(self, *, retry_after_s: float, scope: Literal["chat", "account"] = "chat") -> None:
@@ -146,15 +146,15 @@ class Throttled(Exception):  # noqa: N818 (what the messenger said, not a fault)
         self.scope = scope
 
 
-class NotSent(Exception):  # noqa: N818
+class NotSent(Exception):
     """Certainly nothing was posted (no connection, a clear temporary refusal). Trying again is safe."""
 
 
-class OutcomeUnknown(Exception):  # noqa: N818
+class OutcomeUnknown(Exception):
     """The request went out and no clear answer came back: it may or may not have been posted."""
 
 
-class Rejected(Exception):  # noqa: N818
+class Rejected(Exception):
     """The messenger will never take this (chat gone, bot removed). `code` is a short word for operators."""
 
     def __init__(self, code: str) -> None:
@@ -162,11 +162,11 @@ class Rejected(Exception):  # noqa: N818
         self.code = code
 
 
-class DraftLost(Exception):  # noqa: N818
+class DraftLost(Exception):
     """The draft that was to be edited is gone; the part can be sent as a new message."""
 
 
-class CredentialsRejected(Exception):  # noqa: N818
+class CredentialsRejected(Exception):
     """The messenger does not accept the account's token. The message names the setting and the remedy."""
 
 
@@ -180,7 +180,7 @@ class DraftStyle(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SendLimits:
-    """What a messenger allows, as token buckets: a rate per second and how many may go in one burst. 0 means no limit."""
+    """What a messenger allows, as token buckets: a rate per second and how many in one burst. 0 means no limit."""
 
     account_per_s: float = 0.0
     account_burst: int = 1
@@ -198,12 +198,14 @@ class Messenger(Protocol):
 
     def limits(self, address: Address) -> SendLimits:
         """How fast this account may post, overall and in this chat. No limits for a server that states its own by 429
-        (a local Bot API server, a fake): only the messenger's public address has the documented ones."""
+        (a local Bot API server, a fake): only the messenger's public address has the documented ones.
+        """
         ...
 
     def split(self, markdown: str) -> list[str]:
         """`markdown` in parts that each fit one message, at least one; never inside a character, entity or code block
-        without closing and reopening it. Pure and deterministic."""
+        without closing and reopening it. Pure and deterministic.
+        """
         ...
 
     async def send(self, post: Post) -> Receipt:
@@ -228,7 +230,9 @@ class Messenger(Protocol):
         """The least time between two drafts at this address, from the messenger's limits."""
         ...
 
-    async def draft(self, address: Address, turn_id: TurnId, text: str, *, key: str | None, reply_to: str | None) -> str | None:
+    async def draft(
+        self, address: Address, turn_id: TurnId, text: str, *, key: str | None, reply_to: str | None
+    ) -> str | None:
         """Show `text`, the whole answer so far, as a draft; first with `key=None`, then with the key it returned.
 
         Returns the draft's id for style MESSAGE, None otherwise. Raises what `send` raises.
@@ -247,7 +251,7 @@ class Messenger(Protocol):
 # ---- queue and bus ----------------------------------------------------------------------------------------------
 
 
-class QueueUnavailable(Exception):  # noqa: N818
+class QueueUnavailable(Exception):
     """The broker cannot be reached. The turn is safe in SQL; the sweeper publishes it when the broker is back."""
 
 
@@ -290,5 +294,5 @@ class LiveBus(Protocol):
         ...
 
     def subscribe(self, account_ids: Sequence[AccountId]) -> AsyncIterator[Live]:
-        """Frames of these accounts from now on, until the iterator is closed. Survives the bus going away and coming back."""
+        """Frames of these accounts from now on, until the iterator is closed. Survives the bus going and coming back."""
         ...

