@@ -290,7 +290,9 @@ class TelegramApp:
                 actions = {
                     name: (getattr(self.people, name).__doc__ or "") for name in dir(People) if not name.startswith("_")
                 }
-                return web.json_response({"get": ["journal?after=&wait=", "chats", "state"], "post": actions | _CONTROLS})
+                return web.json_response(
+                    {"get": ["journal?after=&wait=", "chats", "state"], "post": actions | _CONTROLS}
+                )
         raise web.HTTPNotFound
 
     async def _journal(self, request: web.Request) -> list[Json]:
@@ -327,6 +329,12 @@ class TelegramApp:
             case "limits":
                 self.methods.limits.is_on = bool(given["on"])
                 return None
+            case "revoke":
+                self.world.token = self.world.fresh(f"{self.world.bot['id']}:revoked-")
+                return None
+            case "forget_method":
+                self.methods.table.pop(str(given["name"]).lower())
+                return None
         if what.startswith("_") or not hasattr(People, what):
             raise KeyError(what)
         return getattr(self.people, what)(**given)
@@ -354,6 +362,8 @@ _CONTROLS = {
     "heal": "Take all faults away.",
     "seed": "Start the faults' dice anew with `seed`.",
     "redeliver": "Serve the last `count` confirmed updates once more.",
+    "revoke": "Make the bot's token invalid, as @BotFather does.",
+    "forget_method": "Be an older server, which does not know the method `name`.",
     "limits": "Turn Telegram's documented limits `on` or off.",
 }
 

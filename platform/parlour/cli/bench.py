@@ -1,0 +1,104 @@
+"""`parlour bench`: measure Parlour beside its references."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, cast
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from parlour.bench import pipeline as pipelines
+from parlour.bench.layouts import Services
+from parlour.bench.report import Report
+from parlour.cli.errors import Refused
+
+app = typer.Typer(no_args_is_help=True, help="Measure Parlour beside its references.")
+
+JsonFile = Annotated[Path | None, typer.Option("--json-file", help="Write the figures there as JSON.")]
+Seed = Annotated[int, typer.Option(help="Of everything that is drawn by chance.")]
+
+
+@app.callback()
+def bench() -> None:
+    """Measure Parlour beside its references."""
+
+
+@app.command(epilog="Example: parlour bench pipeline --users 1 --users 8 --memory --json-file figures.json")
+def pipeline(  # noqa: PLR0913 (the options of a command)
+    *,
+    layout: Annotated[
+        list[str] | None, typer.Option(help="`embedded` (default) or `production`; twice for both.")
+    ] = None,
+    users: Annotated[
+        list[int] | None, typer.Option(min=1, help="People talking at once, several times for several; 1, 8 and 32.")
+    ] = None,
+    turns: Annotated[int, typer.Option(min=1, help="Measured messages of each person.")] = 100,
+    warm_up: Annotated[int, typer.Option(min=0, help="Messages of each person before measuring.")] = 5,
+    rate: Annotated[float, typer.Option(min=0, help="Messages a second of all; 0: each waits for the answer.")] = 0.0,
+    workers: Annotated[int, typer.Option(min=1, help="Worker processes of the production layout.")] = 1,
+    reference: Annotated[bool, typer.Option(help="Measure a bare python-telegram-bot echo beside it.")] = True,
+    memory: Annotated[bool, typer.Option("--memory", help="Also start-up time and idle memory of parlour up.")] = False,
+    postgres: Annotated[
+        str, typer.Option(envvar="PARLOUR_BENCH_POSTGRES", help="Server where databases may be made.")
+    ] = "postgresql://postgres@127.0.0.1:5432/postgres",
+    redis: Annotated[
+        str, typer.Option(envvar="PARLOUR_BENCH_REDIS", help="Server with an empty database.")
+    ] = "redis://127.0.0.1:6379",
+    seed: Seed = 0,
+    json_file: JsonFile = None,
+) -> None:
+    """From a Telegram message to the answer delivered there, through the echo engine: time and turns per second.
+
+    Real processes against a fake Telegram on this machine. `p50` and `p99` begin when the bot is handed the message,
+    `said` when the person sends it. Ends with 1 when an answer is lost, comes twice or in the wrong order.
+    """
+    layouts = [*_layouts(layout or ["embedded"]), *(["reference"] if reference else [])]
+    options = pipelines.PipelineOptions(
+        layouts=cast("list[pipelines.LayoutName]", layouts),
+        users=users or [1, 8, 32],
+        turns=turns,
+        warm_up=warm_up,
+        rate=rate,
+        workers=workers,
+        seed=seed,
+        services=Services(postgres, redis),
+    )
+    report = Report("pipeline", pipelines.told(options))
+    with _progress() as progress:
+        if memory:
+            pipelines.measure_idle(report, progress)
+        pipelines.run_pipeline(options, report, progress)
+    _tell(report, json_file)
+    faults = pipelines.faults(report)
+    if faults:
+        raise Refused(f"Answers went wrong ({', '.join(faults)}): these figures are worth nothing.")
+
+
+def _layouts(wanted: list[str]) -> list[str]:
+    wrong = sorted(set(wanted) - {"embedded", "production"})
+    if wrong:
+        raise typer.BadParameter(f"no layout {', '.join(wrong)}", param_hint="--layout")
+    return wanted
+
+
+@contextmanager
+def _progress() -> Iterator[pipelines.Progress]:
+    """A bar on a terminal, nothing elsewhere."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("starting", total=None)
+        yield pipelines.Progress(
+            begin=lambda what, total: bar.reset(task, description=what, total=total),
+            step=lambda: bar.advance(task),
+        )
+
+
+def _tell(report: Report, json_file: Path | None) -> None:
+    console = Console()
+    report.show(console if console.is_terminal else Console(width=200, soft_wrap=True))
+    if json_file is not None:
+        report.write(json_file)
+        typer.echo(f"Written to {json_file}")
