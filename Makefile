@@ -29,7 +29,8 @@ $(STAMPS)/venv:
 # Installed with hashes, so that what is checked here is what runs elsewhere.
 $(STAMPS)/demo: $(STAMPS)/venv locks/demo.txt pyproject.toml
 	@echo "Installing Parlour and its embedded engine"
-	@test -e $(STAMPS)/dev || $(PIP) install --require-hashes -r locks/demo.txt
+	@# Compiling 10,000 modules of which a few hundred are used would take half of the time.
+	@test -e $(STAMPS)/dev || $(PIP) install --no-compile --require-hashes -r locks/demo.txt
 	@test -e $(STAMPS)/dev || $(PIP) install --no-deps -e .
 	@touch $@
 

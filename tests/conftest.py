@@ -10,6 +10,9 @@ import pytest
 
 from tests import services
 
+# Contract tests stand in modules of their own; their assertions shall explain themselves too.
+pytest.register_assert_rewrite("tests.integration.channels.contract", "tests.integration.engines.contract")
+
 T = TypeVar("T")
 
 # Read before the environment is cleaned below.

@@ -26,7 +26,9 @@ class Section(BaseModel):
 class DatabaseSettings(Section):
     """Where content lives."""
 
-    url: str = Field("", description="SQLAlchemy URL; empty: SQLite in the data folder. `postgresql://…` in production.")
+    url: str = Field(
+        "", description="SQLAlchemy URL; empty: SQLite in the data folder. `postgresql://…` in production."
+    )
     pool_size: int = Field(10, ge=1, le=500, description="Connections that one process keeps open.")
 
 
@@ -46,20 +48,30 @@ class KeysSettings(Section):
     """Keys: who wraps the data keys, and where they are kept."""
 
     provider: Literal["file"] = Field("file", description="Who holds the key-encryption key.")
-    url: str = Field("", description="The key store, a database apart from the content; empty: SQLite in the data folder.")
-    file: Path | None = Field(None, description="Key file of the `file` provider; empty: `keys/master.key` in the data folder.")
+    url: str = Field(
+        "", description="The key store, a database apart from the content; empty: SQLite in the data folder."
+    )
+    file: Path | None = Field(
+        None, description="Key file of the `file` provider; empty: `keys/master.key` in the data folder."
+    )
 
 
 class EngineSettings(Section):
     """The model that answers."""
 
     kind: Literal["llamacpp", "vllm", "openai", "echo"] = Field("llamacpp", description="Which engine answers.")
-    model: str = Field("smollm2-135m-instruct", description="Catalogue name, file or folder; for `openai` the server's name for it.")
+    model: str = Field(
+        "smollm2-135m-instruct", description="Catalogue name, file or folder; for `openai` the server's name for it."
+    )
     base_url: str = Field("", description="Server of the `openai` engine, `http://…/v1`.")
     api_key: SecretStr = Field(SecretStr(""), description="Key for the `openai` engine's server.")
-    context_tokens: int = Field(0, ge=0, description="Window to use, prompt and answer together; 0: what the model has, at most 8192.")
+    context_tokens: int = Field(
+        0, ge=0, description="Window to use, prompt and answer together; 0: what the model has, at most 8192."
+    )
     max_concurrency: int = Field(0, ge=0, le=1024, description="Answers at once; 0: what suits the engine.")
-    max_queued: int = Field(256, ge=0, description="Requests that may wait inside the engine before it says it is busy.")
+    max_queued: int = Field(
+        256, ge=0, description="Requests that may wait inside the engine before it says it is busy."
+    )
     gpu_memory: float = Field(0.9, gt=0, le=1, description="Share of GPU memory for vLLM.")
     kv_cache_gib: float = Field(2.0, gt=0, description="Memory for vLLM's KV cache on a CPU.")
     cache_salt: Literal["workspace", "user"] = Field("workspace", description="Who shares vLLM's prefix cache.")
@@ -69,7 +81,9 @@ class EngineSettings(Section):
     max_tokens: int = Field(512, ge=1, description="Longest answer, in tokens.")
     seed: int | None = Field(None, description="Makes sampling repeatable.")
     stop: tuple[str, ...] = Field((), description="Texts that end an answer.")
-    models_dir: Path | None = Field(None, description="Where model files are; empty: the user's cache, `~/.cache/parlour/models`.")
+    models_dir: Path | None = Field(
+        None, description="Where model files are; empty: the user's cache, `~/.cache/parlour/models`."
+    )
     loras: dict[str, Path] = Field(default_factory=dict, description="LoRA adapters by name.")
 
 
@@ -80,7 +94,9 @@ class TelegramSettings(Section):
     mode: Literal["polling", "webhook"] = Field("polling", description="How updates come.")
     webhook_secret: SecretStr = Field(SecretStr(""), description="Required in webhook mode; checked on every request.")
     webhook_url: str = Field("", description="Public address of `/telegram/webhook`; empty: you register it yourself.")
-    base_url: str = Field("https://api.telegram.org/bot", description="Bot API server, as python-telegram-bot takes it.")
+    base_url: str = Field(
+        "https://api.telegram.org/bot", description="Bot API server, as python-telegram-bot takes it."
+    )
 
 
 class SlackSettings(Section):
@@ -101,7 +117,9 @@ class WebSettings(Section):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
-    is_secure: bool = Field(default=False, description="Set when people reach it over HTTPS: cookies are then for HTTPS only.")
+    is_secure: bool = Field(
+        default=False, description="Set when people reach it over HTTPS: cookies are then for HTTPS only."
+    )
 
 
 class AccessSettings(Section):
@@ -118,13 +136,17 @@ class AccessSettings(Section):
 class TurnsSettings(Section):
     """How turns are ordered, retried and given up."""
 
-    mode: Literal["queue", "merge", "interrupt"] = Field("queue", description="What a message does that arrives during an answer.")
+    mode: Literal["queue", "merge", "interrupt"] = Field(
+        "queue", description="What a message does that arrives during an answer."
+    )
     max_attempts: int = Field(3, ge=1, le=20, description="After so many tries a turn is given up.")
     max_waiting: int = Field(500, ge=1, description="Turns that may wait in one conversation.")
     lease_s: float = Field(30.0, ge=2, le=600, description="A dead worker's turn is taken over after this time.")
     max_text_chars: int = Field(32_000, ge=100, description="Longest text taken in; longer is refused with a word.")
     max_attachment_bytes: int = Field(10_000_000, ge=0, description="Largest file taken in.")
-    stale_after_s: float = Field(7 * 86_400.0, gt=0, description="Messages older than this at arrival are not answered, only said so.")
+    stale_after_s: float = Field(
+        7 * 86_400.0, gt=0, description="Messages older than this at arrival are not answered, only said so."
+    )
     system_prompt: str = Field(DEFAULT_SYSTEM_PROMPT, description="For workspaces that have none of their own.")
     keep_messages_days: int = Field(90, ge=1, le=36_500, description="Messages are kept so long.")
     drain_s: float = Field(30.0, gt=0, description="At shutdown, running answers get so long to finish.")
@@ -147,12 +169,18 @@ class Settings(BaseSettings):
     """Everything that can be set. Later wins: defaults, `parlour.toml`, environment."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True, nested_model_default_partial_update=True
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        nested_model_default_partial_update=True,
     )
 
     data_dir: Path = Field(Path("parlour-data"), description="Where the embedded databases, keys and models live.")
     workspace: str = Field("default", min_length=1, max_length=200, description="Name of the first workspace.")
-    is_production: bool = Field(default=False, description="Refuses settings that are for one machine or for development only.")
+    is_production: bool = Field(
+        default=False, description="Refuses settings that are for one machine or for development only."
+    )
     database: DatabaseSettings = DatabaseSettings()
     broker: BrokerSettings = BrokerSettings()
     bus: BusSettings = BusSettings()
@@ -234,19 +262,37 @@ def _contradictions(settings: Settings) -> list[str]:
     """What cannot work together, as sentences that name the setting and the remedy."""
     found = []
     telegram, slack, engine = settings.telegram, settings.slack, settings.engine
-    if telegram.mode == "webhook" and telegram.token.get_secret_value() and not telegram.webhook_secret.get_secret_value():
-        found.append("telegram.webhook_secret: is empty in webhook mode. Set it to a long random word and give Telegram the same.")
+    if (
+        telegram.mode == "webhook"
+        and telegram.token.get_secret_value()
+        and not telegram.webhook_secret.get_secret_value()
+    ):
+        found.append(
+            "telegram.webhook_secret: is empty in webhook mode. Set it to a long random word and tell Telegram the same."
+        )
     if slack.bot_token.get_secret_value() and slack.mode == "socket" and not slack.app_token.get_secret_value():
-        found.append("slack.app_token: is empty in socket mode. Make an app-level token (xapp-…) or set slack.mode to http.")
-    if (slack.bot_token.get_secret_value() or slack.client_id) and slack.mode == "http" and not slack.signing_secret.get_secret_value():
+        found.append(
+            "slack.app_token: is empty in socket mode. Make an app-level token (xapp-…) or set slack.mode to http."
+        )
+    if (
+        (slack.bot_token.get_secret_value() or slack.client_id)
+        and slack.mode == "http"
+        and not slack.signing_secret.get_secret_value()
+    ):
         found.append("slack.signing_secret: is empty in http mode. Copy it from the app's Basic Information page.")
     if slack.client_id and not slack.client_secret.get_secret_value():
-        found.append("slack.client_secret: is empty though slack.client_id is set. Copy it from the app's Basic Information page.")
+        found.append(
+            "slack.client_secret: is empty though slack.client_id is set. Copy it from the app's Basic Information page."
+        )
     if engine.kind == "openai" and not engine.base_url:
-        found.append("engine.base_url: is empty for the openai engine. Set it to the server's address, such as http://127.0.0.1:8000/v1.")
+        found.append(
+            "engine.base_url: is empty for the openai engine. Set it, for example to http://127.0.0.1:8000/v1."
+        )
     if settings.is_production and settings.is_embedded:
         found.append("broker.url: is empty in production. Set it to redis://… or amqp://….")
-    if settings.database.url and not settings.database.url.startswith(("postgresql://", "postgresql+psycopg://", "sqlite:///")):
+    if settings.database.url and not settings.database.url.startswith(
+        ("postgresql://", "postgresql+psycopg://", "sqlite:///")
+    ):
         found.append("database.url: is neither PostgreSQL nor SQLite. Use postgresql://… or sqlite:///….")
     if settings.broker.url and not settings.broker.url.startswith(("redis://", "rediss://", "amqp://", "amqps://")):
         found.append("broker.url: is neither Redis nor RabbitMQ. Use redis://… or amqp://…, or leave it empty.")
@@ -281,7 +327,7 @@ def _read_environment(env: dict[str, str]) -> dict[str, Any]:
     source.env_vars = {name.lower(): value for name, value in plain.items()}
     try:
         return source()
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 (pydantic-settings raises many kinds)
         raise SettingsError(f"the environment: {error}. Lists and tables are written as JSON.") from None
 
 
@@ -301,7 +347,9 @@ def _read_secret(name: str, path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{name}: cannot read {path} ({error.__class__.__name__}). Give a readable text file.") from None
+        raise SettingsError(
+            f"{name}: cannot read {path} ({error.__class__.__name__}). Give a readable text file."
+        ) from None
 
 
 def _merge(low: Mapping[str, Any], high: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ class Accounts(Protocol):
     """Where a channel registers the bots it speaks for. Synchronous: call it from a thread."""
 
     def register(self, channel: str, external_id: str, name: str, *, credentials: str | None = None) -> AccountId:
-        """The id of this bot's account, made on first sight. `credentials` are stored sealed (Slack's tokens by OAuth)."""
+        """The id of this bot's account, made on first sight. `credentials` (Slack's OAuth tokens) are stored sealed."""
         ...
 
     def credentials(self, account_id: AccountId) -> str | None:

@@ -27,6 +27,8 @@ from parlour.channels.slack_http import SlackEndpoint
 from parlour.channels.slack_oauth import SlackInstall
 from parlour.channels.slack_welcome import welcome
 from parlour.channels.slack_workspaces import CHANNEL, Recent, SlackWorkspace, SlackWorkspaces
+from parlour.privacy.errors import PrivacyError
+from parlour.store.errors import StoreError
 from parlour.turns.ports import CredentialsRejected, Incoming, Intake, Messenger, NotSent, OutcomeUnknown, Throttled
 
 log = structlog.get_logger(__name__)
@@ -34,6 +36,7 @@ log = structlog.get_logger(__name__)
 _FIRST_WAIT_S: Final = 0.5
 _LONGEST_WAIT_S: Final = 30.0
 _PING_INTERVAL_S: Final = 5.0
+_LOOK_EVERY_S: Final = 30.0
 # At the end, commits under way get so long to finish and be acknowledged.
 _LAST_COMMITS_S: Final = 5.0
 _APP_REFUSED: Final = (
@@ -176,16 +179,25 @@ class SlackChannel:
     async def receive(self) -> None:
         """Take events in until cancelled. In HTTP mode they come to `routes`."""
         if self._mode == "http":
-            await asyncio.Event().wait()
+            await self._keep_up()
         handler = self._socket_handler()
         try:
             await self._connect(handler)
             # From here the SDK reconnects by itself.
-            await asyncio.Event().wait()
+            await self._keep_up()
         finally:
             if self._tasks:
                 await asyncio.wait(self._tasks, timeout=_LAST_COMMITS_S)
-            await handler.close_async()  # type: ignore[no-untyped-call]
+            await handler.close_async()
+
+    async def _keep_up(self) -> None:
+        """Follow, until cancelled, what other gateways hear of installations."""
+        while True:
+            await asyncio.sleep(_LOOK_EVERY_S)
+            try:
+                await self._open_workspaces().load()
+            except (StoreError, PrivacyError) as error:
+                log.warning("slack_workspaces_not_read", reason=type(error).__name__)
 
     def _socket_handler(self) -> AsyncSocketModeHandler:
         if self._app is None:
@@ -205,7 +217,7 @@ class SlackChannel:
         wait_s = _FIRST_WAIT_S
         while True:
             try:
-                await handler.connect_async()  # type: ignore[no-untyped-call]
+                await handler.connect_async()
             except Exception as error:  # noqa: BLE001 (whatever the SDK raises, Slack is away)
                 log.warning("slack_socket_unreachable", reason=type(error).__name__, again_in_s=wait_s)
                 await asyncio.sleep(wait_s)

@@ -133,7 +133,7 @@ def check_broker(settings: Settings) -> Iterator[Finding]:
     if settings.is_embedded:
         yield ok("broker", "in process")
         return
-    with Connection(settings.broker.url, connect_timeout=TIMEOUT_S) as connection:  # type: ignore[no-untyped-call]
+    with Connection(settings.broker.url, connect_timeout=TIMEOUT_S) as connection:
         place = connection.as_uri()
         try:
             connection.ensure_connection(max_retries=1, interval_start=0, timeout=TIMEOUT_S)
@@ -152,7 +152,7 @@ def check_bus(settings: Settings) -> Iterator[Finding]:
         else:
             yield note("live bus", "none: answers come whole, not streamed", "Set PARLOUR_BUS__URL to a redis://….")
         return
-    with Connection(settings.bus_url, connect_timeout=TIMEOUT_S) as connection:  # type: ignore[no-untyped-call]
+    with Connection(settings.bus_url, connect_timeout=TIMEOUT_S) as connection:
         place = connection.as_uri()
         try:
             connection.ensure_connection(max_retries=1, interval_start=0, timeout=TIMEOUT_S)
