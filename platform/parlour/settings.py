@@ -268,7 +268,7 @@ def _contradictions(settings: Settings) -> list[str]:
         and not telegram.webhook_secret.get_secret_value()
     ):
         found.append(
-            "telegram.webhook_secret: is empty in webhook mode. Set it to a long random word and tell Telegram the same."
+            "telegram.webhook_secret: is empty in webhook mode. Set it to a long random word, here and at Telegram."
         )
     if slack.bot_token.get_secret_value() and slack.mode == "socket" and not slack.app_token.get_secret_value():
         found.append(
@@ -281,9 +281,7 @@ def _contradictions(settings: Settings) -> list[str]:
     ):
         found.append("slack.signing_secret: is empty in http mode. Copy it from the app's Basic Information page.")
     if slack.client_id and not slack.client_secret.get_secret_value():
-        found.append(
-            "slack.client_secret: is empty though slack.client_id is set. Copy it from the app's Basic Information page."
-        )
+        found.append("slack.client_secret: is empty though slack.client_id is set. Copy it from the app's page too.")
     if engine.kind == "openai" and not engine.base_url:
         found.append(
             "engine.base_url: is empty for the openai engine. Set it, for example to http://127.0.0.1:8000/v1."
