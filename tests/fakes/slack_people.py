@@ -46,7 +46,7 @@ class People:
         self.world.put(where, message)
         bot = self.world.teams[where.team].bot_user_id
         if where.kind != "im" and f"<@{bot}>" in text and bot in where.members:
-            mention = {name: value for name, value in message.items() if name not in {"subtype", "parent_user_id"}}
+            mention = {name: value for name, value in message.items() if name != "parent_user_id"}
             mention |= {"type": "app_mention", "channel": where.id, "event_ts": message["ts"]}
             self.delivery.event(where.team, "app_mention", mention)
         return {"channel": where.id, "ts": message["ts"], "team": where.team}

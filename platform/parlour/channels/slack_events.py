@@ -26,7 +26,6 @@ class Installation:
     account_id: AccountId
     team_id: str
     bot_user_id: str
-    bot_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,8 @@ class SlackEndpoint:
             return PlainTextResponse("not signed by Slack, or too old", status_code=401)
         try:
             bolt_request = AsyncBoltRequest(body=body.decode("utf-8"), headers=dict(headers.items()))
-        except ValueError:
+        except (ValueError, TypeError, AttributeError):
+            # Bolt takes for granted that a body is an object of objects.
             return PlainTextResponse("not understood", status_code=400)
         answer = await self._dispatch(bolt_request)
         return Response(answer.body, status_code=answer.status, media_type=str(answer.headers["content-type"][0]))

@@ -148,6 +148,8 @@ class SlackWorkspaces:
         self._settle_after_s = settle_after_s
         self._monotonic = monotonic
         self._by_team: dict[str, SlackWorkspace] = {}
+        # Teams whose token comes from the settings.
+        self._given: set[str] = set()
         self._looked_at = float("-inf")
 
     def all(self) -> list[SlackWorkspace]:
@@ -165,22 +167,28 @@ class SlackWorkspaces:
         except (SlackError, Throttled, OutcomeUnknown) as error:
             raise NotSent(f"auth.test: {error}") from None
         team, name = str(who["team_id"]), str(who.get("team") or who["team_id"])
-        kept = {"team_id": team, "bot_user_id": str(who["user_id"]), "bot_id": who.get("bot_id"), "bot_token": token}
+        kept = {"team_id": team, "bot_user_id": str(who["user_id"]), "bot_token": token}
         credentials = json.dumps(kept) if keeps_token else None
         account_id = await asyncio.to_thread(self._accounts.register, CHANNEL, team, name, credentials=credentials)
-        return self._add(account_id, kept, api), name
+        if not keeps_token:
+            self._given.add(team)
+        return self._add(account_id, kept), name
 
     async def load(self) -> None:
-        """Take up every workspace whose token is stored, also those that another process installed."""
+        """Take up every workspace whose token is stored, with the token of now, and let go of those that are no more.
+
+        Another process may have installed the app, anew or for the first time, or have heard that it was removed.
+        """
         self._looked_at = self._monotonic()
-        present = {workspace.at.account_id for workspace in self._by_team.values()}
-        for account_id, _ in await asyncio.to_thread(self._accounts.list, CHANNEL):
-            if account_id in present:
-                continue
+        active = {account_id for account_id, _ in await asyncio.to_thread(self._accounts.list, CHANNEL)}
+        for team, workspace in list(self._by_team.items()):
+            if team not in self._given and workspace.at.account_id not in active:
+                del self._by_team[team]
+        for account_id in active:
             stored = await asyncio.to_thread(self._accounts.credentials, account_id)
-            if stored:
-                kept = json.loads(stored)
-                self._add(account_id, kept, SlackApi(kept["bot_token"], self._http, base_url=self._base_url))
+            kept = json.loads(stored) if stored else None
+            if kept is not None and kept["team_id"] not in self._given:
+                self._add(account_id, kept)
 
     async def find(self, team: str) -> SlackWorkspace | None:
         """The workspace of an event, None when the assistant is not installed there."""
@@ -191,12 +199,19 @@ class SlackWorkspaces:
     async def reject(self, team: str) -> None:
         """Forget a workspace that removed the app or revoked its token."""
         workspace = self._by_team.pop(team, None)
+        self._given.discard(team)
         if workspace is not None:
             await asyncio.to_thread(self._accounts.reject, workspace.at.account_id)
             log.warning("slack_workspace_gone", account_id=str(workspace.at.account_id))
 
-    def _add(self, account_id: AccountId, kept: dict[str, str], api: SlackApi) -> SlackWorkspace:
-        at = Installation(account_id, kept["team_id"], kept["bot_user_id"], kept.get("bot_id"))
+    def _add(self, account_id: AccountId, kept: dict[str, str]) -> SlackWorkspace:
+        """The workspace with this token. One that is known stays the same object: a sender posts through it."""
+        known = self._by_team.get(kept["team_id"])
+        if known is not None and known.at.account_id == account_id:
+            known.api.client.token = kept["bot_token"]
+            return known
+        at = Installation(account_id, kept["team_id"], kept["bot_user_id"])
+        api = SlackApi(kept["bot_token"], self._http, base_url=self._base_url)
         messenger = SlackMessenger(
             account_id,
             api,

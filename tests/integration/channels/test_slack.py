@@ -1,14 +1,9 @@
 """The Slack channel against the fake Slack, over real sockets: Socket Mode and HTTP."""
 
-import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from typing import Any
 
 import pytest
-import uvicorn
-from starlette.applications import Starlette
 
 from parlour.channels.protocol import Channel
 from parlour.channels.slack import SlackChannel
@@ -18,8 +13,8 @@ from tests.fakes.intake import FakeAccounts, FakeIntake
 from tests.fakes.slack import FakeSlack
 from tests.fakes.slack_world import shown
 from tests.integration.channels.contract import ChannelContract, ChannelHarness
+from tests.integration.channels.slack_support import make_channel, running
 
-COMMANDS = ("help", "skills", "new", "stop", "retry", "language", "mode", "privacy")
 PERSON = "U0PERSON"
 CHANNEL = "C0GENERAL"
 
@@ -80,39 +75,6 @@ class SlackHarness(ChannelHarness):
         return make_channel(self.slack, bot_token="xoxb-wrong")
 
 
-def make_channel(slack: FakeSlack, **options: Any) -> SlackChannel:
-    """A channel for the fake's workspace, by Socket Mode unless told otherwise."""
-    given: dict[str, Any] = {
-        "commands": COMMANDS,
-        "bot_token": slack.bot_token,
-        "app_token": slack.app_token,
-        "signing_secret": slack.signing_secret,
-        "base_url": slack.base_url,
-        "settle_after_s": 0.2,
-    }
-    return SlackChannel(**(given | options))
-
-
-@asynccontextmanager
-async def running(channel: SlackChannel, intake: FakeIntake, accounts: FakeAccounts) -> AsyncIterator[str]:
-    """The channel open and receiving, its routes served. Gives the address of the server."""
-    await channel.open(intake, accounts)
-    config = uvicorn.Config(Starlette(routes=list(channel.routes())), port=0, log_level="warning", lifespan="off")
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server.serve())
-    receiving = asyncio.create_task(channel.receive())
-    while not server.started:
-        await asyncio.sleep(0.01)
-    try:
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        receiving.cancel()
-        await asyncio.gather(receiving, return_exceptions=True)
-        server.should_exit = True
-        await serving
-        await channel.close()
-
-
 @pytest.fixture
 def slack() -> Iterator[FakeSlack]:
     with FakeSlack() as server:
@@ -126,13 +88,11 @@ def slack() -> Iterator[FakeSlack]:
 @pytest.fixture(params=["socket", "http"])
 async def harness(request: pytest.FixtureRequest, slack: FakeSlack) -> AsyncIterator[SlackHarness]:
     channel = make_channel(slack, mode=request.param)
-    intake, accounts = FakeIntake(), FakeAccounts()
     slack.do("grant", events=[])
+    intake, accounts = FakeIntake(), FakeAccounts()
     made = SlackHarness(slack, channel, intake, accounts)
-    async with running(channel, intake, accounts) as url:
+    async with running(slack, channel, intake=intake, accounts=accounts):
         slack.do("grant", events=["message.im", "message.channels", "app_mention"])
-        if request.param == "http":
-            slack.do("events_url", url=f"{url}/slack/events")
         yield made
 
 
