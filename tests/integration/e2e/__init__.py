@@ -1,0 +1,1 @@
+"""End to end: Parlour's real processes between fake messengers and real services."""
