@@ -160,7 +160,8 @@ class FakeTelegram:
         self._done = asyncio.Event()
         world = World(token=self.token, now=self._now or time.time)
         self._app = TelegramApp(world, seed=self._seed)
-        runner = web.AppRunner(self._app.build(), shutdown_timeout=0.1, handler_cancellation=True)
+        # No access log: it would have the token in it.
+        runner = web.AppRunner(self._app.build(), shutdown_timeout=0.1, handler_cancellation=True, access_log=None)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", self.port)
         await site.start()
