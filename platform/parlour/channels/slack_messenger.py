@@ -43,6 +43,10 @@ _UPDATE_INTERVAL_S: Final = 1.5
 _STREAMS_PER_MINUTE: Final = 15
 _DRAFT_IS_ALIVE_S: Final = 20.0
 _REMEMBERED_DRAFTS: Final = 2_000
+# The workspace's plan or the app's features do not have streams; other refusals are of one chat.
+_NO_STREAMS: Final = frozenset(
+    {"feature_not_enabled", "missing_scope", "no_permission", "not_allowed_token_type", "unknown_method"}
+)
 _STREAM_CLOSED: Final = "message_not_in_streaming_state"
 _STREAM_OPEN: Final = "streaming_state_conflict"
 _PAGES: Final = 20
@@ -280,9 +284,8 @@ class SlackMessenger:
             except Throttled:
                 pass  # Slack did nothing: an edited message will do.
             except SlackError as error:
-                # The workspace's plan, the app's features or the kind of channel do not have it.
                 log.info("slack_stream_refused", account_id=str(self._account_id), code=error.code)
-                self._can_stream = False
+                self._can_stream = error.code not in _NO_STREAMS
         arguments = _blocks(shown) | _metadata(DRAFT, "turn", str(turn_id))
         answer = await self._post(address, arguments)
         self._remember(str(answer["ts"]), _Draft("message", shown))

@@ -13,6 +13,8 @@ PART_LIMIT: Final = 12_000
 NOTHING: Final = "…"
 
 _ZWJ: Final = "\u200d"
+# Marks can be stacked without end; so many code points are looked at for the beginning of a character.
+_LONGEST_CHARACTER: Final = 200
 _WORD_JOINER: Final = "\u2060"
 # What would ring somebody's phone: mentions in Slack's markup, and the bare words that some clients link.
 _PING: Final = re.compile(
@@ -107,21 +109,27 @@ def _cut(text: str, start: int, end: int) -> int:
 
 def _between_characters(text: str, start: int, end: int) -> int:
     """The last place up to `end` that parts no character as people see them (accents, flags, joined emoji)."""
-    for place in range(end, max(start, end - 200), -1):
-        if not _is_joined(text[place - 1], text[place]):
+    for place in range(end, max(start, end - _LONGEST_CHARACTER), -1):
+        if not _is_joined(text, place):
             return place
     return end
 
 
-def _is_joined(before: str, after: str) -> bool:
-    """Whether two code points belong to one visible character."""
-    return (
-        _ZWJ in {before, after}
-        or unicodedata.combining(after) != 0
-        or unicodedata.category(after) in {"Mn", "Me"}
-        or "\U0001f3fb" <= after <= "\U0001f3ff"
-        or ("\U0001f1e6" <= before <= "\U0001f1ff" and "\U0001f1e6" <= after <= "\U0001f1ff")
-    )
+def _is_joined(text: str, place: int) -> bool:
+    """Whether the code points before and after `place` belong to one visible character."""
+    before, after = text[place - 1], text[place]
+    if _is_flag_half(before) and _is_flag_half(after):
+        halves = 0
+        while place - halves > 0 and _is_flag_half(text[place - halves - 1]):
+            halves += 1
+        return halves % 2 == 1
+    is_mark = unicodedata.combining(after) != 0 or unicodedata.category(after) in {"Mn", "Me"}
+    is_skin_tone = "\U0001f3fb" <= after <= "\U0001f3ff"
+    return _ZWJ in {before, after} or is_mark or is_skin_tone
+
+
+def _is_flag_half(character: str) -> bool:
+    return "\U0001f1e6" <= character <= "\U0001f1ff"
 
 
 def _open_fence(chunk: str) -> tuple[str, str] | None:
