@@ -192,11 +192,12 @@ class Platform:
 
 
 @contextmanager
-def platform(settings: Settings, *, is_migrating: bool = False) -> Iterator[Platform]:
+def platform(settings: Settings, *, is_migrating: bool = False, may_create_keys: bool = True) -> Iterator[Platform]:
     """The parts of one process, closed at the end of the block.
 
     `is_migrating` brings both databases up to date first (`parlour up`); otherwise a schema that does not fit stops the
-    process. Raises `StoreError`, `PrivacyError`: one line each, with the remedy.
+    process. A command, which may run as another user than the service, passes `may_create_keys=False`. Raises
+    `StoreError`, `PrivacyError`: one line each, with the remedy.
     """
     _prepare_data_dir(settings)
     if is_migrating:
@@ -207,7 +208,9 @@ def platform(settings: Settings, *, is_migrating: bool = False) -> Iterator[Plat
     with ExitStack() as stack:
         database = Database(settings.database_url, pool_size=settings.database.pool_size)
         stack.callback(database.close)
-        privacy = open_privacy(content=database, keys_url=settings.keys_url, key_file=settings.key_file)
+        privacy = open_privacy(
+            content=database, keys_url=settings.keys_url, key_file=settings.key_file, may_create=may_create_keys
+        )
         stack.callback(privacy.close)
         celery = Celery("parlour")
         celery.conf.update(celery_config(settings.broker.url, threads=worker_threads(settings)))

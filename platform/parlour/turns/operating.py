@@ -1,0 +1,153 @@
+"""What an operator does with turns: look them up by the id a user was told, try one again, drop one. Never content."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from parlour.store.database import Database
+from parlour.store.ids import TurnId
+from parlour.store.models import Account, Conversation, Delivery, Turn
+from parlour.turns.order import next_open, recipient_of
+from parlour.turns.outbox import Outbox
+from parlour.turns.states import OPEN_TURNS, Author, TurnState
+from parlour.turns.wording import say
+
+_RETRYABLE = (TurnState.FAILED.value, TurnState.STOPPED.value, TurnState.DROPPED.value)
+
+
+class NoSuchTurn(Exception):
+    """There is no turn with this id."""
+
+
+class NotPossible(Exception):
+    """The turn's state does not allow it."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnView:
+    """A turn as operators see it: ids, states and times."""
+
+    id: UUID
+    state: str
+    channel: str
+    conversation_id: UUID
+    user_id: UUID
+    seq: int
+    kind: str
+    attempts: int
+    error: str | None
+    received_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    due_at: datetime
+    lease_owner: str | None
+    lease_until: datetime | None
+    delivery: str | None
+    delivery_error: str | None
+
+
+def list_turns(database: Database, *, state: str | None = None, limit: int = 100) -> list[TurnView]:
+    """Turns in a state (any open one by default), those that wait longest first."""
+    states = [state] if state else [one.value for one in OPEN_TURNS]
+    with database.read() as session:
+        return _views(session, Turn.state.in_(states), limit=limit)
+
+
+def show_turn(database: Database, turn_id: TurnId) -> TurnView:
+    """One turn. Raises `NoSuchTurn`."""
+    with database.read() as session:
+        found = _views(session, Turn.id == turn_id, limit=1)
+    if not found:
+        raise NoSuchTurn(f"No turn {turn_id}. List open ones with: parlour turn list")
+    return found[0]
+
+
+def retry_turn(database: Database, turn_id: TurnId) -> TurnId:
+    """Put a turn that ended without an answer back into its conversation's queue; returns the turn to publish.
+
+    Its place in the conversation stays: it is answered before what came later and still waits. Raises `NoSuchTurn`,
+    `NotPossible`.
+    """
+    now = database.clock.now()
+    with database.begin() as session:
+        turn = _locked(session, turn_id)
+        if turn.state not in _RETRYABLE:
+            raise NotPossible(f"Turn {turn_id} is {turn.state}. Only {', '.join(_RETRYABLE)} ones can be tried again.")
+        said_before = update(Delivery).where(Delivery.turn_id == turn_id, Delivery.ordinal == 0)
+        session.execute(said_before.values(ordinal=_next_ordinal(session, turn_id)))
+        turn.state, turn.attempts, turn.error = TurnState.QUEUED.value, 0, None
+        turn.is_stop_requested, turn.finished_at, turn.due_at = False, None, now
+        session.flush()
+        return next_open(session, turn.conversation_id) or turn_id
+
+
+def drop_turn(database: Database, outbox: Outbox, turn_id: TurnId) -> None:
+    """End an open turn without an answer, and tell its user so. A worker that has it stops within a second."""
+    now = database.clock.now()
+    with database.begin() as session:
+        turn = _locked(session, turn_id)
+        if turn.state not in {one.value for one in OPEN_TURNS}:
+            raise NotPossible(f"Turn {turn_id} is {turn.state} already. Only open ones can be dropped.")
+        turn.state, turn.error, turn.finished_at = TurnState.DROPPED.value, "operator", now
+        # The fence moves on: whatever the worker that has it still writes is refused.
+        session.execute(
+            update(Conversation)
+            .where(Conversation.id == turn.conversation_id)
+            .values(fence=Conversation.fence + 1, lease_owner=None, lease_until=None)
+        )
+        channel = session.scalars(select(Account.channel).where(Account.id == turn.account_id)).one()
+        text = say("failed", turn.language, reference=turn.id)
+        outbox.put(session, recipient_of(turn, channel), text, author=Author.NOTICE, now=now)
+
+
+def _locked(session: Session, turn_id: TurnId) -> Turn:
+    turn = session.scalars(select(Turn).where(Turn.id == turn_id).with_for_update()).one_or_none()
+    if turn is None:
+        raise NoSuchTurn(f"No turn {turn_id}. List open ones with: parlour turn list")
+    return turn
+
+
+def _next_ordinal(session: Session, turn_id: TurnId) -> int:
+    """A place for what was already said about the turn: 0 is for the answer that is to come."""
+    highest = session.scalar(select(func.max(Delivery.ordinal)).where(Delivery.turn_id == turn_id))
+    return (highest or 0) + 1
+
+
+def _views(session: Session, condition: object, *, limit: int) -> list[TurnView]:
+    rows: Sequence[tuple[Turn, Conversation, str, str | None, str | None]] = session.execute(  # type: ignore[assignment]
+        select(Turn, Conversation, Account.channel, Delivery.state, Delivery.error)
+        .join(Conversation, Conversation.id == Turn.conversation_id)
+        .join(Account, Account.id == Turn.account_id)
+        .outerjoin(Delivery, (Delivery.turn_id == Turn.id) & (Delivery.ordinal == 0))
+        .where(condition)  # type: ignore[arg-type]
+        .order_by(Turn.received_at)
+        .limit(limit)
+    ).all()
+    return [_view(*row) for row in rows]
+
+
+def _view(turn: Turn, conversation: Conversation, channel: str, delivery: str | None, error: str | None) -> TurnView:
+    is_open = turn.state in {one.value for one in OPEN_TURNS}
+    return TurnView(
+        id=turn.id,
+        state=turn.state,
+        channel=channel,
+        conversation_id=turn.conversation_id,
+        user_id=turn.user_id,
+        seq=turn.seq,
+        kind=turn.kind,
+        attempts=turn.attempts,
+        error=turn.error,
+        received_at=turn.received_at,
+        started_at=turn.started_at,
+        finished_at=turn.finished_at,
+        due_at=turn.due_at,
+        lease_owner=conversation.lease_owner if is_open else None,
+        lease_until=conversation.lease_until if is_open else None,
+        delivery=delivery,
+        delivery_error=error,
+    )
