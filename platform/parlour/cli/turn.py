@@ -24,9 +24,7 @@ Which = Annotated[str, typer.Argument(metavar="TURN", help="The id that the user
 @app.command("list", epilog="Example: parlour turn list --state failed")
 def list_turns(
     *,
-    state: Annotated[
-        TurnState | None, typer.Option(help="Only turns in this state; without it, all open ones.")
-    ] = None,
+    state: Annotated[TurnState | None, typer.Option(help="Only in this state; else all open ones.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 100,
     as_json: JsonFlag = False,
 ) -> None:
@@ -46,10 +44,8 @@ def show_turn(which: Which, *, as_json: JsonFlag = False) -> None:
     if as_json:
         show_json(asdict(view))
     else:
-        show_rows(
-            [{"field": name, "value": "" if value is None else str(value)} for name, value in asdict(view).items()],
-            as_json=False,
-        )
+        fields = asdict(view).items()
+        show_rows([{"field": name, "value": _text(value)} for name, value in fields], as_json=False)
 
 
 @app.command("retry", epilog="Example: parlour turn retry 01a205dc-284c-76f5-b6ea-c4fcc0328c41")
@@ -86,6 +82,10 @@ def _turn_id(text: str) -> TurnId:
         return TurnId(UUID(text))
     except ValueError:
         raise Refused(f"{text!r} is not a turn's id. List open ones with: parlour turn list") from None
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)
 
 
 def _row(view: TurnView) -> dict[str, Any]:

@@ -21,10 +21,8 @@ def _purge(database: Database, table: type[Attachment] | type[Message], *, now: 
     gone = 0
     while True:
         with database.begin() as session:
-            due = session.scalars(
-                select(table.id).where(table.expires_at <= now).order_by(table.expires_at).limit(batch)
-            )
-            ids = due.all()
+            due = select(table.id).where(table.expires_at <= now).order_by(table.expires_at).limit(batch)
+            ids = session.scalars(due).all()
             if ids:
                 session.execute(delete(table).where(table.id.in_(ids)))
         gone += len(ids)

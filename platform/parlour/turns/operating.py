@@ -1,11 +1,10 @@
 """What an operator does with turns: look them up by the id a user was told, try one again, drop one. Never content."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
 from parlour.store.database import Database
@@ -117,13 +116,13 @@ def _next_ordinal(session: Session, turn_id: TurnId) -> int:
     return (highest or 0) + 1
 
 
-def _views(session: Session, condition: object, *, limit: int) -> list[TurnView]:
-    rows: Sequence[tuple[Turn, Conversation, str, str | None, str | None]] = session.execute(  # type: ignore[assignment]
+def _views(session: Session, condition: ColumnElement[bool], *, limit: int) -> list[TurnView]:
+    rows = session.execute(
         select(Turn, Conversation, Account.channel, Delivery.state, Delivery.error)
         .join(Conversation, Conversation.id == Turn.conversation_id)
         .join(Account, Account.id == Turn.account_id)
         .outerjoin(Delivery, (Delivery.turn_id == Turn.id) & (Delivery.ordinal == 0))
-        .where(condition)  # type: ignore[arg-type]
+        .where(condition)
         .order_by(Turn.received_at)
         .limit(limit)
     ).all()
