@@ -13,7 +13,7 @@ from celery.worker import state as celery_state
 from parlour.bootstrap import Platform, engine_host, worker_threads
 from parlour.engines.host import EngineHost
 from parlour.store.ids import TurnId
-from parlour.turns.answer import Answerer
+from parlour.turns.answer import Answerer  # noqa: TC001 (an annotation like the others)
 from parlour.turns.tasks import register
 
 log = structlog.get_logger(__name__)
@@ -97,7 +97,8 @@ class EmbeddedWorker:
         """Stop consuming; answers that run go on until they end or the drain hands them back."""
         if self._thread is None:
             return
-        celery_state.should_stop = 0
+        # An exit code, as Celery has it.
+        celery_state.should_stop = 0  # type: ignore[assignment]
         self._thread.join(timeout=timeout_s)
         self._thread = None
 

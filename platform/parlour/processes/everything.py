@@ -1,17 +1,14 @@
 """Everything in one process: gateway, worker and scheduler over one data folder, for `parlour up`."""
 
-import json
-import os
-import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from parlour.bootstrap import Platform, platform, worker_threads
 from parlour.processes.engine_room import EmbeddedWorker, EngineRoom
+from parlour.processes.note import running_at
 from parlour.processes.scheduler import Scheduler
 from parlour.settings import Settings, SettingsError
 
@@ -66,30 +63,3 @@ def house(settings: Settings) -> Iterator[House]:
         stack.callback(worker.stop, _STOP_CONSUMING_S)
         stack.callback(scheduler.stop)
         yield House(parts, room)
-
-
-@contextmanager
-def announced(settings: Settings, url: str) -> Iterator[str]:
-    """Leave word in the data folder where this process listens; yields the token that local clients must show."""
-    path = _note(settings)
-    token = secrets.token_urlsafe(32)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump({"url": url, "token": token, "pid": os.getpid()}, file)
-    try:
-        yield token
-    finally:
-        path.unlink(missing_ok=True)
-
-
-def running_at(settings: Settings) -> tuple[str, str] | None:
-    """Where a running `parlour up` on this data folder listens, and its token; None when none left word."""
-    try:
-        note = json.loads(_note(settings).read_text(encoding="utf-8"))
-        return str(note["url"]), str(note["token"])
-    except (OSError, ValueError, KeyError):
-        return None
-
-
-def _note(settings: Settings) -> Path:
-    return settings.data_dir / "run" / "up.json"

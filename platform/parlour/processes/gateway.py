@@ -97,7 +97,9 @@ class Gateway:
                     break
             except CredentialsRejected as error:
                 # The others go on: a revoked token discovered after the start must not take down the web chat.
-                log.error("credentials_rejected", channel=channel.name, reason=str(error))
+                log.error(  # noqa: TRY400 (the reason says it all)
+                    "credentials_rejected", channel=channel.name, reason=str(error)
+                )
             delay_s = min(_OPEN_AGAIN_LONGEST_S, delay_s * 2)
         await self._run(channel)
 

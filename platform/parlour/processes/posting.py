@@ -6,7 +6,7 @@ import structlog
 
 from parlour.bootstrap import Platform
 from parlour.channels.protocol import Channel
-from parlour.store.ids import AccountId
+from parlour.store.ids import AccountId  # noqa: TC001 (an annotation like the others)
 from parlour.turns.attachments import Fetcher
 from parlour.turns.deliver import Sender
 from parlour.turns.ports import Messenger
@@ -23,48 +23,47 @@ class PostOffice:
     def __init__(self, platform: Platform, channel: Channel) -> None:
         self._platform = platform
         self._channel = channel
-        self._tasks: dict[AccountId, list[asyncio.Task[None]]] = {}
+        self._posting: dict[AccountId, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
         """Run until cancelled; then every sender finishes what is on its way."""
         try:
             while True:
-                self._keep_up()
+                for messenger in self._channel.messengers():
+                    if messenger.account_id not in self._posting:
+                        task = asyncio.create_task(self._post(messenger), name=f"post-{self._channel.name}")
+                        self._posting[messenger.account_id] = task
                 await asyncio.sleep(_LOOK_EVERY_S)
         finally:
-            tasks = [task for of_account in self._tasks.values() for task in of_account]
-            for task in tasks:
+            for task in self._posting.values():
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(*self._posting.values(), return_exceptions=True)
 
-    def _keep_up(self) -> None:
-        """Start what is new, start again what broke."""
-        for messenger in self._channel.messengers():
-            running = self._tasks.get(messenger.account_id, [])
-            for task in running:
-                if task.done() and not task.cancelled() and task.exception() is not None:
-                    log.error("posting_broke", channel=self._channel.name, reason=type(task.exception()).__name__)
-            if not running or any(task.done() for task in running):
-                for task in running:
-                    task.cancel()
-                self._tasks[messenger.account_id] = self._start(messenger)
+    async def _post(self, messenger: Messenger) -> None:
+        """Post for one account; what breaks is wound up as a whole and started again."""
+        while True:
+            try:
+                async with asyncio.TaskGroup() as group:
+                    for part in self._parts(messenger):
+                        group.create_task(part.run(), name=f"{type(part).__name__.lower()}-{self._channel.name}")
+            except* Exception:  # an account begins here: one that breaks must not stop the others
+                log.exception("posting_broke", channel=self._channel.name, account_id=str(messenger.account_id))
+            await asyncio.sleep(_LOOK_EVERY_S)
 
-    def _start(self, messenger: Messenger) -> list[asyncio.Task[None]]:
-        parts, name = self._platform, self._channel.name
-        fetcher = Fetcher(
-            messenger=messenger, store=parts.attachments, max_bytes=parts.settings.turns.max_attachment_bytes
+    def _parts(self, messenger: Messenger) -> list[Fetcher | Sender]:
+        platform, name = self._platform, self._channel.name
+        max_bytes = platform.settings.turns.max_attachment_bytes
+        fetcher = Fetcher(messenger=messenger, store=platform.attachments, max_bytes=max_bytes)
+        if name in PULL_CHANNELS:
+            return [fetcher]
+        sender = Sender(
+            messenger=messenger,
+            channel=name,
+            ledger=platform.ledger,
+            bus=platform.bus,
+            budget=platform.budget,
+            sealer=platform.sealer,
+            metrics=platform.metrics,
+            on_rejected=lambda: platform.accounts.reject(messenger.account_id),
         )
-        tasks = [asyncio.create_task(fetcher.run(), name=f"fetch-{name}")]
-        if name not in PULL_CHANNELS:
-            sender = Sender(
-                messenger=messenger,
-                channel=name,
-                ledger=parts.ledger,
-                bus=parts.bus,
-                budget=parts.budget,
-                sealer=parts.sealer,
-                metrics=parts.metrics,
-                on_rejected=lambda: parts.accounts.reject(messenger.account_id),
-            )
-            tasks.append(asyncio.create_task(sender.run(), name=f"send-{name}"))
-        return tasks
+        return [fetcher, sender]

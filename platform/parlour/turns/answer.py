@@ -1,9 +1,11 @@
 """Answering a turn: claim it, stream the model's answer, commit it, tell who comes next."""
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from types import TracebackType
 from typing import Protocol, Self
 
 import structlog
@@ -13,11 +15,12 @@ from sqlalchemy.orm import Session
 from parlour.engines.errors import EngineBusy, EngineDied, EngineUnavailable, PromptTooLong
 from parlour.engines.protocol import Message as ModelMessage
 from parlour.engines.protocol import Piece, Request, Sampling
+from parlour.privacy.errors import KeyShredded
 from parlour.privacy.sealing import Sealer
 from parlour.store.database import Database
-from parlour.store.ids import TurnId
+from parlour.store.ids import TurnId, UserId
 from parlour.store.models import Attachment, Message, Turn
-from parlour.turns.context import PromptBuilder, Remark, remarks
+from parlour.turns.context import PromptBuilder, Remark, is_answered_by, remarks
 from parlour.turns.metrics import Metrics
 from parlour.turns.order import Claim, LeaseLost, Order, next_open, release
 from parlour.turns.outbox import Outbox
@@ -39,7 +42,9 @@ class PieceStream(Protocol):
     """An answer being generated: pieces to iterate over, and a way to end it from another thread."""
 
     def __enter__(self) -> Self: ...
-    def __exit__(self, *details: object) -> None: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
     def __iter__(self) -> Iterator[Piece]: ...
     def cancel(self) -> None:
         """Abort in the engine; the iteration ends."""
@@ -82,7 +87,7 @@ class _Draft:
 class Answerer:
     """Answers turns in the threads of a worker."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (each a part of its own; one place calls this)
         self,
         *,
         database: Database,
@@ -136,12 +141,12 @@ class Answerer:
             said = remarks(session, self._sealer, claim)
             files = self._files(session, claim)
         draft = _Draft()
-        if not any(remark.turn_id == claim.turn_id for remark in said) and files is None:
+        if files is None and not any(remark.is_asked for remark in said):
             # Its person was erased between claim and here: nothing to answer, nobody to answer to.
             self._finish(claim, draft, TurnState.DROPPED)
             return
         draft.text = f"{files}\n\n" if files else ""
-        if self._has_text(claim, said):
+        if any(remark.is_asked and remark.text for remark in said):
             self._generate(claim, watch, said, draft)
         if watch.halt is Halt.LOST:
             raise LeaseLost
@@ -174,7 +179,7 @@ class Answerer:
                     self._publish_live(Frame.DRAFT, claim, body)
 
     def _finish(self, claim: Claim, draft: _Draft, state: TurnState) -> None:
-        """Commit the answer and let the conversation go; a worker whose fence is no longer the latest writes nothing."""
+        """Commit the answer and let the conversation go; without the latest fence nothing is written."""
         now = self._database.clock.now()
         text = draft.text.strip() or (say("stopped", claim.language) if state is TurnState.STOPPED else "…")
         with self._database.begin() as session:
@@ -209,13 +214,15 @@ class Answerer:
                 .values(state=TurnState.FAILED.value, error=error, finished_at=now)
             )
             text = say(key, claim.language, reference=claim.turn_id)
-            self._outbox.put(session, claim.to, text, author=Author.NOTICE, now=now)
+            # An erased person is told nothing.
+            with contextlib.suppress(KeyShredded):
+                self._outbox.put(session, claim.to, text, author=Author.NOTICE, now=now)
             following = next_open(session, claim.conversation_id)
         self._after(claim, following)
         self._metrics.finished(TurnState.FAILED.value, after_s=(now - claim.received_at).total_seconds())
 
     def _wait_for_engine(self, claim: Claim, error: Exception) -> None:
-        waited = self._database.clock.now() - claim.received_at
+        waited = self._database.clock.now() - claim.first_started_at
         if waited > ENGINE_PATIENCE:
             self._fail(claim, "engine_away", error=type(error).__name__)
             return
@@ -229,12 +236,16 @@ class Answerer:
         rows = session.execute(
             select(Attachment.id, Attachment.name, Attachment.state, Attachment.user_id)
             .join(Message, Message.id == Attachment.message_id)
-            .where(Message.turn_id == claim.turn_id)
+            .join(Turn, Turn.id == Message.turn_id)
+            .where(Message.conversation_id == claim.conversation_id, is_answered_by(claim))
             .order_by(Attachment.created_at, Attachment.id)
         ).all()
         names: dict[bool, list[str]] = {True: [], False: []}
         for row_id, name, state, user_id in rows:
-            names[state == "too_large"].append(self._sealer.open_text(user_id, Attachment.name, row_id, name))
+            # An erased person's files are nobody's business any more.
+            with contextlib.suppress(KeyShredded):
+                opened = self._sealer.open_text(UserId(user_id), Attachment.name, row_id, name)
+                names[state == "too_large"].append(opened)
         limit = self._rules.max_attachment_bytes // 1_000_000
         sentences = []
         if names[False]:
@@ -242,9 +253,6 @@ class Answerer:
         if names[True]:
             sentences.append(say("files_too_large", claim.language, names=", ".join(names[True]), limit=limit))
         return " ".join(sentences) or None
-
-    def _has_text(self, claim: Claim, said: list[Remark]) -> bool:
-        return any(remark.turn_id == claim.turn_id and remark.text for remark in said)
 
     def _after(self, claim: Claim, following: TurnId | None) -> None:
         """What may be told only once it is committed."""

@@ -49,28 +49,36 @@ class AttachmentStore:
                 .where(Attachment.account_id == account_id, Attachment.state == _WAITING)
                 .limit(_BATCH)
             ).all()
-        return [
-            Wanted(row_id, user_id, self._sealer.open_text(user_id, Attachment.reference, row_id, reference), attempts)
-            for row_id, user_id, reference, attempts in rows
-        ]
+        return [wanted for row in rows if (wanted := self._open(*row))]
+
+    def _open(self, row_id: UUID, user_id: UUID, reference: bytes, attempts: int) -> Wanted | None:
+        """The file, or None for one that must be left: what cannot be opened must not hold up the others."""
+        owner = UserId(user_id)
+        try:
+            opened = self._sealer.open_text(owner, Attachment.reference, row_id, reference)
+        except PrivacyError as error:
+            log.warning("attachment_unreadable", attachment_id=str(row_id), reason=type(error).__name__)
+            self._update(row_id, state="failed")
+            return None
+        return Wanted(row_id, owner, opened, attempts)
 
     def keep(self, wanted: Wanted, content: bytes) -> None:
         """Seal and store the file's bytes."""
         sealed = self._sealer.seal(wanted.user_id, Attachment.content, wanted.id, content)
-        self._update(wanted, state="stored", content=sealed, size=len(content))
+        self._update(wanted.id, state="stored", content=sealed, size=len(content))
 
     def give_up(self, wanted: Wanted, state: str) -> None:
         """Note that the file will not be had: `too_large` or `failed`."""
-        self._update(wanted, state=state)
+        self._update(wanted.id, state=state)
 
     def try_later(self, wanted: Wanted) -> None:
         """Count a try that failed; the fifth is the last."""
         attempts = wanted.attempts + 1
-        self._update(wanted, attempts=attempts, state="failed" if attempts >= _ATTEMPTS else "waiting")
+        self._update(wanted.id, attempts=attempts, state="failed" if attempts >= _ATTEMPTS else "waiting")
 
-    def _update(self, wanted: Wanted, **values: object) -> None:
+    def _update(self, row_id: UUID, **values: object) -> None:
         with self._database.begin() as session:
-            session.execute(update(Attachment).where(Attachment.id == wanted.id).values(**values))
+            session.execute(update(Attachment).where(Attachment.id == row_id).values(**values))
 
 
 class Fetcher:
@@ -99,6 +107,9 @@ class Fetcher:
             await asyncio.to_thread(self._store.give_up, wanted, state)
         except (Throttled, NotSent, OutcomeUnknown, CredentialsRejected) as error:
             log.info("attachment_not_fetched", attachment_id=str(wanted.id), reason=type(error).__name__)
+            await asyncio.to_thread(self._store.try_later, wanted)
+        except Exception:  # a fetch begins here: one file that breaks must not stop the others
+            log.exception("attachment_broke", attachment_id=str(wanted.id))
             await asyncio.to_thread(self._store.try_later, wanted)
         else:
             await asyncio.to_thread(self._store.keep, wanted, content)

@@ -7,6 +7,7 @@ import threading
 import time
 from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -77,7 +78,9 @@ class RedisBus:
 
         self._errors = (redis.RedisError, OSError)
         self._client = redis.Redis.from_url(url, socket_connect_timeout=0.5, socket_timeout=0.5)
-        self._open_async = lambda: redis_async.Redis.from_url(url, socket_connect_timeout=1.0, health_check_interval=15)
+        self._open_async: Callable[[], Any] = lambda: redis_async.Redis.from_url(
+            url, socket_connect_timeout=1.0, health_check_interval=15
+        )
         self._monotonic = monotonic
         self._paused_until = 0.0
 

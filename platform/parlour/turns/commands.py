@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from parlour.people.admit import Person
 from parlour.privacy.service import Privacy
+from parlour.store.changes import changed_rows
 from parlour.store.ids import UserId
 from parlour.store.models import Conversation, Message, Turn, User
 from parlour.turns.states import Author, Mode, TurnState
@@ -62,7 +63,7 @@ def run(context: Context, text: str) -> Order:
     return command.run(context, argument.strip())
 
 
-def stop(session: Session, conversation_id: UUID, *, only: str | None = None) -> bool:
+def stop(session: Session, conversation_id: UUID, *, now: datetime, only: str | None = None) -> bool:
     """Stop the running turn and everything that waits behind it, or `only` one turn; whether there was anything.
 
     The worker sees the mark within half a second and aborts in the engine; what was said so far stays.
@@ -70,15 +71,11 @@ def stop(session: Session, conversation_id: UUID, *, only: str | None = None) ->
     wanted = [Turn.conversation_id == conversation_id]
     if only is not None:
         wanted.append(Turn.id == _as_uuid(only))
-    running: CursorResult[tuple[()]] = session.execute(  # type: ignore[assignment]
-        update(Turn).where(*wanted, Turn.state == TurnState.RUNNING.value).values(is_stop_requested=True)
-    )
-    waiting: CursorResult[tuple[()]] = session.execute(  # type: ignore[assignment]
-        update(Turn)
-        .where(*wanted, Turn.state == TurnState.QUEUED.value)
-        .values(state=TurnState.STOPPED.value, is_stop_requested=True)
-    )
-    return bool(running.rowcount or waiting.rowcount)
+    running = update(Turn).where(*wanted, Turn.state == TurnState.RUNNING.value)
+    waiting = update(Turn).where(*wanted, Turn.state == TurnState.QUEUED.value)
+    asked = changed_rows(session, running.values(is_stop_requested=True))
+    ended = changed_rows(session, waiting.values(state=TurnState.STOPPED.value, finished_at=now))
+    return bool(asked or ended)
 
 
 def _help(context: Context, _: str) -> Order:
@@ -96,7 +93,7 @@ def _new(context: Context, _: str) -> Order:
 
 
 def _stop(context: Context, _: str) -> Order:
-    stopped = stop(context.session, context.conversation.id)
+    stopped = stop(context.session, context.conversation.id, now=context.now)
     return Order(say("stopped" if stopped else "nothing_to_stop", context.language))
 
 
@@ -120,6 +117,8 @@ def _retry(context: Context, _: str) -> Order:
         return Order(say("nothing_to_retry", context.language))
     turn, message = found
     text = context.privacy.sealer.open_text(UserId(message.user_id), Message.body, message.id, message.body)
+    if not text:  # a file alone: there is nothing that could be asked again
+        return Order(say("nothing_to_retry", context.language))
     turn.state = TurnState.REPLACED.value
     return Order(asks_again=text)
 

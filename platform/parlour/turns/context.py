@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from parlour.engines.errors import PromptTooLong
@@ -32,9 +32,15 @@ class Remark:
     """One opened message of the conversation."""
 
     message_id: UUID
-    turn_id: UUID
     role: Role
     text: str
+    is_asked: bool
+    """Whether it is what the turn has to answer."""
+
+
+def is_answered_by(claim: Claim) -> ColumnElement[bool]:
+    """The condition for turns that the claimed one answers: itself, and those merged into it."""
+    return or_(Turn.id == claim.turn_id, Turn.merged_into == claim.turn_id)
 
 
 def remarks(session: Session, sealer: Sealer, claim: Claim) -> list[Remark]:
@@ -43,25 +49,27 @@ def remarks(session: Session, sealer: Sealer, claim: Claim) -> list[Remark]:
     What belongs to a person whose key is gone has no place in any prompt and is left out.
     """
     rows = session.execute(
-        select(Message.id, Message.turn_id, Message.user_id, Message.author, Message.body)
+        select(Message.id, Message.user_id, Message.author, Message.body, is_answered_by(claim))
         .join(Turn, Turn.id == Message.turn_id)
         .where(
             Message.conversation_id == claim.conversation_id,
-            Message.seq > claim.fresh_from_seq,
+            # What is asked belongs into the prompt even if `/new` came while it waited.
+            or_(Message.seq > claim.fresh_from_seq, is_answered_by(claim)),
             Message.seq <= claim.seq,
             Message.author != Author.NOTICE.value,
             Turn.state.not_in(_LEFT_OUT),
         )
-        .order_by(Message.seq.desc(), Message.created_at.desc())
+        .order_by(Message.seq.desc(), Message.created_at.desc(), Message.id.desc())
         .limit(_LONGEST_HISTORY)
     ).all()
     found = []
-    for message_id, turn_id, user_id, author, body in reversed(rows):
+    for message_id, user_id, author, body, is_asked in reversed(rows):
         try:
             text = sealer.open_text(UserId(user_id), Message.body, message_id, body)
         except KeyShredded:
             continue
-        found.append(Remark(message_id, turn_id, "user" if author == Author.USER.value else "assistant", text))
+        is_users = author == Author.USER.value
+        found.append(Remark(message_id, "user" if is_users else "assistant", text, is_asked and is_users))
     return found
 
 
@@ -84,8 +92,7 @@ class PromptBuilder:
         kept: list[Remark] = []
         for remark in reversed(said):
             tokens = self._tokens(remark)
-            is_asked = remark.turn_id == claim.turn_id
-            if tokens > room and is_asked:
+            if tokens > room and not kept:
                 raise PromptTooLong(f"the message of turn {claim.turn_id} alone is longer than the model's window")
             if tokens > room:
                 break

@@ -11,7 +11,7 @@ from parlour.privacy.sealing import Sealer
 from parlour.store.errors import StoreError
 from parlour.turns.budget import SendBudget
 from parlour.turns.drafts import Drafts
-from parlour.turns.ledger import Ledger, Outcome, Shipment, with_draft
+from parlour.turns.ledger import Ledger
 from parlour.turns.metrics import Metrics
 from parlour.turns.ports import (
     CredentialsRejected,
@@ -26,6 +26,7 @@ from parlour.turns.ports import (
     Rejected,
     Throttled,
 )
+from parlour.turns.shipments import Outcome, Shipment, with_draft
 from parlour.turns.states import DeliveryState
 
 log = structlog.get_logger(__name__)
@@ -42,7 +43,7 @@ _DRAIN_S = 15.0
 class Sender:
     """The posting of one account by one gateway."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (each a part of its own; one place calls this)
         self,
         *,
         messenger: Messenger,
@@ -64,9 +65,10 @@ class Sender:
         self._on_rejected = on_rejected
         self._monotonic = monotonic
         self._drafts = Drafts(
-            messenger=messenger, ledger=ledger, sealer=sealer, budget=budget, metrics=metrics, channel=channel
+            messenger=messenger, rows=ledger.drafts, sealer=sealer, budget=budget, metrics=metrics, channel=channel
         )
         self._held_until = 0.0
+        self._is_first_hold = True
         self._wake = asyncio.Event()
         self._outcomes: asyncio.Queue[Outcome] = asyncio.Queue()
         self._in_flight: set[asyncio.Task[None]] = set()
@@ -77,7 +79,10 @@ class Sender:
         return self._monotonic() < self._held_until
 
     async def run(self) -> None:
-        """Post until cancelled; then finish what is on its way and give the lease back."""
+        """Post until cancelled; then finish what is on its way and give the lease back.
+
+        A part that breaks ends the whole with what it raised: half a sender would hold the lease and do nothing.
+        """
         helpers = [
             asyncio.create_task(work, name=f"{name}-{self._channel}")
             for name, work in (
@@ -90,6 +95,9 @@ class Sender:
             while True:
                 next_due_s = await self._ship_due() if self.is_holding else None
                 await self._wait(_POLL_S if next_due_s is None else min(_POLL_S, next_due_s))
+                for helper in helpers:
+                    if helper.done():
+                        helper.result()
         finally:
             await self._wind_up(helpers)
 
@@ -106,7 +114,7 @@ class Sender:
         while True:
             asked_at = self._monotonic()
             try:
-                held = await asyncio.to_thread(self._ledger.hold, self._messenger.account_id)
+                held = await asyncio.to_thread(self._hold)
             except StoreError as error:
                 log.warning("sender_lease_not_renewed", channel=self._channel, reason=type(error).__name__)
                 await asyncio.sleep(1.0)
@@ -120,6 +128,11 @@ class Sender:
                 log.warning("sender_lease_lost", channel=self._channel, account_id=str(self._messenger.account_id))
                 await self._drafts.close_all()
             await asyncio.sleep(period_s if held else min(period_s, 1.0))
+
+    def _hold(self) -> bool:
+        held = self._ledger.hold(self._messenger.account_id, is_first=self._is_first_hold)
+        self._is_first_hold = self._is_first_hold and not held
+        return held
 
     async def _listen(self) -> None:
         async for live in self._bus.subscribe([self._messenger.account_id]):
@@ -171,29 +184,40 @@ class Sender:
         """One request and what it means for the ledger."""
         if not self.is_holding:
             # Frozen past the lease: another gateway may have the account by now. If so, this record is refused too.
-            return Outcome(shipment, DeliveryState.PENDING, counts=False)
+            return Outcome(shipment, shipment.state_for_later, counts=False)
         self._metrics.sent(self._channel)
         try:
             receipt = await self._request(shipment)
-        except Throttled as error:
-            return self._throttled(shipment, error)
-        except NotSent:
-            state = DeliveryState.UNKNOWN if shipment.must_settle else DeliveryState.PENDING
-            return self._again(shipment, state, "not_sent")
-        except OutcomeUnknown:
-            return self._again(shipment, DeliveryState.UNKNOWN, "unknown")
-        except DraftLost:
-            return Outcome(shipment, DeliveryState.PENDING, drops_draft=True, error="draft_lost")
-        except Rejected as error:
-            log.warning("delivery_rejected", delivery_id=str(shipment.delivery_id), code=error.code)
-            return Outcome(shipment, DeliveryState.FAILED, error=error.code[:64])
+        except (Throttled, NotSent, OutcomeUnknown, DraftLost, Rejected) as refusal:
+            return self._refused(shipment, refusal)
         except CredentialsRejected:
-            log.error("credentials_rejected", channel=self._channel, account_id=str(self._messenger.account_id))
-            await asyncio.to_thread(self._on_rejected)
-            return Outcome(shipment, DeliveryState.PENDING, delay_s=_CREDENTIALS_PAUSE_S, error="credentials")
-        if receipt is None:  # settled: it is certainly not there
-            return Outcome(shipment, DeliveryState.PENDING, drops_draft=not shipment.has_draft)
-        return Outcome(shipment, DeliveryState.SENT, external_key=receipt.external_key)
+            return await self._locked_out(shipment)
+        if receipt is not None:
+            return Outcome(shipment, DeliveryState.SENT, external_key=receipt.external_key)
+        # Settled: it is certainly not there, and neither is a draft of it whose fate was open.
+        is_draft_open = shipment.index == 0 and not shipment.has_draft
+        return Outcome(shipment, DeliveryState.PENDING, drops_draft=is_draft_open)
+
+    def _refused(
+        self, shipment: Shipment, refusal: Throttled | NotSent | OutcomeUnknown | DraftLost | Rejected
+    ) -> Outcome:
+        match refusal:
+            case Throttled():
+                return self._throttled(shipment, refusal)
+            case NotSent():
+                return self._again(shipment, shipment.state_for_later, "not_sent")
+            case DraftLost() if shipment.draft_key is not None:
+                return Outcome(shipment, DeliveryState.PENDING, drops_draft=True, error="draft_lost")
+            case Rejected():
+                log.warning("delivery_rejected", delivery_id=str(shipment.delivery_id), code=refusal.code)
+                return Outcome(shipment, DeliveryState.FAILED, error=refusal.code[:64])
+        return self._again(shipment, DeliveryState.UNKNOWN, "unknown")
+
+    async def _locked_out(self, shipment: Shipment) -> Outcome:
+        """The token is refused: the account is marked so, and the delivery waits for an operator."""
+        log.error("credentials_rejected", channel=self._channel, account_id=str(self._messenger.account_id))
+        await asyncio.to_thread(self._on_rejected)
+        return Outcome(shipment, shipment.state_for_later, delay_s=_CREDENTIALS_PAUSE_S, error="credentials")
 
     async def _request(self, shipment: Shipment) -> Receipt | None:
         known = frozenset[str]()
@@ -222,9 +246,13 @@ class Sender:
         self._metrics.throttled(self._channel)
         whole = error.scope == "account"
         self._budget.block(shipment.lane, seconds=error.retry_after_s, is_whole_account=whole)
-        state = DeliveryState.UNKNOWN if shipment.must_settle else DeliveryState.PENDING
         return Outcome(
-            shipment, state, delay_s=error.retry_after_s, error="throttled", counts=False, holds_up_chat=True
+            shipment,
+            shipment.state_for_later,
+            delay_s=error.retry_after_s,
+            error="throttled",
+            counts=False,
+            holds_up_chat=True,
         )
 
     def _again(self, shipment: Shipment, state: DeliveryState, error: str) -> Outcome:

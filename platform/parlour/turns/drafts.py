@@ -1,6 +1,7 @@
 """Showing an answer while it is written: best effort, thinned to the messenger's limits, never after the final."""
 
 import asyncio
+import contextlib
 from collections import OrderedDict
 
 import structlog
@@ -10,7 +11,7 @@ from parlour.privacy.sealing import Sealer
 from parlour.store.errors import StoreError
 from parlour.store.ids import TurnId
 from parlour.turns.budget import SendBudget
-from parlour.turns.ledger import DraftTarget, Ledger
+from parlour.turns.draft_rows import DraftRows
 from parlour.turns.metrics import Metrics
 from parlour.turns.ports import (
     CredentialsRejected,
@@ -23,12 +24,15 @@ from parlour.turns.ports import (
     Rejected,
     Throttled,
 )
+from parlour.turns.shipments import DraftTarget
 
 log = structlog.get_logger(__name__)
 
 # An answer that is done within this time needs no draft: it would cost two sends instead of one.
 _FIRST_MESSAGE_AFTER_S = 1.0
 _CLOSED_REMEMBERED = 10_000
+# No worker is silent for so long: the turn is answered elsewhere, or not at all.
+_SILENCE_S = 600.0
 
 
 class _Draft:
@@ -37,6 +41,7 @@ class _Draft:
     def __init__(self) -> None:
         self.body: bytes | None = None
         self.changed = asyncio.Event()
+        self.closed = asyncio.Event()
         self.key: str | None = None
         self.task: asyncio.Task[None] | None = None
 
@@ -48,14 +53,14 @@ class Drafts:
         self,
         *,
         messenger: Messenger,
-        ledger: Ledger,
+        rows: DraftRows,
         sealer: Sealer,
         budget: SendBudget,
         metrics: Metrics,
         channel: str,
     ) -> None:
         self._messenger = messenger
-        self._ledger = ledger
+        self._rows = rows
         self._sealer = sealer
         self._budget = budget
         self._metrics = metrics
@@ -75,7 +80,7 @@ class Drafts:
         self.begin(live.turn_id)
         draft = self._open.get(live.turn_id)
         if draft is not None:
-            if draft.body is not None and not draft.changed.is_set():
+            if draft.changed.is_set():
                 self._metrics.draft_dropped(self._channel)
             draft.body = live.body
             draft.changed.set()
@@ -91,7 +96,7 @@ class Drafts:
         draft = self._open.pop(turn_id, None)
         if draft is None or draft.task is None:
             return None
-        draft.body = None
+        draft.closed.set()
         draft.changed.set()
         await asyncio.gather(draft.task, return_exceptions=True)
         return draft.key
@@ -106,7 +111,7 @@ class Drafts:
 
     async def _show(self, turn_id: TurnId, draft: _Draft) -> None:
         try:
-            target = await asyncio.to_thread(self._ledger.draft_target, turn_id)
+            target = await asyncio.to_thread(self._rows.target, turn_id)
             if target is None:
                 return
             await self._prepare(target)
@@ -125,10 +130,11 @@ class Drafts:
         except (Throttled, NotSent, OutcomeUnknown, Rejected, DraftLost, CredentialsRejected) as error:
             # Drafts are a courtesy: at the first trouble the turn goes on without, the final will come.
             log.info("draft_ended", turn_id=str(turn_id), reason=type(error).__name__)
+        except Exception:  # a task begins here: whatever goes wrong, the answer itself will come
+            log.exception("draft_broke", turn_id=str(turn_id))
 
     async def _prepare(self, target: DraftTarget) -> None:
-        limits = self._messenger.limits(target.address)
-        if self._budget_wait(target, limits) == 0.0:
+        if self._budget_wait(target) == 0.0:
             try:
                 await self._messenger.typing(target.address, target.turn_id)
             except Throttled as error:
@@ -136,33 +142,33 @@ class Drafts:
             except (NotSent, OutcomeUnknown, Rejected) as error:
                 log.info("typing_not_shown", turn_id=str(target.turn_id), reason=type(error).__name__)
 
-    def _budget_wait(self, target: DraftTarget, limits: object) -> float:
-        return self._budget.reserve(target.lane, limits, is_draft=True)  # type: ignore[arg-type]
+    def _budget_wait(self, target: DraftTarget) -> float:
+        return self._budget.reserve(target.lane, self._messenger.limits(target.address), is_draft=True)
 
     async def _next(self, draft: _Draft) -> bool:
-        """Wait for text that was not shown; False when the drafts were closed."""
-        await draft.changed.wait()
+        """Wait for text that was not shown; False when the drafts were closed or no more is to come."""
+        try:
+            async with asyncio.timeout(_SILENCE_S):
+                await draft.changed.wait()
+        except TimeoutError:
+            return False
         draft.changed.clear()
-        return draft.body is not None
+        return not draft.closed.is_set()
 
     async def _pause(self, draft: _Draft, seconds: float) -> None:
         """Let time pass, but not past the close of the drafts."""
-        loop = asyncio.get_running_loop()
-        until = loop.time() + seconds
-        while (left := until - loop.time()) > 0 and not self._is_closing(draft):
-            await asyncio.sleep(min(left, 0.05))
-
-    def _is_closing(self, draft: _Draft) -> bool:
-        return draft.changed.is_set() and draft.body is None
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await draft.closed.wait()
 
     async def _register(self, target: DraftTarget, draft: _Draft) -> bool:
-        may_show, draft.key = await asyncio.to_thread(self._ledger.begin_draft, target)
+        may_show, draft.key = await asyncio.to_thread(self._rows.begin, target)
         return may_show
 
     async def _post(self, target: DraftTarget, draft: _Draft, style: DraftStyle) -> None:
         body = draft.body
-        wait_s = self._budget_wait(target, self._messenger.limits(target.address))
-        if body is None or wait_s > 0:
+        wait_s = self._budget_wait(target)
+        if body is None or wait_s > 0 or draft.closed.is_set():
             await self._skip(target, draft, style)
             return
         text = self._sealer.open_live(target.user_id, target.turn_id, body).decode()
@@ -175,17 +181,17 @@ class Drafts:
             if isinstance(error, Throttled):
                 self._note_throttle(target, error)
             if style is DraftStyle.MESSAGE and not was_open:
-                await asyncio.to_thread(self._ledger.draft_is_not_out, target)
+                await asyncio.to_thread(self._rows.is_not_out, target)
             raise
         self._metrics.draft_sent(self._channel)
         if key is not None and not was_open:
             draft.key = key
-            await asyncio.to_thread(self._ledger.draft_is_out, target, key)
+            await asyncio.to_thread(self._rows.is_out, target, key)
 
     async def _skip(self, target: DraftTarget, draft: _Draft, style: DraftStyle) -> None:
         self._metrics.draft_dropped(self._channel)
         if style is DraftStyle.MESSAGE and draft.key is None:
-            await asyncio.to_thread(self._ledger.draft_is_not_out, target)
+            await asyncio.to_thread(self._rows.is_not_out, target)
 
     def _note_throttle(self, target: DraftTarget, error: Throttled) -> None:
         self._metrics.throttled(self._channel)

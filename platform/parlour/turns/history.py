@@ -1,9 +1,5 @@
 """What was said in a conversation, opened, for channels whose people read it here: web and terminal."""
 
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Literal
-
 from sqlalchemy import and_, select
 
 from parlour.privacy.service import Privacy
@@ -12,28 +8,8 @@ from parlour.store.ids import AccountId, ConversationId, MessageId, TurnId, User
 from parlour.store.models import Conversation, Feedback, Message, Turn
 from parlour.turns.conversations import address_hash
 from parlour.turns.ports import Address
+from parlour.turns.said import ConversationView, Said
 from parlour.turns.states import Author, is_open_turn
-
-
-@dataclass(frozen=True, slots=True)
-class ConversationView:
-    """A private conversation and the person it belongs to, under whose key its drafts open."""
-
-    id: ConversationId
-    user_id: UserId
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """One message as a person sees it. `text` is Markdown where the assistant wrote it."""
-
-    id: MessageId
-    turn_id: TurnId
-    author: Literal["user", "assistant", "notice"]
-    text: str
-    created_at: datetime
-    is_rated: bool | None = None
-    """For an answer: whether the person rated it up (True), down (False) or not at all (None)."""
 
 
 class History:

@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from parlour.people.admit import Access, Person, admit
+from parlour.people.states import UserState
 from parlour.privacy.service import Privacy
 from parlour.store.database import Database
 from parlour.store.ids import ConversationId, TurnId, WorkspaceId, new_id
@@ -75,7 +76,7 @@ class _Entry:
 class TakeIn:
     """The `Intake` of this process."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (each a part of its own; one place calls this)
         self,
         *,
         database: Database,
@@ -158,11 +159,13 @@ class TakeIn:
             sender=incoming.sender,
             now=now,
         )
-        if person is None or person.state not in ("active", "pending"):
+        if person is None or person.state not in (UserState.ACTIVE, UserState.PENDING):
             return Taken(Verdict.REFUSED), None
         if not self._gate.admits(person.user_id):
             return self._refuse_flood(session, incoming, text, account, person, now), None
         if incoming.kind in (IncomingKind.FEEDBACK, IncomingKind.EDIT, IncomingKind.STOP):
+            if person.state == UserState.PENDING:
+                return Taken(Verdict.REFUSED), None
             return self._amend(session, incoming, text, person, now), None
         entry = self._enter(session, incoming, text, account, person, now)
         return self._decide(entry)
@@ -204,7 +207,7 @@ class TakeIn:
 
     def _refusal(self, entry: _Entry) -> tuple[str, dict[str, object]] | None:
         rules, incoming = self._rules, entry.incoming
-        if entry.person.state == "pending":
+        if entry.person.state == UserState.PENDING:
             return "pairing", {"code": entry.person.pairing_code}
         if len(entry.text) > rules.max_text_chars:
             return "too_long", {"limit": rules.max_text_chars}
@@ -272,7 +275,7 @@ class TakeIn:
         if conversation is None:
             return Taken(Verdict.IGNORED)
         if incoming.kind is IncomingKind.STOP:
-            commands.stop(session, conversation.id, only=text or None)
+            commands.stop(session, conversation.id, only=text or None, now=now)
             return Taken(Verdict.REPLIED)
         external_hash = message_hash(self._privacy, conversation.id, incoming.message_key or "")
         if incoming.kind is IncomingKind.FEEDBACK:

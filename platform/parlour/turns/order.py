@@ -3,13 +3,15 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 import structlog
 from sqlalchemy import and_, or_, select, update
-from sqlalchemy.engine import CursorResult, Row
 from sqlalchemy.orm import Session
 
+from parlour.privacy.errors import KeyShredded
+from parlour.store.changes import changed_rows
 from parlour.store.database import Database
 from parlour.store.ids import AccountId, ConversationId, TurnId, UserId, WorkspaceId
 from parlour.store.models import Account, Conversation, Turn, Workspace
@@ -37,9 +39,20 @@ class Claim:
     attempt: int
     language: str
     received_at: datetime
+    first_started_at: datetime
     fresh_from_seq: int
     system_prompt: str | None
     to: Recipient
+
+
+class _Leased(NamedTuple):
+    """A conversation's row, just leased."""
+
+    id: UUID
+    workspace_id: UUID
+    fence: int
+    mode: str | None
+    fresh_from_seq: int
 
 
 class Order:
@@ -84,18 +97,20 @@ class Order:
                 return None
             return self._begin(session, conversation, turn, now)
 
-    def renew(self, claims: Collection[Claim]) -> set[TurnId]:
-        """Renew the leases and return the turns whose lease still stands; the others belong to someone else now."""
+    def renew(self, claims: Collection[Claim]) -> set[Claim]:
+        """Renew the leases and return the claims whose lease still stands; the others belong to someone else now."""
         now = self._database.clock.now()
         pairs = [and_(Conversation.id == claim.conversation_id, Conversation.fence == claim.fence) for claim in claims]
         with self._database.begin() as session:
-            held = session.scalars(
+            held = session.execute(
                 update(Conversation)
                 .where(or_(*pairs), Conversation.lease_owner == self.owner)
                 .values(lease_until=now + self._lease)
-                .returning(Conversation.id)
+                .returning(Conversation.id, Conversation.fence)
             ).all()
-        return {claim.turn_id for claim in claims if claim.conversation_id in set(held)}
+        # With the fence: this worker may have taken over from itself, and then only its later claim stands.
+        standing = {(conversation_id, fence) for conversation_id, fence in held}
+        return {claim for claim in claims if (claim.conversation_id, claim.fence) in standing}
 
     def stop_requested(self, claims: Collection[Claim]) -> set[TurnId]:
         """Which of these turns someone asked to stop (or an operator dropped) since they began."""
@@ -119,9 +134,9 @@ class Order:
                 .values(state=TurnState.QUEUED.value, attempts=attempts, due_at=now + delay)
             )
 
-    def _take_lease(self, session: Session, turn_id: TurnId, now: datetime) -> Row[tuple[UUID, ...]] | None:
+    def _take_lease(self, session: Session, turn_id: TurnId, now: datetime) -> _Leased | None:
         of_turn = select(Turn.conversation_id).where(Turn.id == turn_id).scalar_subquery()
-        return session.execute(
+        row = session.execute(
             update(Conversation)
             .where(
                 Conversation.id == of_turn,
@@ -136,8 +151,9 @@ class Order:
                 Conversation.fresh_from_seq,
             )
         ).one_or_none()
+        return None if row is None else _Leased(*row)
 
-    def _first_open(self, session: Session, conversation: Row[tuple[UUID, ...]], now: datetime) -> Turn | None:
+    def _first_open(self, session: Session, conversation: _Leased, now: datetime) -> Turn | None:
         """The turn to answer next: given-up ones settled, those to be merged folded into the last."""
         turns = self._open_turns(session, conversation)
         while turns and turns[0].attempts >= self._max_attempts:
@@ -152,7 +168,7 @@ class Order:
             turn.state, turn.merged_into, turn.finished_at = TurnState.MERGED.value, last.id, now
         return last
 
-    def _open_turns(self, session: Session, conversation: Row[tuple[UUID, ...]]) -> list[Turn]:
+    def _open_turns(self, session: Session, conversation: _Leased) -> list[Turn]:
         wanted = (
             select(Turn).where(Turn.conversation_id == conversation.id, is_open_turn(Turn.state)).order_by(Turn.seq)
         )
@@ -164,11 +180,17 @@ class Order:
         turn.state, turn.error, turn.finished_at = TurnState.FAILED.value, "gave_up", now
         channel = session.scalars(select(Account.channel).where(Account.id == turn.account_id)).one()
         text = say("failed", turn.language, reference=turn.id)
-        self._outbox.put(session, recipient_of(turn, channel), text, author=Author.NOTICE, now=now)
+        try:
+            self._outbox.put(session, recipient_of(turn, channel), text, author=Author.NOTICE, now=now)
+        except KeyShredded:
+            # Its person was erased: nobody is left to be told.
+            turn.state = TurnState.DROPPED.value
         log.warning("turn_given_up", turn_id=str(turn.id), attempts=turn.attempts)
 
-    def _begin(self, session: Session, conversation: Row[tuple[UUID, ...]], turn: Turn, now: datetime) -> Claim:
-        turn.state, turn.attempts, turn.started_at = TurnState.RUNNING.value, turn.attempts + 1, now
+    def _begin(self, session: Session, conversation: _Leased, turn: Turn, now: datetime) -> Claim:
+        turn.state, turn.attempts = TurnState.RUNNING.value, turn.attempts + 1
+        # The first start counts: it tells how long the engine has kept the turn waiting.
+        turn.started_at = turn.started_at or now
         turn.due_at = now + self._lease
         channel, system_prompt = session.execute(
             select(Account.channel, Workspace.system_prompt)
@@ -185,6 +207,7 @@ class Order:
             attempt=turn.attempts,
             language=turn.language or "en",
             received_at=turn.received_at,
+            first_started_at=turn.started_at,
             fresh_from_seq=conversation.fresh_from_seq,
             system_prompt=system_prompt,
             to=recipient_of(turn, channel),
@@ -205,12 +228,8 @@ def recipient_of(turn: Turn, channel: str) -> Recipient:
 
 def release(session: Session, conversation_id: UUID, fence: int) -> bool:
     """Let the conversation go, if this fence is still the latest. False: someone else has it, write nothing."""
-    result: CursorResult[tuple[()]] = session.execute(  # type: ignore[assignment]
-        update(Conversation)
-        .where(Conversation.id == conversation_id, Conversation.fence == fence)
-        .values(lease_owner=None, lease_until=None)
-    )
-    return result.rowcount == 1
+    its_own = (Conversation.id == conversation_id, Conversation.fence == fence)
+    return changed_rows(session, update(Conversation).where(*its_own).values(lease_owner=None, lease_until=None)) == 1
 
 
 def next_open(session: Session, conversation_id: UUID) -> TurnId | None:

@@ -294,5 +294,5 @@ class LiveBus(Protocol):
         ...
 
     def subscribe(self, account_ids: Sequence[AccountId]) -> AsyncIterator[Live]:
-        """Frames of these accounts from now on, until the iterator is closed. Survives the bus going and coming back."""
+        """Frames of these accounts from now on, until the iterator is closed. Survives the bus being away."""
         ...

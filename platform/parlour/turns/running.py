@@ -117,7 +117,10 @@ class Running:
                 if self._closed:
                     return
                 self._changed.wait(LOOK_EVERY_S)
-            self.look()
+            try:
+                self.look()
+            except Exception:  # a thread begins here, and without it every lease of this worker runs out
+                log.exception("watching_broke")
 
     def look(self) -> None:
         """Renew what is due and pass on what was asked to stop. Called by the thread; tests call it by hand."""
@@ -143,7 +146,7 @@ class Running:
             return
         held = self._order.renew([watch.claim for watch in due])
         for watch in due:
-            if watch.claim.turn_id in held:
+            if watch.claim in held:
                 watch.renewed_at = now
             else:
                 self._lose(watch)

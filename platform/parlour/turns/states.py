@@ -1,6 +1,7 @@
 """The words for where a turn, a message's author and a delivery stand; the tables hold exactly these."""
 
 from enum import StrEnum
+from typing import Final
 
 from sqlalchemy import ColumnElement, literal_column
 from sqlalchemy.orm import InstrumentedAttribute
@@ -62,8 +63,10 @@ class Mode(StrEnum):
 PULL_CHANNELS = frozenset({"web", "terminal"})
 
 # Literals, not parameters: a database uses a partial index only for a condition that it sees while it plans.
-_OPEN_TURN_WORDS = [literal_column(f"'{state.value}'") for state in OPEN_TURNS]
-_OPEN_DELIVERY_WORDS = [literal_column(f"'{state}'") for state in ("drafting", "pending", "sending", "unknown")]
+_OPEN_TURN_WORDS: Final[list[ColumnElement[str]]] = [literal_column(f"'{state.value}'") for state in OPEN_TURNS]
+_OPEN_DELIVERY_WORDS: Final[list[ColumnElement[str]]] = [
+    literal_column(f"'{state}'") for state in ("drafting", "pending", "sending", "unknown")
+]
 
 
 def is_open_turn(state: InstrumentedAttribute[str]) -> ColumnElement[bool]:

@@ -1,9 +1,9 @@
 """Finding what is due and was not taken up: the broker may lose, repeat and reorder, this does not."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import and_, exists, or_, select, update
+from sqlalchemy import ColumnElement, and_, exists, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from parlour.store.database import Database
@@ -11,7 +11,7 @@ from parlour.store.ids import TurnId
 from parlour.store.models import Conversation, Turn
 from parlour.turns.metrics import Metrics
 from parlour.turns.ports import QueueUnavailable, TurnQueue
-from parlour.turns.states import TurnState, is_open_turn
+from parlour.turns.states import is_open_turn
 
 log = structlog.get_logger(__name__)
 
@@ -36,22 +36,19 @@ def sweep(database: Database, queue: TurnQueue, metrics: Metrics) -> int:
         log.warning("sweep_without_broker", reason=str(error))
         return 0
     with database.read() as session:
-        # A turn whose worker died is published at once whatever the queue holds: nobody else is going to.
-        is_due = or_(
-            Turn.due_at <= now - patience,
-            and_(Turn.state == TurnState.RUNNING.value, Turn.due_at <= now),
-        )
+        # What a worker had once is not in the queue any more: it died or handed the turn back, nobody else will tell.
+        is_due = or_(Turn.due_at <= now - patience, and_(Turn.started_at.is_not(None), Turn.due_at <= now))
         due = _due(session, is_due, now=now)
     published = _publish(queue, due)
     if published:
         with database.begin() as session:
-            session.execute(update(Turn).where(Turn.id.in_(published)).values(due_at=now + _LOST_AFTER))
+            session.execute(update(Turn).where(Turn.id.in_(published)).values(due_at=now + max(_LOST_AFTER, patience)))
         log.info("turns_republished", count=len(published))
         metrics.republished(len(published))
     return len(published)
 
 
-def _due(session: Session, is_due: object, *, now: object) -> list[TurnId]:
+def _due(session: Session, is_due: ColumnElement[bool], *, now: datetime) -> list[TurnId]:
     earlier = aliased(Turn)
     is_first = ~exists().where(
         earlier.conversation_id == Turn.conversation_id,
@@ -63,7 +60,7 @@ def _due(session: Session, is_due: object, *, now: object) -> list[TurnId]:
         .join(Conversation, Conversation.id == Turn.conversation_id)
         .where(
             is_open_turn(Turn.state),
-            is_due,  # type: ignore[arg-type]
+            is_due,
             or_(Conversation.lease_until.is_(None), Conversation.lease_until < now),
             is_first,
         )

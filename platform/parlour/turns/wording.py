@@ -25,7 +25,7 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
         "zh": "消息太长：我最多接收 {limit} 个字符。请缩短或分段发送。",
     },
     "too_fast": {
-        "en": "That is more than I can take at once: I left out your last messages. Please send them again in a minute.",
+        "en": "That is more than I can take at once: I left out your last messages. Please resend them in a minute.",
         "zh": "消息来得太快，最近的几条我没有收下。请稍等一分钟再发送。",
     },
     "too_many_waiting": {

@@ -1,0 +1,11 @@
+"""How many rows a statement changed."""
+
+from typing import cast
+
+from sqlalchemy import CursorResult, Delete, Update
+from sqlalchemy.orm import Session
+
+
+def changed_rows(session: Session, statement: Update | Delete) -> int:
+    """Execute the statement and return how many rows it changed: what a condition in it let through."""
+    return cast("CursorResult[tuple[()]]", session.execute(statement)).rowcount

@@ -1,0 +1,50 @@
+"""The messenger's own ids of messages, as `messages` and `deliveries` keep them: sealed."""
+
+import json
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from parlour.privacy.service import Privacy
+from parlour.store.ids import TurnId, UserId
+from parlour.store.models import Delivery, Message
+from parlour.turns.budget import Lane
+from parlour.turns.ports import Address
+from parlour.turns.states import Author
+
+
+class MessageKeys:
+    """Seals and opens them, and names the lane of an address."""
+
+    def __init__(self, privacy: Privacy) -> None:
+        self._privacy = privacy
+
+    def seal(self, user_id: UserId, delivery_id: UUID, keys: Sequence[str]) -> bytes:
+        """The ids of what is out of a delivery: its draft first, then each part."""
+        return self._privacy.sealer.seal(user_id, Delivery.external_keys, delivery_id, json.dumps(list(keys)))
+
+    def open(self, user_id: UserId, delivery_id: UUID, sealed: bytes | None) -> tuple[str, ...]:
+        """What `seal` sealed; nothing of nothing."""
+        if sealed is None:
+            return ()
+        opened = self._privacy.sealer.open(user_id, Delivery.external_keys, delivery_id, sealed)
+        return tuple(str(key) for key in json.loads(opened))
+
+    def answered_by(self, session: Session, turn_id: TurnId) -> str | None:
+        """The messenger's id of the message that the turn answers, None where it told none."""
+        found = session.execute(
+            select(Message.id, Message.user_id, Message.external_key).where(
+                Message.turn_id == turn_id, Message.author == Author.USER.value
+            )
+        ).first()
+        if found is None or found.external_key is None:
+            return None
+        column = Message.external_key
+        return self._privacy.sealer.open_text(UserId(found.user_id), column, found.id, found.external_key)
+
+    def lane(self, account_id: UUID, address: Address) -> Lane:
+        """What posts to this address count against."""
+        chat = self._privacy.lookup.hash("lane", str(account_id), address.chat)
+        return Lane(account=str(account_id), chat=chat.hex())
