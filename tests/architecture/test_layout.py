@@ -14,6 +14,8 @@ PACKAGE = ROOT / "platform" / "parlour"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 OURS = [*MODULES, *sorted((ROOT / "tests").rglob("*.py")), *sorted((ROOT / "scripts").rglob("*.py"))]
 LONGEST_MODULE = 500
+# A list of behaviours is read by searching, not from top to bottom.
+LONGEST_TEST_MODULE = 700
 EMPTY_WORDS = {"utils", "util", "helpers", "helper", "manager", "common", "misc", "base2", "stuff"}
 
 ids = [str(path.relative_to(ROOT)) for path in MODULES]
@@ -38,7 +40,9 @@ def test_the_source_root_holds_the_package_and_nothing_else() -> None:
 
 @pytest.mark.parametrize("path", OURS, ids=all_ids)
 def test_no_module_is_too_long_to_read(path: Path) -> None:
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST_MODULE
+    limit = LONGEST_TEST_MODULE if path.name.startswith("test_") else LONGEST_MODULE
+
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= limit
 
 
 @pytest.mark.parametrize("path", OURS, ids=all_ids)
@@ -53,13 +57,14 @@ def test_only_settings_reads_the_environment(path: Path) -> None:
     """Everything that can be set stands in one place, documented and checked at start.
 
     A library that knows no other way may be told something by a variable, and the variable be put back afterwards.
+    A benchmark hands its environment on to the processes that it starts.
     """
     text = path.read_text(encoding="utf-8")
     reads = re.findall(r"os\.(?:getenv|environ\.get)\(([^,)]+)|os\.environ\[([^\]]+)\](?! = )", text)
     told = set(re.findall(r"os\.environ\[([^\]]+)\] = ", text))
     whole = re.findall(r"os\.environ(?!\[|\.get\(|\.setdefault\()", text)
 
-    if path != PACKAGE / "settings.py":
+    if path != PACKAGE / "settings.py" and "bench" not in path.parts:
         assert {first or second for first, second in reads} <= told
         assert whole == []
 
