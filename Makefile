@@ -57,6 +57,10 @@ demo: $(STAMPS)/demo ## Set up and start Parlour on this machine with a small mo
 	@echo "For real work choose one that fits this machine: $(BIN)/parlour model list"
 	@$(BIN)/parlour up
 
+.PHONY: bench
+bench: $(STAMPS)/dev ## Measure Parlour beside its references; more: .venv/bin/parlour bench --help
+	@$(BIN)/parlour bench pipeline $(ARGS)
+
 # ---- checking ---------------------------------------------------------------------------------------------------
 
 .PHONY: test
@@ -74,6 +78,11 @@ check: $(STAMPS)/dev ## Style, types, import contracts, and whether locks and ge
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest tests/architecture
+
+.PHONY: screenshots
+screenshots: $(STAMPS)/dev ## Take the pictures of docs/images anew, in Chromium
+	@mkdir -p docs/images
+	@SCREENSHOTS=docs/images $(BIN)/pytest tests/browser -k picture
 
 .PHONY: docs
 docs: $(STAMPS)/dev ## Write the tables of settings, commands and metrics in docs/ from the code
