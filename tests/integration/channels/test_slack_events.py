@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -16,9 +17,11 @@ from tests.fakes.intake import FakeAccounts, FakeIntake
 from tests.fakes.slack import FakeSlack
 from tests.integration.channels.contract import until
 from tests.integration.channels.slack_support import Running, make_channel, running
+from tests.support.manifest import read_manifest
 
 ANA, BEN = "U0ANA", "U0BEN"
 CHANNEL = "C0GENERAL"
+MANIFEST = read_manifest(Path(__file__).parents[3] / "deploy" / "slack-manifest.yaml")
 
 
 @pytest.fixture
@@ -27,6 +30,9 @@ def slack() -> Iterator[FakeSlack]:
         server.do("timing", retry_delays_s=[0.05, 0.1, 0.2, 0.4, 1.0])
         server.do("add_user", user=ANA, name="ana", locale="zh-CN")
         server.do("add_channel", channel=CHANNEL)
+        # Nothing works here that the manifest does not ask for.
+        settings, scopes = MANIFEST["settings"], MANIFEST["oauth_config"]["scopes"]["bot"]
+        server.do("grant", scopes=scopes, events=settings["event_subscriptions"]["bot_events"])
         yield server
 
 
