@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from parlour.people.accounts import AccountBook
+from parlour.privacy.models import DataKeyRow, Tombstone
 from parlour.privacy.service import Privacy, open_privacy
 from parlour.store import schema
 from parlour.store.database import Database
-from parlour.store.ids import WorkspaceId
+from parlour.store.ids import SubjectId, WorkspaceId
 from parlour.store.schema import Schema
-from tests.fakes.clock import FakeClock
+from tests.fakes.clock import START, FakeClock
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,10 @@ class Storage:
     key_file: Path
     clock: FakeClock
 
+    def shred(self, subject: SubjectId) -> None:
+        """Destroy the subject's key behind the platform's back, as another process would."""
+        shred(self.privacy.key_store, subject)
+
     def accounts(self, workspace: str = "default") -> AccountBook:
         """The workspace's accounts."""
         return AccountBook(database=self.database, privacy=self.privacy, clock=self.clock, workspace=workspace)
@@ -31,6 +36,14 @@ class Storage:
     def workspace(self, name: str = "default") -> WorkspaceId:
         """A workspace, made on first call."""
         return self.accounts(name).ensure_workspace()
+
+
+def shred(key_store: Database, subject: SubjectId) -> None:
+    """Empty the subject's wrapped key and set a tombstone."""
+    with key_store.begin() as session:
+        row = session.get_one(DataKeyRow, subject)
+        row.wrapped, row.shredded_at = None, START
+        session.add(Tombstone(subject_id=subject, at=START))
 
 
 @contextmanager

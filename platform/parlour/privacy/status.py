@@ -25,7 +25,7 @@ def keys_status(privacy: Privacy) -> KeysStatus:
     living = DataKeyRow.wrapped.is_not(None)
     with privacy.key_store.read() as session:
         counted = session.execute(select(DataKeyRow.kek_id, func.count()).where(living).group_by(DataKeyRow.kek_id))
-        by_kek = dict(counted.tuples().all())
+        by_kek = dict(counted.all())
         shredded = session.scalar(select(func.count()).select_from(DataKeyRow).where(~living)) or 0
         tombstones = session.scalar(select(func.count()).select_from(Tombstone)) or 0
     return KeysStatus(sum(by_kek.values()), by_kek, privacy.keyring.current_kek, shredded, tombstones)
