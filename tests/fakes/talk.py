@@ -9,8 +9,8 @@ from typing import Literal
 
 from parlour.store.errors import DatabaseUnavailable
 from parlour.store.ids import AccountId, ConversationId, MessageId, SubjectId, TurnId, UserId, new_id
-from parlour.turns.history import ConversationView, Said
 from parlour.turns.ports import Address, Frame, Incoming, IncomingKind, Live, Taken, Verdict
+from parlour.turns.said import ConversationView, Said
 
 
 class FakeClock:

@@ -19,10 +19,12 @@ import httpx
 import pytest
 
 from parlour.channels.mailbox import Beat, Event, Waiting
-from parlour.channels.terminal import API, TalkBroken, TerminalChannel, folder_id
+from parlour.channels.talk import TalkBroken, folder_id
+from parlour.channels.terminal import TerminalChannel
+from parlour.channels.terminal_api import API
 from parlour.channels.terminal_remote import RemoteTalk
-from parlour.turns.history import Said
 from parlour.turns.ports import IncomingKind, Verdict
+from parlour.turns.said import Said
 from tests.fakes.gateway import FakeGateway, serving
 from tests.fakes.talk import FakeClock, FakeTalk, Script
 
@@ -265,7 +267,7 @@ class Terminal:
 @pytest.fixture
 def terminal(environment: dict[str, str]) -> Iterator[Terminal]:
     with closing(Terminal(environment)) as terminal:
-        terminal.read_until("> ")
+        terminal.read_until("leave[^>]*> ")
         yield terminal
 
 
@@ -273,7 +275,7 @@ def test_a_terminal_draws_markdown(terminal: Terminal) -> None:
     terminal.type("hello\n")
 
     shown = terminal.read_until("friend")
-    terminal.read_until("> ")
+    terminal.read_until("> $")
     terminal.type("\x04")
 
     assert "\x1b[1m" in shown
@@ -288,6 +290,7 @@ def test_ctrl_c_stops_the_answer_and_the_talk_goes_on(terminal: Terminal, talk: 
     terminal.read_until("> $")
     terminal.type("hello\n")
     terminal.read_until("friend")
+    terminal.read_until("> $")
     terminal.type("/quit\n")
 
     assert terminal.wait() == 0
@@ -303,6 +306,7 @@ def test_ctrl_c_at_the_prompt_leaves(terminal: Terminal) -> None:
 def test_what_was_said_is_shown_when_the_terminal_comes_back(terminal: Terminal, environment: dict[str, str]) -> None:
     terminal.type("hello\n")
     terminal.read_until("friend")
+    terminal.read_until("> $")
     terminal.type("\x04")
     terminal.wait()
 

@@ -19,8 +19,8 @@ import structlog
 from parlour.privacy.errors import PrivacyError
 from parlour.store.errors import StoreError
 from parlour.store.ids import AccountId, ConversationId, MessageId, SubjectId, TurnId
-from parlour.turns.history import ConversationView, Said
 from parlour.turns.ports import Address, Frame, Live, LiveBus
+from parlour.turns.said import ConversationView, Said
 
 log = structlog.get_logger()
 T = TypeVar("T")

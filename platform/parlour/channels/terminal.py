@@ -1,149 +1,26 @@
-"""Talking in a terminal: in this process, or over HTTP to the `parlour up` that already runs on the data folder."""
+"""Terminals of this machine, over HTTP: `parlour chat` beside a running `parlour up`."""
 
 import asyncio
-import json
-import os
-import secrets
 from collections.abc import AsyncIterator, Sequence
-from datetime import datetime
 from hmac import compare_digest
 from http import HTTPStatus
-from pathlib import Path
-from typing import Annotated, Literal, Protocol
-from uuid import UUID, uuid4
+from typing import Annotated
+from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from starlette.exceptions import HTTPException
 from starlette.responses import StreamingResponse
 from starlette.routing import BaseRoute
 
-from parlour.channels.mailbox import Away, Draft, Event, Mailbox, OpensLive, ReadsHistory, Waiting
+from parlour.channels.mailbox import Event, Mailbox, OpensLive, ReadsHistory
 from parlour.channels.protocol import Accounts
 from parlour.channels.pull import PullMessenger
-from parlour.channels.typed import CLIENT_ID, Person
+from parlour.channels.talk import TERMINAL, OwnTalk, person, register
+from parlour.channels.terminal_api import API, SaidBody, SayBody, StopBody, TakenBody, User, encode, to_body
 from parlour.store.clock import Clock
-from parlour.store.ids import AccountId, MessageId
-from parlour.turns.history import Said
-from parlour.turns.ports import Incoming, Intake, LiveBus, Messenger, Taken, Verdict
-
-NAME = "terminal"
-API = "/api/v1/local"
-
-
-class Talk(Protocol):
-    """One person's conversation, as a terminal needs it."""
-
-    async def say(self, text: str, *, client_id: str) -> Taken:
-        """Hand a message in; the same `client_id` again makes no second turn. Raises `StoreError`, `TalkBroken`."""
-        ...
-
-    async def stop(self) -> None:
-        """Stop the running answer. Raises as `say`."""
-        ...
-
-    async def recent(self, *, limit: int) -> list[Said]:
-        """The newest messages, oldest first. Raises as `say`."""
-        ...
-
-    def follow(self) -> AsyncIterator[Event]:
-        """What is said from now on, drafts in between."""
-        ...
-
-
-class TalkBroken(Exception):
-    """The `parlour up` that was talked to does not answer as it should."""
-
-
-class OwnTalk:
-    """A conversation in this process."""
-
-    def __init__(self, mailbox: Mailbox, intake: Intake, clock: Clock, person: Person) -> None:
-        self._mailbox, self._intake, self._clock, self._person = mailbox, intake, clock, person
-
-    async def say(self, text: str, *, client_id: str) -> Taken:
-        """Hand a message in."""
-        return await self._take_in(self._person.wrote(text, client_id=client_id, at=self._clock.now()))
-
-    async def stop(self) -> None:
-        """Stop the running answer."""
-        await self._take_in(self._person.stopped(None, client_id=uuid4().hex, at=self._clock.now()))
-
-    async def recent(self, *, limit: int) -> list[Said]:
-        """The newest messages, oldest first."""
-        said, _ = await self._mailbox.recent(self._person.address, limit=limit)
-        return said
-
-    async def follow(self, after: MessageId | None = None) -> AsyncIterator[Event]:
-        """What is said from now on."""
-        async for event in self._mailbox.follow(self._person.address, after=after):
-            yield event
-
-    async def _take_in(self, incoming: Incoming) -> Taken:
-        taken = await asyncio.to_thread(self._intake.receive, incoming)
-        self._mailbox.wake(incoming.address)
-        return taken
-
-
-def register(accounts: Accounts) -> AccountId:
-    """The account of all terminals."""
-    return accounts.register(NAME, NAME, "Terminal")
-
-
-def person(account_id: AccountId, user: str, folder: str, *, language: str | None = None) -> Person:
-    """Who sits at the terminal: the user of the operating system, on the machine that has this data folder."""
-    return Person(account_id, f"{user}@{folder}", user, language)
-
-
-def folder_id(data_dir: Path) -> str:
-    """The data folder's own id, made on first sight: it parts people of the same name on two machines."""
-    path = data_dir / "terminal.id"
-    try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
-            file.write(secrets.token_hex(8))
-    except FileExistsError:
-        pass
-    return path.read_text(encoding="ascii").strip()
-
-
-# ---- over HTTP, for `parlour chat` beside a running `parlour up` ---------------------------------------------------
-
-User = Annotated[str, Field(min_length=1, max_length=64, description="The operating system's user name.")]
-
-
-class _Value(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class SayBody(_Value):
-    """A message or a command."""
-
-    user: User
-    id: Annotated[str, Field(pattern=f"^{CLIENT_ID.pattern}$", description="The same again makes no second turn.")]
-    text: str
-
-
-class StopBody(_Value):
-    """Stop the running answer."""
-
-    user: User
-
-
-class TakenBody(_Value):
-    """What became of a message."""
-
-    verdict: Verdict
-    turn: UUID | None
-
-
-class SaidBody(_Value):
-    """One message."""
-
-    id: UUID
-    turn: UUID
-    author: Literal["user", "assistant", "notice"]
-    text: str
-    at: datetime
+from parlour.store.ids import MessageId
+from parlour.turns.ports import Intake, LiveBus, Messenger
 
 
 class TerminalChannel:
@@ -151,7 +28,7 @@ class TerminalChannel:
     read it is a user of this machine who may.
     """
 
-    name = NAME
+    name = TERMINAL
 
     def __init__(
         self, *, history: ReadsHistory, bus: LiveBus, sealer: OpensLive, clock: Clock, folder: str, token: str
@@ -205,7 +82,7 @@ class TerminalChannel:
         await self._talk(body.user).stop()
 
     async def _recent(self, user: User, limit: Annotated[int, Field(ge=1, le=200)] = 20) -> list[SaidBody]:
-        return [_said_body(said) for said in await self._talk(user).recent(limit=limit)]
+        return [to_body(said) for said in await self._talk(user).recent(limit=limit)]
 
     async def _events(self, user: User, after: UUID | None = None) -> StreamingResponse:
         events = self._talk(user).follow(MessageId(after) if after else None)
@@ -220,26 +97,6 @@ class TerminalChannel:
         return OwnTalk(self._mailbox, self._intake, self._clock, who)
 
 
-def _said_body(said: Said) -> SaidBody:
-    return SaidBody(id=said.id, turn=said.turn_id, author=said.author, text=said.text, at=said.created_at)
-
-
 async def _encoded(events: AsyncIterator[Event]) -> AsyncIterator[str]:
     async for event in events:
         yield encode(event)
-
-
-def encode(event: Event) -> str:
-    """The event as a server-sent event."""
-    match event:
-        case Said():
-            name, data = "said", _said_body(event).model_dump_json()
-        case Draft():
-            name, data = "draft", json.dumps({"turn": str(event.turn_id), "text": event.text})
-        case Waiting():
-            name, data = "waiting", json.dumps({"turns": [str(turn_id) for turn_id in event.turn_ids]})
-        case Away():
-            name, data = "away", "{}"
-        case _:
-            name, data = "beat", "{}"
-    return f"event: {name}\ndata: {data}\n\n"

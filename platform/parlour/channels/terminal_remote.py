@@ -1,18 +1,17 @@
 """The terminal's conversation over HTTP, with the `parlour up` that has the data folder."""
 
-import json
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import Any, Final, Self
-from uuid import UUID
 
 import httpx
 
-from parlour.channels.mailbox import Away, Beat, Draft, Event, Waiting
-from parlour.channels.terminal import API, SaidBody, TakenBody, TalkBroken
-from parlour.store.ids import MessageId, TurnId
-from parlour.turns.history import Said
+from parlour.channels.mailbox import Event
+from parlour.channels.talk import TalkBroken
+from parlour.channels.terminal_api import API, SaidBody, TakenBody, decode, from_body
+from parlour.store.ids import TurnId
 from parlour.turns.ports import Taken
+from parlour.turns.said import Said
 
 _CONNECT_S: Final = 5.0
 _REQUEST_S: Final = 30.0
@@ -52,7 +51,7 @@ class RemoteTalk:
     async def recent(self, *, limit: int) -> list[Said]:
         """The newest messages, oldest first."""
         answer = await self._request("GET", "/history", params={"user": self._user, "limit": limit})
-        return [_said(SaidBody.model_validate(one)) for one in answer.json()]
+        return [from_body(SaidBody.model_validate(one)) for one in answer.json()]
 
     async def follow(self) -> AsyncIterator[Event]:
         """What is said from now on. Ends when the other process stops. Raises `TalkBroken`."""
@@ -60,7 +59,7 @@ class RemoteTalk:
         try:
             async with self._client.stream("GET", "/events", params={"user": self._user}, timeout=timeout) as stream:
                 _check(stream)
-                async for event in _decoded(stream):
+                async for event in decode(stream.aiter_lines()):
                     yield event
         except httpx.HTTPError as error:
             raise TalkBroken(_away(error)) from error
@@ -72,35 +71,6 @@ class RemoteTalk:
             raise TalkBroken(_away(error)) from error
         _check(answer)
         return answer
-
-
-async def _decoded(stream: httpx.Response) -> AsyncIterator[Event]:
-    """The stream's events, each of one `event:` and one `data:` line."""
-    name = ""
-    async for line in stream.aiter_lines():
-        if line.startswith("event: "):
-            name = line.removeprefix("event: ")
-        elif line.startswith("data: "):
-            yield _event(name, line.removeprefix("data: "))
-
-
-def _event(name: str, data: str) -> Event:
-    match name:
-        case "said":
-            return _said(SaidBody.model_validate_json(data))
-        case "draft":
-            draft = json.loads(data)
-            return Draft(TurnId(UUID(draft["turn"])), draft["text"])
-        case "waiting":
-            return Waiting(tuple(TurnId(UUID(turn)) for turn in json.loads(data)["turns"]))
-        case "away":
-            return Away()
-        case _:
-            return Beat()
-
-
-def _said(body: SaidBody) -> Said:
-    return Said(MessageId(body.id), TurnId(body.turn), body.author, body.text, body.at)
 
 
 def _check(answer: httpx.Response) -> None:

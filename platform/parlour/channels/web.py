@@ -30,8 +30,8 @@ from parlour.privacy.errors import PrivacyError
 from parlour.store.clock import Clock
 from parlour.store.errors import StoreError
 from parlour.store.ids import MessageId, TurnId, new_id
-from parlour.turns.history import Said
 from parlour.turns.ports import Incoming, IncomingAttachment, Intake, LiveBus, Messenger, Taken, Verdict
+from parlour.turns.said import Said
 
 log = structlog.get_logger()
 

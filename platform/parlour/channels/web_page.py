@@ -14,7 +14,7 @@ from starlette.responses import Response
 from parlour.channels.web_markdown import plain_to_html, to_html
 from parlour.channels.web_texts import TEXTS
 from parlour.store.ids import TurnId, new_id
-from parlour.turns.history import Said
+from parlour.turns.said import Said
 
 STATIC_PATH: Final = "/chat/static"
 _TYPES: Final = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}

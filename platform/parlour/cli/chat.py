@@ -4,27 +4,24 @@ import contextlib
 import getpass
 import io
 import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import Annotated
 
-import anyio
 import httpx
 import typer
 from anyio.from_thread import start_blocking_portal
 
 from parlour import logs
-from parlour.bootstrap import Platform, platform
-from parlour.channels.mailbox import Draft, Mailbox
-from parlour.channels.terminal import OwnTalk, Talk, folder_id, person, register
+from parlour.channels.mailbox import Draft
+from parlour.channels.talk import Talk
 from parlour.channels.terminal_remote import RemoteTalk
 from parlour.cli.errors import Refused
 from parlour.cli.screen import Screen
 from parlour.cli.talking import Asked, NoAnswer, Talking, closing
-from parlour.cli.up import fetch_model
-from parlour.processes.everything import data_folder, house, running_at
+from parlour.processes.note import running_at
 from parlour.settings import Settings, load
-from parlour.turns.history import Said
+from parlour.turns.said import Said
 
 app = typer.Typer(help="Talk to the assistant in this terminal.")
 
@@ -159,33 +156,24 @@ def _say_aside(talking: Talking, command: str) -> None:
 
 @contextmanager
 def _talking(settings: Settings, screen: Screen) -> Iterator[Talking]:
-    """The conversation: with the `parlour up` that has this data folder, with a broker's workers, or on our own."""
+    """The conversation, followed in a loop of its own while the person types in this thread."""
     with contextlib.ExitStack() as stack:
         portal = stack.enter_context(start_blocking_portal())
-        at = _alive(settings)
-        if at is not None:
-            talk: AbstractAsyncContextManager[Talk] = RemoteTalk(*at, _user())
-        elif settings.is_embedded:
-            screen.hint("Starting, since nothing runs on this data folder yet.")
-            stack.enter_context(data_folder(settings))
-            fetch_model(settings)
-            talk = _own_talk(stack.enter_context(house(settings)).platform)
-        else:
-            talk = _own_talk(stack.enter_context(platform(settings)))
-        opened = stack.enter_context(portal.wrap_async_context_manager(talk))
-        yield stack.enter_context(closing(Talking(opened, portal)))
+        talk = stack.enter_context(portal.wrap_async_context_manager(_talk(settings, screen, stack)))
+        yield stack.enter_context(closing(Talking(talk, portal)))
 
 
-@asynccontextmanager
-async def _own_talk(parts: Platform) -> AsyncIterator[Talk]:
-    """A conversation through this process's own intake, history and bus."""
-    account_id = await anyio.to_thread.run_sync(register, parts.accounts)
-    who = person(account_id, _user(), folder_id(parts.settings.data_dir))
-    mailbox = Mailbox(account_id, parts.history, parts.bus, parts.sealer)
-    async with anyio.create_task_group() as group:
-        group.start_soon(mailbox.run)
-        yield OwnTalk(mailbox, parts.intake, parts.clock, who)
-        group.cancel_scope.cancel()
+def _talk(settings: Settings, screen: Screen, stack: contextlib.ExitStack) -> AbstractAsyncContextManager[Talk]:
+    """With the `parlour up` that has this data folder, else by what `stack` then holds of our own."""
+    at = _alive(settings)
+    if at is not None:
+        return RemoteTalk(*at, _user())
+    # Loaded here: database, broker and engine are for who answers himself, and cost seconds.
+    from parlour.cli.own_talk import own_talk  # noqa: PLC0415
+
+    if settings.is_embedded:
+        screen.hint("Starting, since nothing runs on this data folder yet.")
+    return stack.enter_context(own_talk(settings, _user()))
 
 
 def _alive(settings: Settings) -> tuple[str, str] | None:

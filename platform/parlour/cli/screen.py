@@ -9,7 +9,7 @@ from rich.live import Live
 from rich.markdown import Markdown
 from rich.text import Text
 
-from parlour.turns.history import Said
+from parlour.turns.said import Said
 
 _REFRESH_PER_S = 12
 # What a terminal obeys: everything but line breaks and tabs.

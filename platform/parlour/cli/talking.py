@@ -10,10 +10,10 @@ from uuid import uuid4
 from anyio.from_thread import BlockingPortal
 
 from parlour.channels.mailbox import Away, Beat, Draft, Event, Waiting
-from parlour.channels.terminal import Talk
+from parlour.channels.talk import Talk
 from parlour.store.ids import MessageId, TurnId
-from parlour.turns.history import Said
 from parlour.turns.ports import Verdict
+from parlour.turns.said import Said
 
 # Two rounds of looking into SQL that find nothing of a turn mean that nothing comes of it.
 _EMPTY_ROUNDS = 2

@@ -1,11 +1,15 @@
 """`parlour up`: everything on one machine in one command."""
 
+import secrets
+from contextlib import ExitStack
+
 import typer
 
 from parlour import logs
 from parlour.processes.everything import House, data_folder, house
 from parlour.processes.gateway import Gateway
-from parlour.processes.messengers import build_channels, make_app
+from parlour.processes.messengers import build_channels, build_terminal, make_app
+from parlour.processes.note import announced
 from parlour.processes.running import run_until_signalled
 from parlour.settings import Settings, load
 
@@ -38,12 +42,16 @@ def fetch_model(settings: Settings) -> None:
 
 
 def _serve(settings: Settings, parts: House) -> None:
-    channels = build_channels(parts.platform)
+    # The word that `parlour chat` reads from the data folder and shows to the terminals' own HTTP interface.
+    token = secrets.token_urlsafe(32)
+    channels = [*build_channels(parts.platform), build_terminal(parts.platform, token)]
     gateway = Gateway(parts.platform, channels, make_app(parts.platform, channels, {"engine": parts.room.host.check}))
+    with ExitStack() as stack:
 
-    def say_where(url: str) -> None:
-        names = ", ".join(channel.name for channel in channels)
-        typer.echo(f"Parlour is ready: {url}  (engine {parts.room.host.name}; channels {names}, terminal)")
-        typer.echo("Open it in a browser, or talk in another terminal: parlour chat. Ctrl-C stops it.")
+        def say_where(url: str) -> None:
+            stack.enter_context(announced(settings, url, token))
+            names = ", ".join(channel.name for channel in channels)
+            typer.echo(f"Parlour is ready: {url}  (engine {parts.room.host.name}; channels {names})")
+            typer.echo("Open it in a browser, or talk in another terminal: parlour chat. Ctrl-C stops it.")
 
-    run_until_signalled(gateway, on_ready=say_where)
+        run_until_signalled(gateway, on_ready=say_where)

@@ -9,7 +9,9 @@ from parlour.admin.health import Check, Health
 from parlour.bootstrap import Platform
 from parlour.channels.protocol import Channel
 from parlour.channels.slack import SlackChannel
+from parlour.channels.talk import folder_id
 from parlour.channels.telegram import TelegramChannel
+from parlour.channels.terminal import TerminalChannel
 from parlour.channels.web import WebChannel
 from parlour.processes.gateway import Gateway
 from parlour.settings import SlackSettings, TelegramSettings
@@ -38,6 +40,18 @@ def build_channels(platform: Platform) -> list[Channel]:
     if settings.slack.bot_token.get_secret_value() or settings.slack.client_id:
         channels.append(_slack(settings.slack))
     return channels
+
+
+def build_terminal(platform: Platform, token: str) -> Channel:
+    """The terminals of this machine that know the data folder's token."""
+    return TerminalChannel(
+        history=platform.history,
+        bus=platform.bus,
+        sealer=platform.sealer,
+        clock=platform.clock,
+        folder=folder_id(platform.settings.data_dir),
+        token=token,
+    )
 
 
 def make_app(

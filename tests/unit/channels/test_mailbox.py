@@ -9,7 +9,7 @@ import pytest
 from parlour.channels.mailbox import Away, Beat, Draft, Event, Mailbox, Waiting
 from parlour.channels.typed import Person
 from parlour.store.ids import AccountId, TurnId, new_id
-from parlour.turns.history import Said
+from parlour.turns.said import Said
 from tests.fakes.talk import FakeTalk
 
 ACCOUNT = AccountId(new_id())
