@@ -1,0 +1,243 @@
+"""`parlour db`, `parlour keys`, `parlour user`, as typed."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from parlour.cli.main import run
+from parlour.people.admit import Access, Person, admit
+from parlour.settings import load
+from parlour.store.schema import Schema, downgrade
+from parlour.turns.ports import Sender
+from tests.support.storage import Storage, open_storage
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def parlour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Runs a command line in a data folder of this test's own: exit code, stdout, stderr."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PARLOUR_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def typed(*arguments: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            run(arguments)
+        captured = capsys.readouterr()
+        assert isinstance(ended.value.code, int)
+        return ended.value.code, captured.out, captured.err
+
+    return typed
+
+
+@pytest.fixture
+def storage(parlour: Command) -> Iterator[Storage]:
+    """What the first start of Parlour makes."""
+    settings = load()
+    with open_storage(settings.database_url, settings.keys_url, settings.key_file) as opened:
+        yield opened
+
+
+def _write(storage: Storage, external_id: str, policy: Any = "open") -> Person:
+    workspace_id = storage.workspace()
+    with storage.database.begin() as session:
+        person = admit(
+            session,
+            storage.privacy,
+            Access(policy),
+            workspace_id=workspace_id,
+            channel="telegram",
+            sender=Sender(external_id, f"Name of {external_id}"),
+            now=storage.database.clock.now(),
+        )
+    assert person is not None
+    return person
+
+
+# ---- db ---------------------------------------------------------------------------------------------------------
+
+
+def test_both_databases_come_up_and_say_where_they_are(parlour: Command, tmp_path: Path) -> None:
+    code, said, _ = parlour("db", "upgrade")
+    _, listed, _ = parlour("db", "current", "--json")
+
+    assert (code, said) == (0, "content: at 0001\nkeys: at 0001\n")
+    assert [(row["database"], row["revision"]) for row in json.loads(listed)] == [
+        ("content", "0001"),
+        ("keys", "0001"),
+    ]
+    assert str(tmp_path / "data" / "parlour.sqlite") in listed
+
+
+def test_before_the_first_upgrade_there_is_no_revision(parlour: Command) -> None:
+    code, listed, _ = parlour("db", "current", "--json")
+
+    assert code == 0
+    assert [row["revision"] for row in json.loads(listed)] == [None, None]
+
+
+def test_one_database_goes_down_and_up_again(parlour: Command) -> None:
+    parlour("db", "upgrade")
+
+    _, down, _ = parlour("db", "downgrade", "base", "--only", "content", "--yes")
+    _, up, _ = parlour("db", "upgrade", "0001", "--only", "content")
+
+    assert (down, up) == ("content: at base\n", "content: at 0001\n")
+
+
+def test_going_down_without_a_yes_changes_nothing(parlour: Command) -> None:
+    parlour("db", "upgrade")
+
+    code, _, _ = parlour("db", "downgrade", "base", "--only", "content")
+
+    assert code == 1
+    assert '"0001"' in parlour("db", "current", "--json")[1]
+
+
+def test_a_revision_of_both_is_refused(parlour: Command) -> None:
+    code, _, problem = parlour("db", "upgrade", "0001")
+
+    assert code == 1
+    assert "--only content or --only keys" in problem
+
+
+def test_an_unknown_revision_is_one_line(parlour: Command) -> None:
+    code, _, problem = parlour("db", "upgrade", "nowhere", "--only", "keys")
+
+    assert code == 1
+    assert problem == "No revision 'nowhere' to go to. There are: base, 0001, head.\n"
+
+
+# ---- before there is anything -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", [["user", "list"], ["keys", "status"], ["user", "approve", "ABCD-EFGH"]])
+def test_without_tables_a_command_says_how_to_get_them(parlour: Command, command: list[str]) -> None:
+    code, _, problem = parlour(*command)
+
+    assert code == 1
+    assert problem.endswith("has no tables yet. Bring it up with: parlour db upgrade\n")
+    assert problem.count("\n") == 1
+
+
+def test_looking_at_keys_makes_none(parlour: Command, tmp_path: Path) -> None:
+    parlour("db", "upgrade")
+
+    code, _, problem = parlour("keys", "status")
+
+    assert code == 1
+    assert "The first start of Parlour makes it" in problem
+    assert not (tmp_path / "data" / "keys" / "master.key").exists()
+
+
+def test_a_key_store_that_lags_behind_is_one_line(parlour: Command, storage: Storage) -> None:
+    downgrade(storage.keys_url, "base", Schema.KEYS)
+
+    code, _, problem = parlour("user", "list")
+
+    assert code == 1
+    assert "parlour db upgrade" in problem
+
+
+# ---- keys -------------------------------------------------------------------------------------------------------
+
+
+def test_the_keys_state_is_shown_for_people_and_programs(parlour: Command, storage: Storage) -> None:
+    _write(storage, "1")
+
+    code, table, _ = parlour("keys", "status")
+    _, listed, _ = parlour("keys", "status", "--json")
+
+    assert code == 0
+    assert str(storage.key_file) in table
+    assert json.loads(listed)["data_keys"] == 2
+
+
+# ---- user -------------------------------------------------------------------------------------------------------
+
+
+def test_nobody_yet_is_said_so(parlour: Command, storage: Storage) -> None:
+    assert parlour("user", "list")[1] == "Nobody yet. People appear here when they first write.\n"
+    assert json.loads(parlour("user", "list", "--json")[1]) == []
+
+
+def test_people_are_listed_and_shown(parlour: Command, storage: Storage) -> None:
+    person = _write(storage, "4711", "pairing")
+    _write(storage, "4712")
+
+    _, table, _ = parlour("user", "list", "--state", "pending")
+    _, shown, _ = parlour("user", "show", "telegram:4711", "--json")
+
+    assert "telegram:4711" in table
+    assert "telegram:4712" not in table
+    assert json.loads(shown)["user_id"] == str(person.user_id)
+    assert json.loads(shown)["identities"] == [{"channel": "telegram", "external_id": "4711", "name": "Name of 4711"}]
+
+
+def test_a_stranger_is_approved_by_their_code(parlour: Command, storage: Storage) -> None:
+    person = _write(storage, "4711", "pairing")
+
+    code, said, _ = parlour("user", "approve", person.pairing_code or "")
+
+    assert (code, said) == (0, f"{person.user_id} may talk now.\n")
+    assert _write(storage, "4711", "pairing").state == "active"
+
+
+def test_a_person_is_blocked_and_unblocked(parlour: Command, storage: Storage) -> None:
+    person = _write(storage, "4711")
+
+    assert parlour("user", "block", "telegram:4711")[0] == 0
+    blocked = _write(storage, "4711").state
+    assert parlour("user", "unblock", str(person.user_id))[0] == 0
+
+    assert blocked == "blocked"
+    assert _write(storage, "4711").state == "active"
+
+
+def test_the_last_owner_keeps_the_role(parlour: Command, storage: Storage) -> None:
+    person = _write(storage, "4711")
+    given = parlour("user", "role", "telegram:4711", "owner")
+
+    code, _, problem = parlour("user", "role", "telegram:4711", "member")
+
+    assert given[:2] == (0, f"{person.user_id} is now owner.\n")
+    assert code == 1
+    assert problem == f"User {person.user_id} is the last owner. Make someone else owner first.\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "exit_code"),
+    [
+        (["show", "telegram:nobody"], 1),
+        (["block", "nobody"], 1),
+        (["approve", "ABCD-EFGH"], 1),
+        (["list", "--after", "x"], 1),
+        (["list", "--state", "x"], 2),
+        (["list", "--limit", "0"], 2),
+        (["role", "x", "king"], 2),
+        (["show"], 2),
+    ],
+)
+def test_what_cannot_be_done_has_its_exit_code(
+    parlour: Command, storage: Storage, command: list[str], exit_code: int
+) -> None:
+    code, said, problem = parlour("user", *command)
+
+    assert (code, said) == (exit_code, "")
+    assert problem
+
+
+@pytest.mark.parametrize("group", ["db", "keys", "user"])
+def test_every_command_has_an_example_in_its_help(parlour: Command, group: str) -> None:
+    from importlib import import_module  # noqa: PLC0415 (the module is the parameter)
+
+    for command in import_module(f"parlour.cli.{group}").app.registered_commands:
+        code, page, _ = parlour(group, command.name, "--help")
+
+        assert code == 0
+        assert f"Example: parlour {group} {command.name}" in page
