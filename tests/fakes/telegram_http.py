@@ -316,28 +316,33 @@ class TelegramApp:
 
     def control(self, what: str, given: Json) -> Any:
         """Do what a test or another process asks for: one of the people's deeds or of `_CONTROLS`."""
-        match what:
-            case "fault":
-                self.faults.add(Fault(**given))
-                return self.faults.describe()
-            case "heal":
-                return self.faults.clear()
-            case "seed":
-                return self.faults.seed(int(given["seed"]))
-            case "redeliver":
-                return self.redeliver(**given)
-            case "limits":
-                self.methods.limits.is_on = bool(given["on"])
-                return None
-            case "revoke":
-                self.world.token = self.world.fresh(f"{self.world.bot['id']}:revoked-")
-                return None
-            case "forget_method":
-                self.methods.table.pop(str(given["name"]).lower())
-                return None
+        switches: dict[str, Callable[..., Any]] = {
+            "fault": self._add_fault,
+            "heal": self.faults.clear,
+            "seed": self.faults.seed,
+            "redeliver": self.redeliver,
+            "limits": self._switch_limits,
+            "revoke": self._revoke,
+            "forget_method": self._forget_method,
+        }
+        if what in switches:
+            return switches[what](**given)
         if what.startswith("_") or not hasattr(People, what):
             raise KeyError(what)
         return getattr(self.people, what)(**given)
+
+    def _add_fault(self, **given: Any) -> list[Json]:
+        self.faults.add(Fault(**given))
+        return self.faults.describe()
+
+    def _switch_limits(self, *, on: bool) -> None:
+        self.methods.limits.is_on = on
+
+    def _forget_method(self, *, name: str) -> None:
+        del self.methods.table[name.lower()]
+
+    def _revoke(self) -> None:
+        self.world.token = self.world.fresh(f"{self.world.bot['id']}:revoked-")
 
     def state(self) -> Json:
         """Where the server stands: what waits, what is confirmed, who polls, the faults in force."""

@@ -8,6 +8,7 @@ import itertools
 import json
 import re
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -29,6 +30,7 @@ _RENDERED: Final = "\x1e"
 _MAX_MARKDOWN: Final = 300_000
 _HTML_ROUNDS: Final = 16
 _KINDS: Final = frozenset({"bold", "italic", "strikethrough", "spoiler", "blockquote", "code", "pre", "text_link"})
+_CODE: Final = frozenset({"code", "pre"})
 # Where a cut hurts to read, though it breaks nothing.
 _SOLID: Final = frozenset({"code", "text_link", "pre"})
 
@@ -184,7 +186,7 @@ def _spans(text: str, entities: list[Any]) -> list[Span]:
         start, end = index.get(entity.offset), index.get(entity.offset + entity.length)
         if is_wanted and start is not None and end is not None and end > start:
             found.append(Span(entity.type, start, end, extra))
-    return sorted(_allowed(found), key=lambda span: (span.start, -span.end, span.kind))
+    return sorted(_allowed(found), key=_by_place)
 
 
 def _is_web(url: str | None) -> bool:
@@ -194,24 +196,34 @@ def _is_web(url: str | None) -> bool:
 
 def _allowed(spans: list[Span]) -> Iterator[Span]:
     """Spans as Telegram allows them: none inside code, no quotation inside a quotation."""
-    code = sorted((span for span in spans if span.kind in {"code", "pre"}), key=lambda span: span.start)
-    quotes = [span for span in spans if span.kind == "blockquote"]
+    code = sorted((span for span in spans if span.kind in _CODE), key=lambda span: span.start)
+    code_ends = [span.end for span in code]
+    yield from code
+    yield from _outermost(sorted((span for span in spans if span.kind == "blockquote"), key=_by_place))
     for span in spans:
-        if span in code:
-            yield span
-        elif span.kind == "blockquote":
-            if not any(one is not span and one.start <= span.start and span.end <= one.end for one in quotes):
-                yield span
-        else:
-            yield from _around(span, code)
+        if span.kind not in _CODE and span.kind != "blockquote":
+            yield from _around(span, itertools.islice(code, bisect_right(code_ends, span.start), None))
 
 
-def _around(span: Span, code: list[Span]) -> Iterator[Span]:
-    """What is left of `span` outside `code`."""
+def _outermost(quotes: list[Span]) -> Iterator[Span]:
+    """Those of `quotes`, in order, that lie in no other."""
+    end = 0
+    for quote in quotes:
+        if quote.end > end:
+            yield quote
+            end = quote.end
+
+
+def _by_place(span: Span) -> tuple[int, int, str]:
+    return span.start, -span.end, span.kind
+
+
+def _around(span: Span, code: Iterable[Span]) -> Iterator[Span]:
+    """What is left of `span` outside `code`, which is in order and ends behind the span's start."""
     start = span.start
     for one in code:
-        if one.start >= span.end or one.end <= start:
-            continue
+        if one.start >= span.end:
+            break
         if one.start > start:
             yield replace(span, start=start, end=one.start)
         start = one.end

@@ -160,9 +160,9 @@ def _incoming(
 
 
 def _is_from_a_person(message: Json) -> bool:
-    sender = message.get("from")
+    sender: Json = message.get("from") or {"is_bot": True}
     is_forwarded_post = bool(message.get("is_automatic_forward"))
-    return bool(sender) and not sender.get("is_bot") and not is_forwarded_post and message["chat"]["type"] != "channel"
+    return not sender.get("is_bot") and not is_forwarded_post and message["chat"]["type"] != "channel"
 
 
 def _address(message: Json) -> Address:
@@ -195,9 +195,9 @@ def _without_mention(text: str, me: Me) -> tuple[str, bool]:
 
 
 def _is_reply_to(message: Json, me: Me) -> bool:
-    answered = message.get("reply_to_message")
-    author = answered.get("from") if answered else None
-    return bool(author) and bool(author["id"] == me.user_id)
+    answered: Json = message.get("reply_to_message") or {}
+    author: Json = answered.get("from") or {}
+    return bool(author.get("id") == me.user_id)
 
 
 def _mentions(message: Json, text: str, me: Me) -> bool:

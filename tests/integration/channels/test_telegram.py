@@ -281,7 +281,7 @@ def update_of(text: str, update_id: int = 1) -> dict[str, Any]:
 
 
 async def push(client: httpx.AsyncClient, body: Any, secret: str | None = SECRET) -> int:
-    headers = {} if secret is None else {"X-Telegram-Bot-Api-Secret-Token": secret.encode("latin-1")}
+    headers = {} if secret is None else {b"X-Telegram-Bot-Api-Secret-Token": secret.encode("latin-1")}
     as_json = {"json": body} if not isinstance(body, bytes) else {"content": body}
     return (await client.post("/telegram/webhook", headers=headers, **as_json)).status_code
 

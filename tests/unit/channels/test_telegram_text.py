@@ -27,12 +27,50 @@ FLAG = "🇩🇪"
 # Pieces that Markdown, UTF-16 and Unicode are known to trip over, glued in any order and length.
 PIECES = st.sampled_from(
     [
-        "word ", "**bold** ", "*it* ", "`code` ", "~~gone~~ ", "||secret|| ", "[link](https://example.org) ", "\n", "\n\n", "- item\n",
-        "1. one\n", "> quoted\n", "# Head\n", "```py\nx = 1\n```\n", "```\n", "`", "**", "_", "|", "<b>", "</div>", "<!-- x -->",
-        "| a | b |\n|---|---|\n| 1 | 2 |\n", "中文，没有空格。", "😀", FAMILY, FLAG, "e\u0301", "क्ष", "각", "\u202e", "\x00", "\ud800",
-        "\u200b", "$x^2$ ", "\\(a\\) ", "\t", "    indented\n", "\r\n", "&amp; ", "https://example.org/a_b ", "![p](http://a/b.png) ",
+        "word ",
+        "**bold** ",
+        "*it* ",
+        "`code` ",
+        "~~gone~~ ",
+        "||secret|| ",
+        "[link](https://example.org) ",
+        "\n",
+        "\n\n",
+        "- item\n",
+        "1. one\n",
+        "> quoted\n",
+        "# Head\n",
+        "```py\nx = 1\n```\n",
+        "```\n",
+        "`",
+        "**",
+        "_",
+        "|",
+        "<b>",
+        "</div>",
+        "<!-- x -->",
+        "| a | b |\n|---|---|\n| 1 | 2 |\n",
+        "中文，没有空格。",
+        "😀",
+        FAMILY,
+        FLAG,
+        "e\u0301",
+        "क्ष",
+        "각",
+        "\u202e",
+        "\x00",
+        "\ud800",
+        "\u200b",
+        "$x^2$ ",
+        "\\(a\\) ",
+        "\t",
+        "    indented\n",
+        "\r\n",
+        "&amp; ",
+        "https://example.org/a_b ",
+        "![p](http://a/b.png) ",
     ]
-)  # fmt: skip
+)
 MARKDOWN = st.lists(st.tuples(PIECES, st.integers(1, 60)), min_size=1, max_size=60).map(
     lambda parts: "".join(piece * times for piece, times in parts)
 )
@@ -163,6 +201,11 @@ def test_formatting_around_code_leaves_the_code_alone() -> None:
 
     assert rendered.text == "run ls now"
     assert rendered.spans == (Span("bold", 0, 4), Span("code", 4, 6), Span("bold", 6, 10))
+
+
+def test_of_quotations_in_quotations_the_outer_one_counts() -> None:
+    assert [span.kind for span in render("> a\n> > b").spans] == ["blockquote"]
+    assert [span.kind for span in render("> > both").spans] == ["blockquote"]
 
 
 def test_lists_tables_and_tasks_are_readable() -> None:

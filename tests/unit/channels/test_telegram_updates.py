@@ -1,5 +1,6 @@
 """Updates of Telegram as events: whom they are for, what they ask, what they carry; and shapes nobody has seen yet."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -77,7 +78,7 @@ def test_an_edit_tells_the_message_and_when_it_was_edited() -> None:
 @pytest.mark.parametrize(
     "update",
     [
-        message("hi", **{"from": ANNA | {"is_bot": True}}),
+        {"update_id": 1, "message": message("hi")["message"] | {"from": ANNA | {"is_bot": True}}},
         message("hi", chat={"id": -1, "type": "channel", "title": "News"}),
         message("hi", chat=GROUP, is_automatic_forward=True),
         message(new_chat_members=[ANNA]),
@@ -101,6 +102,9 @@ def test_what_is_not_for_the_assistant_is_nothing(update: dict[str, Any]) -> Non
 # ---- whom it is for ---------------------------------------------------------------------------------------------
 
 
+TEXT_MENTION = {"type": "text_mention", "offset": 0, "length": 3, "user": {"id": 123_456}}
+
+
 def mention(text: str, name: str) -> dict[str, Any]:
     offset = len(text[: text.index(name)].encode("utf-16-le")) // 2
     return message(text, chat=GROUP, entities=[{"type": "mention", "offset": offset, "length": len(name)}])
@@ -117,9 +121,9 @@ def mention(text: str, name: str) -> dict[str, Any]:
         (mention("ask @other_bot", "@other_bot"), False, "ask @other_bot"),
         (message("and?", chat=GROUP, reply_to_message={"from": {"id": 123_456}}), True, "and?"),
         (message("and?", chat=GROUP, reply_to_message={"from": {"id": 8}}), False, "and?"),
-        (message("you", chat=GROUP, entities=[{"type": "text_mention", "offset": 0, "length": 3, "user": {"id": 123_456}}]), True, "you"),
+        (message("you", chat=GROUP, entities=[TEXT_MENTION]), True, "you"),
     ],
-)  # fmt: skip
+)
 def test_in_a_group_a_message_is_for_us_when_it_says_so(update: dict[str, Any], is_addressed: bool, text: str) -> None:
     incoming = got(update)
 
@@ -199,7 +203,9 @@ def test_of_a_photo_the_largest_size_is_taken_and_its_caption_is_the_text() -> N
 def test_files_are_announced_with_name_type_and_size(
     kind: str, media: dict[str, Any], expected: tuple[Any, ...]
 ) -> None:
-    (attachment,) = got(message(**{kind: {"file_id": "f", **media}})).attachments
+    fields: dict[str, Any] = {kind: {"file_id": "f", **media}}
+
+    (attachment,) = got(message(**fields)).attachments
 
     assert (attachment.name, attachment.media_type, attachment.size, attachment.reference) == (*expected, "f")
 
@@ -253,17 +259,20 @@ JSON = st.recursive(
 
 @given(st.sampled_from(["message", "edited_message", "callback_query", "stopped_message_generation", "new"]), JSON)
 def test_any_shape_is_read_or_refused_in_one_way(kind: str, payload: Any) -> None:
-    try:
+    with suppress(UnreadableUpdate):
         read({"update_id": 1, kind: payload})
-    except UnreadableUpdate as error:
-        assert len(str(error)) < 20
 
 
 @given(
     st.sampled_from(["from", "chat", "date", "text", "entities", "photo", "document", "reply_to_message", "poll"]), JSON
 )
 def test_a_message_with_one_field_of_any_shape_is_read_or_refused_in_one_way(field: str, value: Any) -> None:
-    try:
+    with suppress(UnreadableUpdate):
         read({"update_id": 1, "message": message("hello")["message"] | {field: value}})
-    except UnreadableUpdate as error:
-        assert "hello" not in str(error)
+
+
+def test_what_cannot_be_read_is_told_without_content() -> None:
+    with pytest.raises(UnreadableUpdate) as raised:
+        read({"update_id": 1, "message": {"text": "secret", "chat": "secret"}})
+
+    assert "secret" not in repr(raised.value)
