@@ -1,10 +1,11 @@
 """All settings, and the only module that reads the environment and `parlour.toml`."""
 
+import json
 import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
@@ -249,9 +250,9 @@ def load(environ: Mapping[str, str] | None = None, *, config: Path | None = None
     Raises `SettingsError` with one line that names the setting, the problem and the remedy.
     """
     env = {name.upper(): value for name, value in (os.environ if environ is None else environ).items()}
-    path = config or Path(env.pop(f"{PREFIX}CONFIG", "parlour.toml"))
-    explicit = config is not None or path.name != "parlour.toml"
-    values = _merge(_read_toml(path, must_exist=explicit), _read_environment(env))
+    named = env.pop(f"{PREFIX}CONFIG", "")
+    path = config or Path(named or "parlour.toml")
+    values = _merge(_read_toml(path, must_exist=bool(config or named)), _read_environment(env))
     try:
         return Settings(**_merge(values, overrides))
     except ValidationError as error:
@@ -321,12 +322,27 @@ def _read_environment(env: dict[str, str]) -> dict[str, Any]:
             plain[target] = _read_secret(name, Path(plain.pop(name)))
         elif name not in known and not any(name.startswith(f"{prefix}__") for prefix in known):
             raise SettingsError(f"{name}: no such setting. See docs/settings.md for all of them.")
+    _check_json(plain)
     source = EnvSettingsSource(Settings, env_prefix=PREFIX, env_nested_delimiter="__")
     source.env_vars = {name.lower(): value for name, value in plain.items()}
     try:
         return source()
     except Exception as error:  # noqa: BLE001 (pydantic-settings raises many kinds)
         raise SettingsError(f"the environment: {error}. Lists and tables are written as JSON.") from None
+
+
+def _check_json(plain: Mapping[str, str]) -> None:
+    """Raises `SettingsError` for a list or table that is not written as JSON."""
+    for path in _paths(Settings):
+        name = f"{PREFIX}{'__'.join(path)}".upper()
+        section: Any = Settings if len(path) == 1 else Settings.model_fields[path[0]].annotation
+        if name in plain and get_origin(section.model_fields[path[-1]].annotation) in {tuple, dict}:
+            try:
+                json.loads(plain[name])
+            except ValueError:
+                raise SettingsError(
+                    f'{name}: is not JSON. Write a list as ["a", "b"], a table as {{"a": "b"}}.'
+                ) from None
 
 
 def _paths(model: type[BaseModel]) -> list[tuple[str, ...]]:
