@@ -41,3 +41,10 @@ def test_every_command_that_a_page_names_exists(page: Path) -> None:
     named = re.findall(r"(?:`|\$ |/bin/)parlour ([a-z]+)", page.read_text(encoding="utf-8"))
 
     assert set(named) - set(ENTRIES) == set()
+
+
+@pytest.mark.parametrize("page", MARKDOWN, ids=[str(page.relative_to(ROOT)) for page in MARKDOWN])
+def test_every_file_that_a_page_names_exists(page: Path) -> None:
+    named = re.findall(r"`((?:tests|deploy|platform|locks|scripts)/[\w./-]*)`", page.read_text(encoding="utf-8"))
+
+    assert [path for path in named if not (ROOT / path).exists()] == []
