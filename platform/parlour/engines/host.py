@@ -192,6 +192,13 @@ class EngineHost:
         """Return when the engine can answer now; raise `EngineUnavailable` otherwise."""
         self._call(self._engine.check())
 
+    def run(self, work: Coroutine[Any, Any, T], *, timeout_s: float) -> T:
+        """Run `work` in the engine's loop and return its result, to measure the engine without anything around it."""
+        if self._loop is None:
+            work.close()
+            raise EngineUnavailable("The engine is not running. Start it first.")
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout_s)
+
     def _call(self, work: Coroutine[Any, Any, T]) -> T:
         loop = self._loop
         if loop is None:
