@@ -232,8 +232,13 @@ def platform(settings: Settings, *, is_migrating: bool = False, may_create_keys:
 
 def engine_host(settings: Settings) -> EngineHost:
     """The engine that the settings name, in a thread and loop of its own; not yet started."""
+    return EngineHost(build_engine(engine_options(settings)))
+
+
+def engine_options(settings: Settings) -> EngineOptions:
+    """What the settings say of the engine."""
     engine = settings.engine
-    options = EngineOptions(
+    return EngineOptions(
         kind=engine.kind,
         model=engine.model,
         models_dir=settings.models_dir,
@@ -246,7 +251,6 @@ def engine_host(settings: Settings) -> EngineHost:
         kv_cache_gib=engine.kv_cache_gib,
         loras=engine.loras,
     )
-    return EngineHost(build_engine(options))
 
 
 def worker_threads(settings: Settings) -> int:

@@ -43,7 +43,7 @@ class Child:
         return self._process.pid
 
     def __enter__(self) -> Self:
-        """Start it and wait until it prints its word. Raises `BenchError` with the end of its log if it ends instead."""
+        """Start it and wait until it prints its word. Raises `BenchError` with the end of its log if it ends."""
         started = time.monotonic()
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603 (our own commands)

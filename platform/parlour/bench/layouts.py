@@ -51,7 +51,7 @@ def production(folder: Path, telegram_url: str, services: Services, *, workers: 
         stores = {
             "PARLOUR_DATABASE__URL": stack.enter_context(_postgres_database(services.postgres)),
             "PARLOUR_KEYS__URL": stack.enter_context(_postgres_database(services.postgres)),
-            "PARLOUR_BROKER__URL": stack.enter_context(_redis_number(services.redis)),
+            "PARLOUR_BROKER__URL": stack.enter_context(redis_number(services.redis)),
         }
         settings = {**_settings(folder, telegram_url), **stores}
         _migrate(folder, settings)
@@ -122,7 +122,7 @@ def _postgres_database(url: str) -> Iterator[str]:
 
 
 @contextmanager
-def _redis_number(url: str) -> Iterator[str]:
+def redis_number(url: str) -> Iterator[str]:
     """An empty Redis database of the server at `url`, emptied again afterwards."""
     try:
         import redis  # noqa: PLC0415 (an extra)

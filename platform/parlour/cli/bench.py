@@ -9,7 +9,9 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from parlour import logs
 from parlour.bench import pipeline as pipelines
+from parlour.bench import serving as servings
 from parlour.bench.layouts import Services
 from parlour.bench.report import Report
 from parlour.cli.errors import Refused
@@ -74,6 +76,48 @@ def pipeline(  # noqa: PLR0913 (the options of a command)
     faults = pipelines.faults(report)
     if faults:
         raise Refused(f"Answers went wrong ({', '.join(faults)}): these figures are worth nothing.")
+
+
+@app.command(epilog="Example: parlour bench serving --engine llamacpp --people 1 --people 8 --json-file figures.json")
+def serving(  # noqa: PLR0913 (the options of a command)
+    *,
+    engine: Annotated[str, typer.Option(help="`vllm`, `llamacpp`, `openai` or `echo`.")] = "vllm",
+    model: Annotated[str, typer.Option(help="As engine.model in the settings.")] = "smollm2-135m-instruct",
+    people: Annotated[
+        list[int] | None, typer.Option(min=1, help="People at once, several times for several; 1, 8, 32 and 64.")
+    ] = None,
+    questions: Annotated[int, typer.Option(min=1, help="Questions of each person in a run.")] = 2,
+    max_tokens: Annotated[int, typer.Option(min=1, help="Longest answer.")] = 64,
+    rounds: Annotated[int, typer.Option(min=1, help="Measured runs of each path, by turns.")] = 3,
+    random_weights: Annotated[
+        bool,
+        typer.Option("--random-weights", help="vLLM makes up the weights: only the model's configuration is needed."),
+    ] = False,
+    redis: Annotated[str, typer.Option(help="Redis to be the broker; empty: in process.")] = "",
+    server: Annotated[str, typer.Option(help="Also ask an OpenAI-compatible server there (`http://…/v1`).")] = "",
+    json_file: JsonFile = None,
+) -> None:
+    """Tokens a second and time to first token, through intake, SQL and Celery, beside the bare engine.
+
+    Both use one engine in one process, are asked the same prompts and take turns. `ratio to bare` is the median over
+    the rounds. Other engine settings come from parlour.toml and the environment as always.
+    """
+    options = servings.ServingOptions(
+        engine=engine,
+        model=model,
+        people=people or [1, 8, 32, 64],
+        questions=questions,
+        max_tokens=max_tokens,
+        rounds=rounds,
+        random_weights=random_weights,
+        redis=redis,
+        server=server,
+    )
+    logs.set_up(level="warning")
+    report = Report("serving", servings.told(options))
+    with _progress() as progress:
+        servings.run_serving(options, report, progress)
+    _tell(report, json_file)
 
 
 def _layouts(wanted: list[str]) -> list[str]:
