@@ -17,7 +17,6 @@ from parlour.store.models import Identity, User
 
 # Whoever reaches these was let in by the machine or its web server already.
 LOCAL_CHANNELS = frozenset({"web", "terminal"})
-_LANGUAGE_CHARS = 16
 
 
 class Sender(Protocol):
@@ -53,7 +52,10 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """The person behind a sender. `pairing_code` is what to tell someone whose state is `pending`."""
+    """The person behind a sender. `pairing_code` is what to tell someone whose state is `pending`.
+
+    `language` is the one they chose; the messenger's hint is no choice and comes with every message anyway.
+    """
 
     user_id: UserId
     workspace_id: WorkspaceId
@@ -123,13 +125,11 @@ def _make(
     """A new user with this identity; or the one that another process made in the meantime, and False."""
     user_id = UserId(new_id())
     privacy.keyring.create(user_id)
-    language = sender.language[:_LANGUAGE_CHARS] if sender.language else None
     user = User(
         id=user_id,
         workspace_id=workspace_id,
         role=Role.MEMBER,
         state=UserState.ACTIVE,
-        language=language,
         created_at=now,
     )
     identity = _identity(privacy, user, channel, sender, lookup_hash)

@@ -61,7 +61,7 @@ def test_a_new_person_is_made_with_a_key_and_found_again(storage: Storage) -> No
 
     assert first.is_new
     assert not again.is_new
-    assert (first.state, first.role, first.language) == (UserState.ACTIVE, Role.MEMBER, "zh-hans")
+    assert (first.state, first.role, first.language) == (UserState.ACTIVE, Role.MEMBER, None)
     assert again.user_id == first.user_id
     assert _counts(storage) == (1, 1, 1)
 
