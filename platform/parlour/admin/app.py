@@ -144,7 +144,8 @@ async def _failed(request: Request, error: Exception) -> Response:
     """An error of our own: an id for the operator, nothing of what happened."""
     reference = str(new_id())
     log.error("request_failed", reference=reference, path=request.url.path, error=type(error).__name__)
-    return _shown(request, HTTPStatus.INTERNAL_SERVER_ERROR, detail=f"Reference: {reference}")
+    # This handler stands outside of the middleware that protects every other answer.
+    return _shown(request, HTTPStatus.INTERNAL_SERVER_ERROR, detail=f"Reference: {reference}", headers=_HEADERS)
 
 
 def _shown(

@@ -11,7 +11,13 @@ from threading import Lock
 from time import monotonic
 
 import structlog
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+)
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from sqlalchemy import Select, TextClause, func, select, text
@@ -39,8 +45,11 @@ _RATES = (1, 2, 5, 10, 20, 40, 60, 80, 100, 150, 200, 500)
 class Metrics:
     """Counters and histograms of one process. One instance per registry; `bootstrap` makes the process's own."""
 
-    def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
+    def __init__(self, registry: CollectorRegistry) -> None:
+        # The time of each series' making would double what is scraped, and nobody reads it.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = registry
+        ProcessCollector(registry=registry)
         self._intake = Counter(
             "parlour_intake", "Events by what intake did.", ["channel", "verdict"], registry=registry
         )
