@@ -71,6 +71,11 @@ test: $(STAMPS)/dev $(if $(filter no,$(VLLM)),,$(STAMPS)/vllm) ## Set up everyth
 quick: $(STAMPS)/dev ## The tests that need no service and no model, under a minute
 	@$(BIN)/pytest tests/unit tests/architecture $(ARGS)
 
+.PHONY: screenshots
+screenshots: $(STAMPS)/dev ## Take the README's picture of the web chat anew (needs Chromium)
+	@mkdir -p docs/images
+	@SCREENSHOTS=docs/images $(BIN)/pytest tests/browser -k picture
+
 .PHONY: check
 check: $(STAMPS)/dev ## Style, types, import contracts, and whether locks and generated docs are fresh
 	$(BIN)/ruff check
@@ -78,11 +83,6 @@ check: $(STAMPS)/dev ## Style, types, import contracts, and whether locks and ge
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest tests/architecture
-
-.PHONY: screenshots
-screenshots: $(STAMPS)/dev ## Take the pictures of docs/images anew, in Chromium
-	@mkdir -p docs/images
-	@SCREENSHOTS=docs/images $(BIN)/pytest tests/browser -k picture
 
 .PHONY: docs
 docs: $(STAMPS)/dev ## Write the tables of settings, commands and metrics in docs/ from the code
