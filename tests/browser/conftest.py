@@ -99,7 +99,7 @@ def page(new_page: NewPage) -> Page:
 
 
 @pytest.fixture
-def screenshots(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """Where pictures go: `--screenshots FOLDER`, else a folder that is thrown away."""
+def screenshots(tmp_path: Path) -> Path:
+    """Where pictures go: the folder that SCREENSHOTS names (`make screenshots`), else one that is thrown away."""
     chosen = os.environ.get("SCREENSHOTS")
     return Path(chosen) if chosen else tmp_path
