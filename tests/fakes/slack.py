@@ -214,7 +214,7 @@ def main() -> None:
     slack.do("events_url", url=options.events_url)
     where = f"Slack's fake listens on {slack.url} (Web API: {slack.base_url}, control: {slack.url}/_fake/help)"
     secrets = f"bot token {slack.bot_token}, app token {slack.app_token}, signing secret {slack.signing_secret}"
-    print(where, secrets, sep="\n", flush=True)  # noqa: T201 (a process that says where it is)
+    print(where, secrets, sep="\n", flush=True)
     try:
         threading.Event().wait()
     except KeyboardInterrupt:

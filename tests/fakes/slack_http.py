@@ -199,7 +199,7 @@ class SlackApp:
             return web.Response(status=401)
         if fault := self.faults.take("socket", None, kinds=lambda kind: kind not in DELIVERY_FAULTS):
             self.world.note("fault", kind=fault.kind, method="socket", channel=None)
-            return _hang_up(request)
+            return _before_work(request, fault) or _hang_up(request)
         self._tickets.discard(ticket)
         return await self.delivery.serve(request)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -22,6 +23,7 @@ _DRAFT_GONE: Final = frozenset({"message_not_found", "cant_update_message", "edi
 _UNCLEAR: Final = frozenset({"internal_error", "fatal_error", "service_unavailable"})
 _DEFAULT_RETRY_S: Final = 30.0
 _SERVER_ERROR: Final = 500
+_SECRETS: Final = re.compile(r"\bx(?:ox[a-z]|app)-[\w.-]+|(?<=\?)[^\s'\"<>()]+")
 _TOO_MANY: Final = 429
 _OK: Final = 200
 
@@ -34,10 +36,22 @@ class SlackError(Exception):
         self.code = code
 
 
+class _Discreet(logging.Filter):
+    """Takes tokens, queries of addresses (a socket's ticket) and tracebacks out of what Slack's libraries log."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg = _SECRETS.sub("…", record.getMessage())
+        record.args = None
+        record.exc_info = record.exc_text = None
+        return True
+
+
 def quiet_logger() -> logging.Logger:
     """A logger for Slack's libraries that can never be turned to debug: they write whole messages and tokens there."""
     logger = logging.getLogger("parlour.channels.slack.sdk")
     logger.setLevel(logging.WARNING)
+    if not logger.filters:
+        logger.addFilter(_Discreet())
     return logger
 
 

@@ -489,6 +489,7 @@ async def test_neither_content_nor_token_is_logged_even_when_everything_fails(
         slack.fault("refuse", method="chat.postMessage", description="fatal_error")
         with pytest.raises(Exception, match="fatal_error"):
             await made.messenger.send(post(Address(chat=CHANNEL), "MARKER-IN-ANSWER"))
+        slack.fault("error_before", method="socket")
         slack.do("cut")
         slack.say(ANA, "MARKER-TWO")
         await made.incoming(2)
@@ -500,6 +501,7 @@ async def test_neither_content_nor_token_is_logged_even_when_everything_fails(
     assert "MARKER" not in written
     assert slack.bot_token not in written
     assert slack.app_token not in written
+    assert "ticket" not in written
 
 
 def post(address: Address, text: str, **options: Any) -> Post:
