@@ -7,12 +7,10 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
 from http import HTTPStatus
-from typing import Annotated, Literal
-from urllib.parse import parse_qsl
 from uuid import UUID
 
 import structlog
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
@@ -21,7 +19,8 @@ from starlette.routing import BaseRoute, Route
 from parlour.channels.mailbox import Away, Beat, Draft, Event, Mailbox, OpensLive, ReadsHistory, Waiting
 from parlour.channels.protocol import Accounts
 from parlour.channels.pull import PullMessenger, inline
-from parlour.channels.typed import CLIENT_ID, Person
+from parlour.channels.typed import Person
+from parlour.channels.web_forms import FileField, MessageForm, RatingForm, StopForm, fields_of, is_json
 from parlour.channels.web_markdown import to_html
 from parlour.channels.web_page import CONTENT_SECURITY_POLICY, STATIC_PATH, ChatPage
 from parlour.channels.web_session import Session, is_same_origin, keep, new_session, session_of
@@ -43,31 +42,6 @@ _EVENT_STREAM_HEADERS = {
 _RETRY_AFTER = {"Retry-After": "2"}
 
 Handler = Callable[[Request, Person, "Session"], Awaitable[Response]]
-
-
-class _Fields(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class _File(_Fields):
-    name: Annotated[str, Field(min_length=1, max_length=255)]
-    type: Annotated[str, Field(max_length=127)] = ""
-    data: str
-
-
-class _Message(_Fields):
-    id: Annotated[str, Field(pattern=f"^{CLIENT_ID.pattern}$")]
-    text: str = ""
-    files: Annotated[tuple[_File, ...], Field(max_length=10)] = ()
-
-
-class _Rating(_Fields):
-    turn: UUID
-    value: Literal["up", "down"]
-
-
-class _Stop(_Fields):
-    turn: UUID | None = None
 
 
 class WebChannel:
@@ -187,21 +161,21 @@ class WebChannel:
         return guarded
 
     async def _message(self, request: Request, person: Person, session: Session) -> Response:
-        fields = _Message.model_validate(await _fields(request))
+        fields = MessageForm.model_validate(await fields_of(request))
         attachments = [self._attachment(file) for file in fields.files]
         wrote = person.wrote(fields.text, client_id=fields.id, at=self._clock.now(), attachments=attachments)
         taken = await self._take_in(wrote)
         return self._answer(request, taken)
 
     async def _rate(self, request: Request, person: Person, session: Session) -> Response:
-        fields = _Rating.model_validate(await _fields(request))
+        fields = RatingForm.model_validate(await fields_of(request))
         rated = person.rated(
             TurnId(fields.turn), is_positive=fields.value == "up", client_id=str(new_id()), at=self._clock.now()
         )
         return self._answer(request, await self._take_in(rated))
 
     async def _stop(self, request: Request, person: Person, session: Session) -> Response:
-        fields = _Stop.model_validate(await _fields(request))
+        fields = StopForm.model_validate(await fields_of(request))
         turn_id = TurnId(fields.turn) if fields.turn else None
         taken = await self._take_in(person.stopped(turn_id, client_id=str(new_id()), at=self._clock.now()))
         return self._answer(request, taken)
@@ -216,13 +190,13 @@ class WebChannel:
 
     def _answer(self, request: Request, taken: Taken) -> Response:
         """For the script what became of it, for a page without script the page again."""
-        if not _is_json(request):
+        if not is_json(request):
             return RedirectResponse("/#end", status_code=HTTPStatus.SEE_OTHER)
         if taken.verdict is Verdict.REFUSED:
             return _problem(HTTPStatus.FORBIDDEN, TEXTS[_language(request)]["refused"])
         return JSONResponse({"verdict": taken.verdict, "turn": str(taken.turn_id) if taken.turn_id else None})
 
-    def _attachment(self, file: _File) -> IncomingAttachment:
+    def _attachment(self, file: FileField) -> IncomingAttachment:
         """The file inside its own reference; of one that is too large only the announcement. Raises `ValueError`."""
         try:
             data = base64.b64decode(file.data, validate=True)
@@ -289,21 +263,6 @@ def _sse(event: str, data: object, *, event_id: str | None = None) -> str:
     """One server-sent event. JSON has no raw line breaks, so the data is one line."""
     head = f"id: {event_id}\n" if event_id else ""
     return f"{head}event: {event}\ndata: {json.dumps(data)}\n\n"
-
-
-async def _fields(request: Request) -> object:
-    """A request's fields, from JSON or a plain form. Raises `ValueError`.
-
-    Forms with files are not read: their parser would put them on the disk in plaintext.
-    """
-    body = await request.body()
-    if _is_json(request):
-        return json.loads(body)
-    return {name: value for name, value in parse_qsl(body.decode("utf-8"), max_num_fields=20) if value}
-
-
-def _is_json(request: Request) -> bool:
-    return request.headers.get("content-type", "").startswith("application/json")
 
 
 def _message_id(text: str) -> MessageId | None:
