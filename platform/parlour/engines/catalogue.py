@@ -152,7 +152,9 @@ def find(name: str) -> CatalogueModel:
         if model.name == name.lower():
             return model
     names = ", ".join(model.name for model in CATALOGUE)
-    raise ModelFileError(f"No model named '{name}' in the catalogue. There are: {names}. A file or folder works by its path.")
+    raise ModelFileError(
+        f"No model named '{name}' in the catalogue. There are: {names}. A file or folder works by its path."
+    )
 
 
 def recommend(memory_gb: float, *, has_gpu: bool = False) -> CatalogueModel:

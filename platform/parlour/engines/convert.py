@@ -67,7 +67,7 @@ def _write(gguf: Path, folder: Path, header: GgufHeader) -> None:
     _finish(folder, tokenizer, header)
 
 
-def _finish(folder: Path, tokenizer: Any, header: GgufHeader) -> None:
+def _finish(folder: Path, tokenizer: Any, header: GgufHeader) -> None:  # noqa: ANN401 (transformers has no types)
     """Write what the file knows and the conversion leaves out: where an answer ends, and how long a prompt may be."""
     known = tokenizer.get_vocab()
     ends = {known[token] for token in _END_TOKENS if token in known} | {tokenizer.eos_token_id}
@@ -77,7 +77,9 @@ def _finish(folder: Path, tokenizer: Any, header: GgufHeader) -> None:
         file.chmod(0o644)  # safetensors writes for its owner only; the engine may run as someone else
     (folder / "generation_config.json").write_text(json.dumps(generation, indent=2) + "\n", encoding="utf-8")
     if not tokenizer.chat_template:
-        raise ModelFileError(f"The file '{header.name}' has no chat template, so it is no chat model. Choose an instruct model.")
+        raise ModelFileError(
+            f"The file '{header.name}' has no chat template, so it is no chat model. Choose an instruct model."
+        )
     template = folder / "chat_template.jinja"
     if not template.is_file():
         template.write_text(tokenizer.chat_template, encoding="utf-8")

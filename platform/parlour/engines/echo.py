@@ -12,11 +12,13 @@ DEFAULT_MAX_CONCURRENCY = 32
 # What a chat template would add around each message.
 TOKENS_PER_MESSAGE = 3
 # A word with the space before it; one CJK character; never more than 16 characters, so that no text is too cheap.
-_TOKEN = re.compile(r"\s*(?:[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\s\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{1,16})|\s+")
+_TOKEN = re.compile(
+    r"\s*(?:[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\s\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{1,16})|\s+"
+)
 
 
 class EchoEngine:
-    """Answers with the text of the last user message, one word a piece. A token is about a word, or one CJK character."""
+    """Answers with the text of the last user message, a word a piece. A token is about a word, or one CJK character."""
 
     def __init__(self, *, context_tokens: int = 0, max_concurrency: int = 0) -> None:
         self._context_tokens = context_tokens or DEFAULT_CONTEXT_TOKENS
@@ -50,7 +52,9 @@ class EchoEngine:
         """The last user message again, word by word."""
         await self.check()
         if request.json_schema is not None or request.lora is not None:
-            raise NotSupported("The echo engine has neither structured output nor LoRA adapters. Set engine.kind to one that has.")
+            raise NotSupported(
+                "The echo engine has neither structured output nor LoRA adapters. Set engine.kind to one that has."
+            )
         prompt_tokens = await self.count_tokens(request.messages)
         if prompt_tokens >= self._context_tokens:
             raise PromptTooLong(f"The prompt has {prompt_tokens} tokens, the window {self._context_tokens}.")

@@ -32,7 +32,9 @@ def find_safetensors(model: str, models_dir: Path) -> Path | None:
     """
     path = Path(model).expanduser()
     if path.suffix == ".gguf" or path.is_file():
-        raise ModelFileError(f"vLLM reads no GGUF file: {path}. Make a folder for it with: parlour model convert {model}")
+        raise ModelFileError(
+            f"vLLM reads no GGUF file: {path}. Make a folder for it with: parlour model convert {model}"
+        )
     converted = model_folder(model, models_dir) / CONVERTED
     folder = converted if converted.is_dir() else path if path.is_dir() else model_folder(model, models_dir)
     if folder.is_dir():
@@ -45,5 +47,7 @@ def find_safetensors(model: str, models_dir: Path) -> Path | None:
 def _checked(folder: Path, model: str) -> Path:
     """`folder` if it has what vLLM needs."""
     if not (folder / "config.json").is_file():
-        raise ModelFileError(f"{folder} is no model for vLLM (config.json is missing). Make it: parlour model convert {model}")
+        raise ModelFileError(
+            f"{folder} is no model for vLLM (config.json is missing). Make it: parlour model convert {model}"
+        )
     return folder

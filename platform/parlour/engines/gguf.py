@@ -116,7 +116,8 @@ class _Reader:
         if kind == _STRING:
             return self._text()
         if kind == _ARRAY:
-            return self._skip_array()
+            self._skip_array()
+            return None
         if kind not in _SCALARS:
             raise ValueError(kind)
         return self._number(_SCALARS[kind])
@@ -130,7 +131,10 @@ class _Reader:
             self._at += struct.calcsize(_SCALARS[kind]) * count
             return
         for _ in range(count):
-            self._value(kind) if kind == _ARRAY else self._skip_text()
+            if kind == _STRING:
+                self._skip_text()
+            else:
+                self._value(kind)
 
     def _skip_text(self) -> None:
         self._at += 8 + struct.unpack_from("<Q", self._view, self._at)[0]

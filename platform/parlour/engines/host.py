@@ -47,7 +47,9 @@ class HostedStream(Iterator[Piece]):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def __next__(self) -> Piece:
@@ -84,10 +86,11 @@ class HostedStream(Iterator[Piece]):
         self._task.add_done_callback(self._finish)
         self._task.add_done_callback(lambda _: forget(self))
 
-    def abort(self) -> None:
-        """Stop generating; for the host, in the engine's loop."""
+    def abort(self) -> "asyncio.Task[None] | None":
+        """Stop generating, and hand out what still runs; for the host, in the engine's loop."""
         if self._task is not None:
             self._task.cancel()
+        return self._task
 
     def fail(self, error: EngineError) -> None:
         """End the iteration with `error`; for the host."""
@@ -105,7 +108,9 @@ class HostedStream(Iterator[Piece]):
 
     def _finish(self, task: asyncio.Task[None]) -> None:
         """Tell the iterating thread how it ended. As a callback, so that it runs even if the task never did."""
-        error = EngineDied("The engine was shut down in the middle of an answer.") if task.cancelled() else task.exception()
+        error = (
+            EngineDied("The engine was shut down in the middle of an answer.") if task.cancelled() else task.exception()
+        )
         if error is not None and not isinstance(error, EngineError):
             error = _foreseen(self._engine, error)
         self._arrived.put(error)
@@ -140,7 +145,7 @@ class EngineHost:
         return self._engine.max_concurrency
 
     def start(self) -> None:
-        """Start the engine and return when it is ready. Raises `EngineUnavailable` or `ModelFileError` with a remedy."""
+        """Start the engine, return when it is ready. Raises `EngineUnavailable` or `ModelFileError` with a remedy."""
         if self._thread is not None:
             return
         started: Future[None] = Future()
@@ -211,7 +216,9 @@ class EngineHost:
             raise
         except TimeoutError:
             future.cancel()
-            raise EngineUnavailable(f"{self.name} gave no sign of life for {CALL_TIMEOUT_S:g} s. Restart the worker.") from None
+            raise EngineUnavailable(
+                f"{self.name} gave no sign of life for {CALL_TIMEOUT_S:g} s. Restart the worker."
+            ) from None
         except Exception as error:
             raise _unavailable(self._engine, error) from error
 
@@ -235,11 +242,8 @@ class EngineHost:
         """Break off every answer, then close the engine."""
         with self._lock:
             self._loop = None
-        streams = list(self._streams)
-        for stream in streams:
-            stream.abort()
-        while self._streams:
-            await asyncio.sleep(0)
+        answers = [answer for stream in list(self._streams) if (answer := stream.abort()) is not None]
+        await asyncio.gather(*answers, return_exceptions=True)
         await self._engine.close()
 
 

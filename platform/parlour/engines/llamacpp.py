@@ -13,7 +13,14 @@ from typing import Any
 import httpx
 
 from parlour.engines.admission import Admission
-from parlour.engines.errors import EngineDied, EngineError, EngineUnavailable, ModelFileError, NotSupported, PromptTooLong
+from parlour.engines.errors import (
+    EngineDied,
+    EngineError,
+    EngineUnavailable,
+    ModelFileError,
+    NotSupported,
+    PromptTooLong,
+)
 from parlour.engines.files import find_gguf
 from parlour.engines.gguf import check_model
 from parlour.engines.options import EngineOptions
@@ -23,7 +30,9 @@ from parlour.engines.wire import as_chat, clean
 try:
     import xllamacpp
 except ImportError as error:
-    raise EngineUnavailable("The llamacpp engine is not installed. Install it with: pip install 'parlour[llamacpp]'") from error
+    raise EngineUnavailable(
+        "The llamacpp engine is not installed. Install it with: pip install 'parlour[llamacpp]'"
+    ) from error
 
 DEFAULT_CONTEXT_TOKENS = 8192
 DEFAULT_MAX_CONCURRENCY = 4
@@ -50,7 +59,7 @@ class LlamaCppEngine:
     @property
     def name(self) -> str:
         """Kind and model, for people."""
-        return f"llamacpp {Path(self._options.model).stem if self._options.model.endswith('.gguf') else self._options.model}"
+        return f"llamacpp {Path(self._options.model).name.removesuffix('.gguf')}"
 
     @property
     def context_tokens(self) -> int:
@@ -71,13 +80,15 @@ class LlamaCppEngine:
         trained_for = header.context_tokens or DEFAULT_CONTEXT_TOKENS
         self._context_tokens = self._options.context_tokens or min(trained_for, DEFAULT_CONTEXT_TOKENS)
         key = secrets.token_urlsafe(32)
-        params = _params(path, self._options, context_tokens=self._context_tokens, places=self._max_concurrency, key=key)
+        params = _params(
+            path, self._options, context_tokens=self._context_tokens, places=self._max_concurrency, key=key
+        )
         try:
             self._server = await asyncio.to_thread(xllamacpp.Server, params)
         except RuntimeError:
             raise ModelFileError(
-                f"llama.cpp cannot load {path} (architecture '{header.architecture}'). The file may be damaged or too new, "
-                "or memory too small. Fetch it again with parlour model pull, or choose a smaller model."
+                f"llama.cpp cannot load {path} (architecture '{header.architecture}'). The file may be damaged or too "
+                "new, or memory too small. Fetch it again with parlour model pull, or choose a smaller model."
             ) from None
         self._client = httpx.AsyncClient(
             base_url=self._server.listening_address,
@@ -146,13 +157,15 @@ class LlamaCppEngine:
         try:
             reply = await self._client.post(path, json=body)
         except httpx.HTTPError as error:
-            raise EngineUnavailable(f"{self.name} does not answer ({type(error).__name__}). Restart the worker.") from None
+            raise EngineUnavailable(
+                f"{self.name} does not answer ({type(error).__name__}). Restart the worker."
+            ) from None
         if reply.is_error:
             raise EngineUnavailable(f"{self.name} refused to count tokens (HTTP {reply.status_code}).")
         return dict(reply.json())
 
     def _body(self, request: Request) -> dict[str, Any]:
-        """What llama.cpp's server takes. Cuts of its own (top-k, min-p) are off, so that settings mean the same everywhere."""
+        """What llama.cpp takes. Its own cuts (top-k, min-p) are off, so that settings mean the same everywhere."""
         sampling = request.sampling
         body: dict[str, Any] = {
             "messages": as_chat(request.messages),
@@ -197,7 +210,7 @@ class _Answer:
         self._arrived: asyncio.Queue[dict[str, Any] | BaseException | None] = asyncio.Queue()
         self.is_wanted = True
 
-    def generate(self, server: Any, body: dict[str, Any]) -> None:
+    def generate(self, server: Any, body: dict[str, Any]) -> None:  # noqa: ANN401 (xllamacpp has no types)
         """Generate, in llama.cpp's thread, until it ends or nobody wants it."""
         end: BaseException | None = None
         try:
@@ -247,7 +260,7 @@ def _error(name: str, error: Mapping[str, Any], *, has_begun: bool) -> EngineErr
     return kind(f"{name} failed ({error.get('type')}).")
 
 
-def _params(path: Path, options: EngineOptions, *, context_tokens: int, places: int, key: str) -> Any:
+def _params(path: Path, options: EngineOptions, *, context_tokens: int, places: int, key: str) -> Any:  # noqa: ANN401 (xllamacpp has no types)
     """How llama.cpp is to run. Its HTTP server cannot be left out: it gets the loopback, a secret key and no pages."""
     params = xllamacpp.CommonParams()
     params.model.path = str(path)
@@ -270,7 +283,7 @@ def _params(path: Path, options: EngineOptions, *, context_tokens: int, places: 
     return params
 
 
-def _adapter(name: str, path: Path) -> Any:
+def _adapter(name: str, path: Path) -> Any:  # noqa: ANN401 (xllamacpp has no types)
     if not path.is_file():
         raise ModelFileError(f"engine.loras: no file {path} for '{name}'. Give a GGUF adapter.")
     return xllamacpp.CommonAdapterLoraInfo(str(path), 0.0)

