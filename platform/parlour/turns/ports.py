@@ -110,9 +110,10 @@ class Intake(Protocol):
 class Post:
     """One part of an answer to put into a messenger.
 
-    `text` is one part as `Messenger.split` made it (its own `send` reads it; not always Markdown). `draft_key` is the messenger's id of a draft message
-    that this part replaces (an edit, or the end of a stream); None means a new message. `reply_to` is the messenger's
-    id of the message being answered. `known_keys` are ids of messages of ours in that chat that are certainly others.
+    `text` is one part as `Messenger.split` made it: for that messenger's own `send` to read, not always Markdown.
+    `draft_key` is the messenger's id of a draft message that this part replaces (an edit, or the end of a stream);
+    None means a new message. `reply_to` is the messenger's id of the message being answered. `known_keys` are ids of
+    messages of ours in that chat that are certainly others.
     `key` is unique for delivery and part and the same in every attempt (`<delivery id>:<index>`).
     """
 
