@@ -13,7 +13,6 @@ from parlour.store.errors import DatabaseUnavailable
 from parlour.store.ids import UserId
 from parlour.store.models import Account, Attachment, Conversation, Feedback, Message, Turn, User, Workspace
 from parlour.turns.ports import Frame, IncomingAttachment, IncomingKind, Verdict
-from tests.fakes.turns import ScriptedEngine
 from tests.support.stage import Stage
 
 MakeStage = Callable[..., Stage]
@@ -553,5 +552,3 @@ def _at_once(*work: Callable[[], object], times: int = 1) -> None:
     for thread in threads:
         thread.join(30)
         assert not thread.is_alive()
-
-
