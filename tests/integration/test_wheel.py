@@ -31,13 +31,11 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_file_of_the_package_is_in_the_wheel(wheel: Path) -> None:
-    tracked = subprocess.run(
-        ["git", "ls-files", "platform/parlour", "migrations"], cwd=ROOT, check=True, capture_output=True, text=True
-    ).stdout.split()
     wanted = {
-        path.removeprefix("platform/") if path.startswith("platform/") else f"parlour/{path}"
-        for path in tracked
-        if (ROOT / path).exists()
+        str(Path(*into, path.relative_to(ROOT / source)))
+        for source, into in (("platform/parlour", ("parlour",)), ("migrations", ("parlour", "migrations")))
+        for path in (ROOT / source).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
     }
 
     with zipfile.ZipFile(wheel) as archive:
