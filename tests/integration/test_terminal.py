@@ -191,6 +191,15 @@ def test_once_ends_with_a_reason_when_there_is_no_answer(environment: dict[str, 
     assert done.stderr.count(b"\n") == 1
 
 
+def test_once_gives_up_when_nobody_answers(environment: dict[str, str], talk: FakeTalk) -> None:
+    talk.script = None
+
+    done = _run(environment, "--once", "hello", "--wait", "1")
+
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert b"No answer came. Is a worker running?" in done.stderr
+
+
 def test_new_starts_afresh_before_the_message(environment: dict[str, str], talk: FakeTalk) -> None:
     done = _run(environment, "--new", "--once", "hello")
 

@@ -35,7 +35,9 @@ def chat(
     *,
     once: Annotated[str | None, typer.Option(help="Answer this one message, then leave.")] = None,
     new: Annotated[bool, typer.Option("--new", help="Start afresh: nothing said before is looked at.")] = False,
-    wait: Annotated[float, typer.Option(min=1, help="Seconds to wait for a sign of life from whoever answers.")] = 300,
+    wait: Annotated[
+        float, typer.Option(min=1, help="Seconds without anything new after which nobody seems to answer.")
+    ] = 300,
 ) -> None:
     """Talk to the assistant in this terminal. The conversation is kept from one time to the next.
 

@@ -4,6 +4,7 @@ import contextlib
 import queue
 from collections.abc import Iterator
 from concurrent.futures import Future  # noqa: TC003 (imports only for types are imports all the same here)
+from time import monotonic
 from typing import TypeGuard
 from uuid import uuid4
 
@@ -44,7 +45,7 @@ class Talking:
         self._portal.call(self._talk.stop)
 
     def ask(self, text: str, *, within_s: float | None = None) -> "Asked":
-        """Hand `text` in; iterate over what comes of it. `within_s` bounds the wait for each sign of life.
+        """Hand `text` in; iterate over what comes of it. `within_s` bounds the wait for the next thing to happen.
 
         Raises `NoAnswer` when the message is refused without a word.
         """
@@ -64,7 +65,7 @@ class Talking:
         try:
             event = self._events.get(timeout=within_s)
         except queue.Empty:
-            raise NoAnswer(f"No answer within {within_s:g} s. Is a worker running? Try: parlour doctor") from None
+            raise NoAnswer("No answer came. Is a worker running? Try: parlour doctor") from None
         if event is None:
             raise NoAnswer("The other side closed the conversation. What you wrote is kept; start parlour chat again.")
         if isinstance(event, BaseException):
@@ -105,14 +106,24 @@ class Asked(Iterator[Draft | Said]):
         self._within_s = within_s
         self._is_open = self._was_open = self._has_said = False
         self._empty_rounds = 0
+        self._moved_at = monotonic()
 
     def __next__(self) -> Draft | Said:
         """The next draft or message of this turn."""
         while not self._is_done:
-            event = self._talking.next_event(self._within_s)
+            event = self._talking.next_event(self._left_s)
+            if not isinstance(event, Beat | Away):
+                self._moved_at = monotonic()
             if self._is_ours(event):
                 return event
         raise StopIteration
+
+    @property
+    def _left_s(self) -> float | None:
+        """How long to go on waiting: until `within_s` after something last moved; a beat alone is no movement."""
+        if self._within_s is None:
+            return None
+        return max(0.0, self._moved_at + self._within_s - monotonic())
 
     @property
     def _is_done(self) -> bool:

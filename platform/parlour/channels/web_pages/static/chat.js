@@ -238,6 +238,7 @@ function show(entry) {
 
 function showFate(entry, fate, { isUnsent = false, canResend = false } = {}) {
   const article = entry.element.querySelector(".user");
+  entry.element.hidden = false;
   article.classList.toggle("unsent", isUnsent);
   article.querySelector(".fate span").textContent = fate;
   article.querySelector(".again").hidden = !canResend;
@@ -487,7 +488,8 @@ try {
     const entry = { id, text, files: [], element: null, isSending: false, isRefused: false };
     outbox.push(entry);
     show(entry);
-    showFate(entry, texts.unsent, { isUnsent: true });
+    // It may have arrived before the reload and stand above already: shown when the server says that it did not.
+    entry.element.hidden = true;
   }
 } catch { /* nothing kept */ }
 listen();
