@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from parlour.channels.slack_messenger import FEEDBACK_ACTION
+from parlour.channels.slack_content import FEEDBACK_ACTION
 from parlour.channels.slack_text import mentions, read
 from parlour.store.ids import AccountId
 from parlour.turns.ports import Address, Incoming, IncomingAttachment, IncomingKind, Sender

@@ -10,7 +10,8 @@ from typing import Any, Final, Literal
 import structlog
 
 from parlour.channels.slack_api import PUBLIC_API, SlackApi, SlackError, paged
-from parlour.channels.slack_text import NOTHING, clean, fallback, settled, split
+from parlour.channels.slack_content import DELIVERY, DRAFT, feedback, final_content, mark, read_mark, text_content
+from parlour.channels.slack_text import clean, settled, split
 from parlour.channels.slack_wording import say
 from parlour.store.ids import AccountId, TurnId
 from parlour.turns.ports import (
@@ -27,10 +28,6 @@ from parlour.turns.ports import (
 )
 
 log = structlog.get_logger(__name__)
-
-DELIVERY: Final = "parlour_delivery"
-DRAFT: Final = "parlour_draft"
-FEEDBACK_ACTION: Final = "parlour_feedback"
 
 # chat.postMessage: about one a second in a channel, several hundred a minute in a workspace.
 # https://docs.slack.dev/apis/web-api/rate-limits
@@ -106,7 +103,7 @@ class SlackMessenger:
         """Post it, or turn the draft into it. Raises what `turns.ports.Messenger.send` raises."""
         if post.draft_key is not None:
             return await self._finish(post, post.draft_key)
-        arguments = _message(post) | _metadata(DELIVERY, "key", post.key)
+        arguments = final_content(post) | mark(DELIVERY, "key", post.key)
         try:
             answer = await self._post(post.address, arguments)
         except OutcomeUnknown:
@@ -147,7 +144,7 @@ class SlackMessenger:
             else:
                 self._drafts.pop(key, None)
                 return Receipt(key)
-        await self._edit(post.address, key, _message(post) | _metadata(DELIVERY, "key", post.key))
+        await self._edit(post.address, key, final_content(post) | mark(DELIVERY, "key", post.key))
         self._drafts.pop(key, None)
         return Receipt(key)
 
@@ -155,7 +152,7 @@ class SlackMessenger:
         """End the stream, with what is still to be said and the final blocks when `post` is given."""
         ending: dict[str, Any] = {"markdown_text": rest or None}
         if post is not None:
-            ending |= {"blocks": _feedback(post) or None} | _metadata(DELIVERY, "key", post.key)
+            ending |= {"blocks": feedback(post) or None} | mark(DELIVERY, "key", post.key)
         try:
             await self._call("chat.stopStream", is_repeatable=True, channel=address.chat, ts=key, **ending)
         except NotSent:
@@ -202,7 +199,7 @@ class SlackMessenger:
         stray: str | None = None
         async for message in self._ours(post):
             key = str(message["ts"])
-            event, payload = _read_metadata(message)
+            event, payload = read_mark(message)
             if event == DELIVERY and payload.get("key") == post.key:
                 return Receipt(key)
             if self._is_stray(post, key, event, payload):
@@ -273,7 +270,7 @@ class SlackMessenger:
         is_longer = draft.kind == "stream" and draft.shown is not None and shown.startswith(draft.shown)
         if is_longer and await self._append(address, key, draft, shown):
             return key
-        await self._edit(address, key, _blocks(shown) | _metadata(DRAFT, "turn", str(turn_id)))
+        await self._edit(address, key, text_content(shown) | mark(DRAFT, "turn", str(turn_id)))
         self._remember(key, _Draft("message", shown))
         return key
 
@@ -286,7 +283,7 @@ class SlackMessenger:
             except SlackError as error:
                 log.info("slack_stream_refused", account_id=str(self._account_id), code=error.code)
                 self._can_stream = error.code not in _NO_STREAMS
-        arguments = _blocks(shown) | _metadata(DRAFT, "turn", str(turn_id))
+        arguments = text_content(shown) | mark(DRAFT, "turn", str(turn_id))
         answer = await self._post(address, arguments)
         self._remember(str(answer["ts"]), _Draft("message", shown))
         return str(answer["ts"])
@@ -401,43 +398,6 @@ class SlackMessenger:
             if method != "chat.postMessage":
                 self._blocked_until[method] = self._monotonic() + throttled.retry_after_s
             raise
-
-
-def _blocks(text: str) -> dict[str, Any]:
-    shown = text if text.strip() else NOTHING
-    return {"text": fallback(shown), "blocks": [{"type": "markdown", "text": shown}]}
-
-
-def _message(post: Post) -> dict[str, Any]:
-    """Content of a finished part: the text, and the feedback buttons when it asks for them."""
-    content = _blocks(clean(post.text))
-    content["blocks"] += _feedback(post)
-    return content
-
-
-def _feedback(post: Post) -> list[dict[str, Any]]:
-    """The block with thumbs up and down, if this part asks for it."""
-    if not post.asks_feedback:
-        return []
-    buttons: dict[str, Any] = {"type": "feedback_buttons", "action_id": FEEDBACK_ACTION}
-    for name, text, value in (("positive_button", "good", "up"), ("negative_button", "bad", "down")):
-        buttons[name] = {
-            "text": {"type": "plain_text", "text": say(text, post.language)},
-            "accessibility_label": say(f"{text}_label", post.language),
-            "value": value,
-        }
-    return [{"type": "context_actions", "elements": [buttons]}]
-
-
-def _metadata(event_type: str, name: str, value: str) -> dict[str, Any]:
-    """What marks a message as ours. Anyone in the workspace may read it: ids only."""
-    return {"metadata": {"event_type": event_type, "event_payload": {name: value}}}
-
-
-def _read_metadata(message: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    metadata = message.get("metadata") or {}
-    payload = metadata.get("event_payload")
-    return str(metadata.get("event_type") or ""), payload if isinstance(payload, dict) else {}
 
 
 def _oldest(post: Post) -> str:

@@ -24,8 +24,8 @@ log = structlog.get_logger(__name__)
 CHANNEL: Final = "slack"
 _REMEMBERED: Final = 10_000
 _PERSON_LIFE_S: Final = 6 * 3600.0
-# Slack waits three seconds for the acknowledgement; a name is not worth losing it.
-_PERSON_TIMEOUT_S: Final = 1.5
+# Slack waits three seconds for the acknowledgement.
+_LOOKUP_TIMEOUT_S: Final = 1.5
 # An event for a workspace nobody knows may be forged or late; the database is asked so often at most.
 _LOOK_AGAIN_S: Final = 5.0
 _THREAD_PAGE: Final = 100
@@ -70,7 +70,7 @@ class SlackWorkspace:
         if known is not None and known[0] > self.monotonic():
             return known[1]
         try:
-            async with asyncio.timeout(_PERSON_TIMEOUT_S):
+            async with asyncio.timeout(_LOOKUP_TIMEOUT_S):
                 answer = await self.api.call("users.info", is_repeatable=True, user=user, include_locale=True)
         except (SlackError, NotSent, Throttled, CredentialsRejected, TimeoutError) as error:
             log.info("slack_person_unknown", account_id=str(self.at.account_id), reason=type(error).__name__)
@@ -95,7 +95,7 @@ class SlackWorkspace:
         """Whether the assistant takes part in a thread: it was mentioned or has written there.
 
         What this process saw is remembered; of a thread it has not seen (begun before a restart, or at another
-        gateway) the first hundred messages are read, once. Raises `NotSent` or `Throttled` when Slack cannot be asked:
+        gateway) the first hundred messages are read, once. Raises when Slack cannot be asked in time:
         the event is then not acknowledged, and comes again.
         """
         key = f"{channel}:{thread}"
@@ -103,9 +103,10 @@ class SlackWorkspace:
         if known is not None:
             return known
         try:
-            answer = await self.api.call(
-                "conversations.replies", is_repeatable=True, channel=channel, ts=thread, limit=_THREAD_PAGE
-            )
+            async with asyncio.timeout(_LOOKUP_TIMEOUT_S):
+                answer = await self.api.call(
+                    "conversations.replies", is_repeatable=True, channel=channel, ts=thread, limit=_THREAD_PAGE
+                )
         except SlackError:
             return False
         bot = self.at.bot_user_id
@@ -120,7 +121,8 @@ class SlackWorkspace:
         if known is not None:
             return known
         try:
-            answer = await self.api.call("conversations.open", is_repeatable=True, users=user)
+            async with asyncio.timeout(_LOOKUP_TIMEOUT_S):
+                answer = await self.api.call("conversations.open", is_repeatable=True, users=user)
         except SlackError as error:
             raise Rejected(error.code) from None
         channel = str((answer.get("channel") or {}).get("id") or "")
