@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from enum import StrEnum
 from importlib.resources import files
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from alembic import command
@@ -21,6 +22,8 @@ from parlour.store.errors import RevisionUnknown, SchemaTooNew, SchemaTooOld
 _WAIT_S = 600.0
 # Any number, the same in every process: one migration at a time on one PostgreSQL database.
 _ADVISORY_LOCK = 7_246_851_090_773
+# alembic keeps what it works on in module globals: one migration at a time in a process, whatever the database.
+_ALEMBIC = Lock()
 
 
 class Schema(StrEnum):
@@ -111,7 +114,8 @@ def _run(what: Any, connection: Connection, schema: Schema, revision: str) -> No
     config = _config(schema)
     config.attributes["connection"] = connection
     try:
-        what(config, revision)
+        with _ALEMBIC:
+            what(config, revision)
     except CommandError:
         known = ", ".join(_known(schema))
         raise RevisionUnknown(f"No revision {revision!r} to go to. There are: base, {known}, head.") from None

@@ -4,7 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import DatabaseError
 
 from parlour.people.errors import WorkspaceRemoved
 from parlour.privacy.status import keys_status
@@ -105,13 +106,14 @@ def test_several_processes_register_one_bot_and_make_one_workspace(storage: Stor
     assert keys_status(storage.privacy).data_keys == 1
 
 
-def test_the_workspaces_key_is_made_before_the_workspace(storage: Storage) -> None:
-    storage.privacy.key_store.close()
+def test_no_workspace_is_made_while_its_key_cannot_be(storage: Storage) -> None:
+    with storage.privacy.key_store.begin() as session:
+        session.execute(text("DROP TABLE tombstones"))
 
-    workspace_id = storage.workspace("made first")
+    with pytest.raises(DatabaseError):
+        storage.workspace()
 
-    assert keys_status(storage.privacy).data_keys == 1
-    storage.privacy.keyring.data_key(workspace_id)
+    assert _count(storage, Workspace) == 0
 
 
 def test_nothing_is_registered_in_a_removed_workspace(storage: Storage) -> None:

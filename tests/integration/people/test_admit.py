@@ -5,7 +5,8 @@ from pathlib import Path
 from threading import Barrier
 
 import pytest
-from sqlalchemy import event, func, select
+from sqlalchemy import event, func, select, text
+from sqlalchemy.exc import DatabaseError
 
 from parlour.people.admit import Access, Person, admit
 from parlour.people.pairing import CODE_LIFE, code_hash
@@ -97,6 +98,18 @@ def test_the_same_person_in_another_workspace_is_another_user_with_another_hash(
 )
 def test_whatever_a_messenger_says_of_a_person_is_taken(storage: Storage, sender: Sender) -> None:
     assert _admitted(storage, OPEN, sender).state == UserState.ACTIVE
+
+
+def test_no_person_is_made_while_their_key_cannot_be(storage: Storage) -> None:
+    storage.workspace()
+    with storage.privacy.key_store.begin() as session:
+        session.execute(text("DROP TABLE tombstones"))
+
+    with pytest.raises(DatabaseError):
+        _admit(storage, OPEN)
+
+    with storage.database.read() as session:
+        assert session.scalars(select(User.id)).all() == []
 
 
 # ---- policies ---------------------------------------------------------------------------------------------------

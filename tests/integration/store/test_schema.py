@@ -149,6 +149,14 @@ def test_several_processes_may_upgrade_at_once(database_url: str, which: Schema)
     assert schema.current(database_url, which) == schema.head(which)
 
 
+def test_both_databases_may_be_upgraded_side_by_side(database_url: str, keys_url: str) -> None:
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(schema.upgrade, [database_url, keys_url] * 2, [Schema.CONTENT, Schema.KEYS] * 2))
+
+    schema.check(database_url, Schema.CONTENT)
+    schema.check(keys_url, Schema.KEYS)
+
+
 @pytest.mark.parametrize(
     "use",
     [schema.check, schema.upgrade, lambda url: schema.downgrade(url, "base")],
