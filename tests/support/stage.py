@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any, cast
@@ -131,10 +132,9 @@ class Stage:
 
     # ---- posting ----
 
-    def ledger(self, *, owner: str = "gateway-1", budget: LocalBudget | None = None) -> Ledger:
+    def ledger(self, *, owner: str = "gateway-1") -> Ledger:
         """The ledger as one gateway moves it."""
-        parts = replace(self.platform, owner=owner, budget=budget or self.platform.budget)
-        return parts.ledger
+        return replace(self.platform, owner=owner).ledger
 
     @asynccontextmanager
     async def posting(
@@ -151,10 +151,13 @@ class Stage:
 
     def sender(self, messenger: FakeMessenger, *, owner: str = "gateway-1", **changes: Any) -> Sender:
         """A gateway's sender, not running."""
+        ledger = self.ledger(owner=owner)
+        # It is renewed in real time, which passes more slowly than the test's.
+        ledger.lease = timedelta(days=30)
         parts: dict[str, Any] = {
             "messenger": messenger,
             "channel": "telegram",
-            "ledger": self.ledger(owner=owner),
+            "ledger": ledger,
             "bus": self.bus,
             "budget": self.platform.budget,
             "sealer": self.platform.sealer,
@@ -224,9 +227,7 @@ def open_stage(folder: Path, *, channel: str = "telegram", url: str = "", **sect
     settings = load({}, data_dir=folder, database={"url": url}, **overrides | sections)
     clock = FakeClock()
     with platform(settings) as parts, closing(StillDatabase(settings.database_url, clock)) as database:
-        accounts = AccountBook(
-            database=database, privacy=parts.privacy, clock=clock, workspace=settings.workspace
-        )
+        accounts = AccountBook(database=database, privacy=parts.privacy, clock=clock, workspace=settings.workspace)
         queue, bus = FakeQueue(), RecordingBus()
         joined = replace(
             parts,

@@ -38,6 +38,7 @@ _IN_FLIGHT = 100
 _BACKOFF_LONGEST_S = 60.0
 _CREDENTIALS_PAUSE_S = 60.0
 _DRAIN_S = 15.0
+_RECORD_S = 5.0
 
 
 class Sender:
@@ -70,7 +71,8 @@ class Sender:
         self._held_until = 0.0
         self._is_first_hold = True
         self._wake = asyncio.Event()
-        self._outcomes: asyncio.Queue[Outcome] = asyncio.Queue()
+        # None is the last: no more will come.
+        self._outcomes: asyncio.Queue[Outcome | None] = asyncio.Queue()
         self._in_flight: set[asyncio.Task[None]] = set()
 
     @property
@@ -223,7 +225,14 @@ class Sender:
         known = frozenset[str]()
         if shipment.must_settle:
             known = await asyncio.to_thread(self._ledger.known_keys, shipment)
-        post = Post(
+        post = self._post(shipment, known)
+        # What replaces a draft is an edit: doing it twice is doing it once, so there is nothing to settle.
+        if shipment.must_settle and post.draft_key is None:
+            return await self._messenger.settle(post)
+        return await self._messenger.send(post)
+
+    def _post(self, shipment: Shipment, known: frozenset[str]) -> Post:
+        return Post(
             key=f"{shipment.delivery_id}:{shipment.index}",
             delivery_id=shipment.delivery_id,
             turn_id=shipment.turn_id,
@@ -237,10 +246,6 @@ class Sender:
             asks_feedback=shipment.is_answer and shipment.index + 1 == shipment.count,
             known_keys=known,
         )
-        # What replaces a draft is an edit: doing it twice is doing it once, so there is nothing to settle.
-        if shipment.must_settle and post.draft_key is None:
-            return await self._messenger.settle(post)
-        return await self._messenger.send(post)
 
     def _throttled(self, shipment: Shipment, error: Throttled) -> Outcome:
         self._metrics.throttled(self._channel)
@@ -261,11 +266,14 @@ class Sender:
 
     async def _keep_record(self) -> None:
         """Write outcomes down, as many at once as have come: one commit serves them all."""
-        while True:
-            outcomes = [await self._outcomes.get()]
+        is_last = False
+        while not is_last:
+            come = [await self._outcomes.get()]
             while not self._outcomes.empty():
-                outcomes.append(self._outcomes.get_nowait())
-            await self._record(outcomes)
+                come.append(self._outcomes.get_nowait())
+            is_last = None in come
+            if outcomes := [outcome for outcome in come if outcome is not None]:
+                await self._record(outcomes)
 
     async def _record(self, outcomes: list[Outcome]) -> None:
         while True:
@@ -289,13 +297,13 @@ class Sender:
         await self._drafts.close_all()
         if self._in_flight:
             await asyncio.wait(self._in_flight, timeout=_DRAIN_S)
+        # The record is ended by a word, not cancelled: that could lose what it is just about to write.
+        await self._outcomes.put(None)
+        await asyncio.wait([record], timeout=_RECORD_S)
         record.cancel()
         lease.cancel()
         await asyncio.gather(*helpers, return_exceptions=True)
-        left = [self._outcomes.get_nowait() for _ in range(self._outcomes.qsize())]
         try:
-            if left:
-                await asyncio.to_thread(self._ledger.record, left)
             await asyncio.to_thread(self._ledger.let_go, self._messenger.account_id)
         except StoreError as error:
             log.warning("sender_lease_not_given_back", channel=self._channel, reason=type(error).__name__)
