@@ -37,7 +37,7 @@ class Process:
         self.popen: subprocess.Popen[str]
 
     def start(self) -> Self:
-        """Start it and wait for the line that says it is ready. Raises `AssertionError` with its output when it ends."""
+        """Start it and wait until it is ready. Raises `AssertionError` with its output when it ends instead."""
         self.launch()
         self.await_ready()
         return self
@@ -68,6 +68,10 @@ class Process:
         """What it printed so far, both streams."""
         return "".join(self._lines)
 
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self.popen.send_signal(number)
+
     def stop(self, *, timeout_s: float = 30.0) -> int:
         """SIGTERM, and its exit code."""
         self.popen.send_signal(signal.SIGTERM)
@@ -91,7 +95,9 @@ class Process:
     def __enter__(self) -> Self:
         return self.launch()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self.popen.poll() is None:
             self.popen.terminate()
         try:

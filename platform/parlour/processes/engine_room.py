@@ -48,6 +48,7 @@ class EngineRoom:
     def drain(self) -> None:
         """Let running answers finish within the drain time; what is left then goes back into the queue."""
         running = self._platform.running
+        log.info("drain_begins", count=len(running))
         if not running.wait_until_idle(self._platform.settings.turns.drain_s):
             log.warning("turns_handed_back", count=len(running))
             running.hand_back_all()

@@ -1,6 +1,7 @@
 """Answering a turn: claim it, stream the model's answer, commit it, tell who comes next."""
 
 import contextlib
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -163,7 +164,8 @@ class Answerer:
             sampling=self._rules.sampling,
             cache_salt=str(claim.user_id if self._rules.salts_by_user else claim.workspace_id),
         )
-        last_frame = self._monotonic()
+        # The first piece is shown at once, also when the next one takes long.
+        last_frame = -math.inf
         with self._generator.stream(request) as stream:
             watch.on_halt(stream.cancel)
             for piece in stream:

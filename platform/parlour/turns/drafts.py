@@ -30,6 +30,10 @@ log = structlog.get_logger(__name__)
 
 # An answer that is done within this time needs no draft: it would cost two sends instead of one.
 _FIRST_MESSAGE_AFTER_S = 1.0
+# One that is done within this time needs no sign that it is coming either.
+_QUICK_S = 0.25
+# Telegram shows a typing action for five seconds.
+_TYPING_EVERY_S = 4.5
 _CLOSED_REMEMBERED = 10_000
 # No worker is silent for so long: the turn is answered elsewhere, or not at all.
 _SILENCE_S = 600.0
@@ -111,16 +115,17 @@ class Drafts:
 
     async def _show(self, turn_id: TurnId, draft: _Draft) -> None:
         try:
-            target = await asyncio.to_thread(self._rows.target, turn_id)
+            await self._pause(draft, _QUICK_S)
+            target = None if draft.closed.is_set() else await asyncio.to_thread(self._rows.target, turn_id)
             if target is None:
                 return
-            await self._prepare(target)
+            await self._type(target)
             style = self._messenger.draft_style(target.address)
             if style is DraftStyle.NONE:
                 return
             if style is DraftStyle.MESSAGE:
                 await self._pause(draft, _FIRST_MESSAGE_AFTER_S)
-            while await self._next(draft):
+            while await self._next(target, draft):
                 if style is DraftStyle.MESSAGE and draft.key is None and not await self._register(target, draft):
                     return
                 await self._post(target, draft, style)
@@ -133,7 +138,7 @@ class Drafts:
         except Exception:  # a task begins here: whatever goes wrong, the answer itself will come
             log.exception("draft_broke", turn_id=str(turn_id))
 
-    async def _prepare(self, target: DraftTarget) -> None:
+    async def _type(self, target: DraftTarget) -> None:
         if self._budget_wait(target) == 0.0:
             try:
                 await self._messenger.typing(target.address, target.turn_id)
@@ -145,15 +150,16 @@ class Drafts:
     def _budget_wait(self, target: DraftTarget) -> float:
         return self._budget.reserve(target.lane, self._messenger.limits(target.address), is_draft=True)
 
-    async def _next(self, draft: _Draft) -> bool:
+    async def _next(self, target: DraftTarget, draft: _Draft) -> bool:
         """Wait for text that was not shown; False when the drafts were closed or no more is to come."""
-        try:
-            async with asyncio.timeout(_SILENCE_S):
-                await draft.changed.wait()
-        except TimeoutError:
-            return False
-        draft.changed.clear()
-        return not draft.closed.is_set()
+        for _ in range(round(_SILENCE_S / _TYPING_EVERY_S)):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_TYPING_EVERY_S):
+                    await draft.changed.wait()
+                draft.changed.clear()
+                return not draft.closed.is_set()
+            await self._type(target)
+        return False
 
     async def _pause(self, draft: _Draft, seconds: float) -> None:
         """Let time pass, but not past the close of the drafts."""

@@ -53,7 +53,9 @@ class Layout:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if error is not None:
             print(self.output)
         self._stack.close()
@@ -96,6 +98,7 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
         "PARLOUR_ENGINE__KIND": "echo",
         "PARLOUR_ACCESS__POLICY": "open",
         "PARLOUR_WEB__PORT": "0",
+        "PARLOUR_TURNS__DRAIN_S": "5",
         "PARLOUR_LOG__LEVEL": "info",
         **more,
     }

@@ -8,7 +8,7 @@ from tests.services import RedisServer
 
 
 def test_people_are_answered_in_order_each_once(layout: Start, telegram: FakeTelegram) -> None:
-    """Twenty people write five messages each; then an answer's confirmation is lost. Nothing is lost, doubled, misordered."""
+    """Twenty people write five messages each, an answer's confirmation gets lost: none lost, doubled or misordered."""
     people = range(100, 120)
     said = {person: [f"message {number} of {person}" for number in range(5)] for person in people}
     with layout(**telegram_variables(telegram)) as house:
@@ -38,7 +38,9 @@ def test_a_throttled_chat_holds_up_no_other(embedded: Start, telegram: FakeTeleg
         assert telegram.texts(7) == []
 
 
-def test_what_came_while_everything_was_down_is_answered_after_the_start(embedded: Start, telegram: FakeTelegram) -> None:
+def test_what_came_while_everything_was_down_is_answered_after_the_start(
+    embedded: Start, telegram: FakeTelegram
+) -> None:
     """Updates wait at Telegram, turns wait in SQL: killing the process loses neither."""
     with embedded(**telegram_variables(telegram)) as house:
         telegram.say(7, "before")
@@ -53,7 +55,9 @@ def test_what_came_while_everything_was_down_is_answered_after_the_start(embedde
         assert telegram.texts(7) == ["before", "during", "after"]
 
 
-def test_turns_wait_while_the_broker_is_away(production: Start, telegram: FakeTelegram, redis_server: RedisServer) -> None:
+def test_turns_wait_while_the_broker_is_away(
+    production: Start, telegram: FakeTelegram, redis_server: RedisServer
+) -> None:
     """Redis stops and comes back empty: what was said meanwhile is answered."""
     with production(**telegram_variables(telegram), PARLOUR_BROKER__URL=redis_server.url) as house:
         telegram.say(7, "before")
