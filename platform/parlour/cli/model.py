@@ -22,7 +22,7 @@ from parlour.engines.files import CONVERTED, find_gguf, model_folder
 from parlour.engines.protocol import Message, Request, Sampling
 from parlour.engines.pull import HUB
 from parlour.engines.pull import pull as fetch
-from parlour.settings import load
+from parlour.settings import Settings, load
 
 app = typer.Typer(no_args_is_help=True, help="List, fetch, convert and try models.")
 
@@ -71,6 +71,14 @@ def pull(
     with _bar(f"Fetching {known.name}") as show:
         path = fetch(known, models_dir, progress=show, hub_url=hub)
     typer.echo(str(path))
+
+
+def ensure_model(settings: Settings) -> None:
+    """Fetch the catalogue's model that the settings name, unless it is there; a file of one's own is left alone."""
+    name = settings.engine.model
+    if name in {known.name for known in CATALOGUE} and not any(model_folder(name, settings.models_dir).glob("*.gguf")):
+        with _bar(f"Fetching {name}") as show:
+            fetch(catalogue.find(name), settings.models_dir, progress=show)
 
 
 @app.command(epilog=f"Example: parlour model convert {catalogue.FIRST_CONTACT}")
