@@ -24,10 +24,12 @@ def place_of(url: str | URL) -> str:
     return parsed.set(query={}).render_as_string(hide_password=True)
 
 
-def connect(url: str | URL, *, pool_size: int, busy_timeout_s: float, is_durable: bool = False) -> Engine:
+def connect(
+    url: str | URL, *, pool_size: int, busy_timeout_s: float, is_durable: bool = False, is_read: bool = False
+) -> Engine:
     """An engine whose errors are `StoreError`s. Connects at the first use.
 
-    On SQLite a transaction takes the write lock at its start; with the execution option `is_read` it takes none and
+    On SQLite a transaction takes the write lock at its start; with `is_read` it takes none. Either way `is_read`
     refuses writes.
     """
     parsed = make_url(url)
@@ -42,7 +44,7 @@ def connect(url: str | URL, *, pool_size: int, busy_timeout_s: float, is_durable
     if parsed.get_backend_name() == "sqlite":
         arguments: dict[str, Any] = {"check_same_thread": False, "timeout": busy_timeout_s, "isolation_level": None}
         engine = create_engine(parsed, connect_args=arguments, **shared)
-        _prepare_sqlite(engine, is_durable=is_durable)
+        _prepare_sqlite(engine, is_durable=is_durable, is_read=is_read)
     else:
         # The ping notices a server that was restarted before a caller's statement does.
         engine = create_engine(
@@ -76,18 +78,17 @@ def make_file(url: str | URL) -> None:
         raise DatabaseUnavailable(f"{problem} Make its folder writable, or set PARLOUR_DATA_DIR to another.") from None
 
 
-def _prepare_sqlite(engine: Engine, *, is_durable: bool) -> None:
+def _prepare_sqlite(engine: Engine, *, is_durable: bool, is_read: bool) -> None:
     def on_connect(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute(f"PRAGMA synchronous = {'FULL' if is_durable else 'NORMAL'}")
         # Fails on a file that cannot be written; then it can still be read, and the first write says what is wrong.
         if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal" and not _is_read_only(connection):
             connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA query_only = {'ON' if is_read else 'OFF'}")
 
     def on_begin(connection: Connection) -> None:
         # Begun by hand: sqlite3 would begin late and without the write lock, and two readers could both turn writers.
-        is_read = bool(connection.get_execution_options().get("is_read"))
-        connection.exec_driver_sql(f"PRAGMA query_only = {'ON' if is_read else 'OFF'}")
         connection.exec_driver_sql("BEGIN" if is_read else "BEGIN IMMEDIATE")
 
     event.listen(engine, "connect", on_connect)

@@ -28,7 +28,12 @@ class Database:
         self.place = place_of(url)
         self._busy_timeout_s = busy_timeout_s
         self._engine = connect(url, pool_size=pool_size, busy_timeout_s=busy_timeout_s, is_durable=is_durable)
-        self._reader = self._engine.execution_options(is_read=True, postgresql_readonly=True)
+        # SQLite's connections to read with are others: changing one's mind at every transaction takes a statement each.
+        self._reader = (
+            connect(url, pool_size=pool_size, busy_timeout_s=busy_timeout_s, is_durable=is_durable, is_read=True)
+            if self.is_sqlite
+            else self._engine.execution_options(postgresql_readonly=True)
+        )
         # SQLite has one writer at a time. Waiting here wakes at once, where its own waiting sleeps in growing steps.
         self._writing = Lock()
         self._writer: int | None = None
@@ -65,6 +70,7 @@ class Database:
 
     def close(self) -> None:
         """Let go of all connections. The database can be used again after."""
+        self._reader.dispose()
         self._engine.dispose()
 
     @contextmanager

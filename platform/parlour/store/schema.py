@@ -64,7 +64,7 @@ def current(url: str, schema: Schema = Schema.CONTENT) -> str | None:
     """The database's revision, None where it was never migrated."""
     if _is_missing_file(url):
         return None
-    engine = connect(url, pool_size=1, busy_timeout_s=10).execution_options(is_read=True)
+    engine = connect(url, pool_size=1, busy_timeout_s=10, is_read=True)
     try:
         with engine.connect() as connection:
             return _revision(connection, schema)

@@ -6,12 +6,12 @@ anything is sent again.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, exists, func, literal_column, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from parlour.privacy.errors import KeyShredded, PrivacyError
@@ -36,6 +36,58 @@ _BLOCKING = (DeliveryState.PENDING.value, DeliveryState.SENDING.value, DeliveryS
 # Given up after this long: an answer that comes a day late helps nobody.
 _GIVE_UP_AFTER = timedelta(days=1)
 _KNOWN_KEYS = 50
+
+
+def _is_waiting() -> tuple[ColumnElement[bool], ...]:
+    return (
+        Delivery.account_id == bindparam("account"),
+        is_open_delivery(Delivery.state),
+        Delivery.state.in_([literal_column(f"'{state}'") for state in _WAITING]),
+    )
+
+
+def _is_next() -> ColumnElement[bool]:
+    """Whether nothing earlier of the same conversation has to go first."""
+    earlier = aliased(Delivery)
+    return ~exists().where(
+        earlier.conversation_id == Delivery.conversation_id,
+        is_open_delivery(earlier.state),
+        earlier.state.in_([literal_column(f"'{state}'") for state in _BLOCKING]),
+        or_(
+            earlier.turn_seq < Delivery.turn_seq,
+            and_(earlier.turn_seq == Delivery.turn_seq, earlier.ordinal < Delivery.ordinal),
+        ),
+    )
+
+
+# Built once: these run for every answer, and building one takes longer than executing it.
+_HELD = (
+    select(Account.id)
+    .where(
+        Account.id == bindparam("account"),
+        Account.sender_owner == bindparam("sender"),
+        Account.sender_until >= bindparam("now"),
+    )
+    # Not against those who only refer to the account: intake goes on meanwhile.
+    .with_for_update(key_share=True)
+)
+_FIRST_DUE = select(func.min(Delivery.due_at)).where(*_is_waiting())
+_NEXT_DUE = _FIRST_DUE.where(Delivery.due_at > bindparam("now"))
+_DUE = (
+    select(Delivery, Conversation, Message, Turn.language)
+    .join(Conversation, Conversation.id == Delivery.conversation_id)
+    .join(Message, Message.id == Delivery.message_id)
+    .join(Turn, Turn.id == Delivery.turn_id)
+    .where(*_is_waiting(), Delivery.due_at <= bindparam("now"), _is_next())
+    .order_by(Delivery.due_at)
+    .limit(bindparam("at_most"))
+)
+_REMEMBER = (
+    update(Message)
+    .where(Message.id == bindparam("message"))
+    .values(external_hash=bindparam("found_by"))
+    .execution_options(synchronize_session=False)
+)
 
 
 class Ledger:
@@ -103,14 +155,18 @@ class Ledger:
         without the account's lease, whatever this process believes.
         """
         now = self._database.clock.now()
+        of_account = {"account": messenger.account_id}
+        # Mostly there is nothing: seen without a transaction to write in, of which SQLite has one at a time.
+        with self._database.read() as session:
+            first_due = session.scalar(_FIRST_DUE, of_account)
+        if first_due is None or first_due > now:
+            return [], (first_due - now).total_seconds() if first_due else None
         with self._database.begin() as session:
-            if not self._is_held(session, messenger.account_id, now):
+            if session.scalar(_HELD, of_account | {"sender": self._owner, "now": now}) is None:
                 return [], None
-            rows = list(self._due(session, messenger.account_id, now, limit))
+            rows = session.execute(_DUE, of_account | {"now": now, "at_most": limit}).all()
             taken = [shipment for row in rows if (shipment := self._take(session, messenger, *row, now))]
-            next_due = session.scalar(
-                select(func.min(Delivery.due_at)).where(*_is_waiting(messenger.account_id), Delivery.due_at > now)
-            )
+            next_due = session.scalar(_NEXT_DUE, of_account | {"now": now})
         return taken, (next_due - now).total_seconds() if next_due else None
 
     def record(self, outcomes: Sequence[Outcome]) -> None:
@@ -143,39 +199,6 @@ class Ledger:
         return frozenset(known)
 
     # ---- inside ----
-
-    def _is_held(self, session: Session, account_id: AccountId, now: datetime) -> bool:
-        """Whether the lease is this process's, kept so until the transaction's end."""
-        wanted = select(Account.id).where(
-            Account.id == account_id, Account.sender_owner == self._owner, Account.sender_until >= now
-        )
-        # Not against those who only refer to the account: intake goes on meanwhile.
-        return session.scalar(wanted.with_for_update(key_share=True)) is not None
-
-    def _due(
-        self, session: Session, account_id: AccountId, now: datetime, limit: int
-    ) -> Iterator[tuple[Delivery, Conversation, Message, str | None]]:
-        earlier = aliased(Delivery)
-        is_next = ~exists().where(
-            earlier.conversation_id == Delivery.conversation_id,
-            is_open_delivery(earlier.state),
-            earlier.state.in_(_BLOCKING),
-            or_(
-                earlier.turn_seq < Delivery.turn_seq,
-                and_(earlier.turn_seq == Delivery.turn_seq, earlier.ordinal < Delivery.ordinal),
-            ),
-        )
-        found = session.execute(
-            select(Delivery, Conversation, Message, Turn.language)
-            .join(Conversation, Conversation.id == Delivery.conversation_id)
-            .join(Message, Message.id == Delivery.message_id)
-            .join(Turn, Turn.id == Delivery.turn_id)
-            .where(*_is_waiting(account_id), Delivery.due_at <= now, is_next)
-            .order_by(Delivery.due_at)
-            .limit(limit)
-        )
-        for row in found.all():
-            yield row[0], row[1], row[2], row[3]
 
     def _take(
         self,
@@ -267,7 +290,8 @@ class Ledger:
             Delivery.owner == self._owner,
             Delivery.state == DeliveryState.SENDING.value,
         )
-        moved = changed_rows(session, update(Delivery).where(is_ours).values(**values))
+        changes = update(Delivery).where(is_ours).values(**values).execution_options(synchronize_session=False)
+        moved = changed_rows(session, changes)
         if moved and values["state"] == DeliveryState.SENT.value:
             self._remember_message(session, shipment, outcome.external_key or "")
         if moved and outcome.holds_up_chat:
@@ -287,15 +311,8 @@ class Ledger:
 
     def _remember_message(self, session: Session, shipment: Shipment, key: str) -> None:
         """Make the answer findable by the messenger's id of its last part: that is where the buttons are."""
-        session.execute(
-            update(Message)
-            .where(Message.id == shipment.message_id)
-            .values(external_hash=message_hash(self._privacy, shipment.conversation_id, key))
-        )
-
-
-def _is_waiting(account_id: AccountId) -> tuple[ColumnElement[bool], ...]:
-    return Delivery.account_id == account_id, is_open_delivery(Delivery.state), Delivery.state.in_(_WAITING)
+        found_by = message_hash(self._privacy, shipment.conversation_id, key)
+        session.execute(_REMEMBER, {"message": shipment.message_id, "found_by": found_by})
 
 
 def _give_up(delivery: Delivery, error: Exception) -> None:
