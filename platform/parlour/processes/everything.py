@@ -27,7 +27,9 @@ class House:
 def data_folder(settings: Settings) -> Iterator[None]:
     """The data folder, held by this process alone. Raises `SettingsError` when another one has it."""
     folder = settings.data_dir / "run"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # One after the other: `parents` makes the upper folder with everybody's rights.
+    for made in (settings.data_dir, folder):
+        made.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = FileLock(folder / "up.lock")
     try:
         lock.acquire(timeout=0)
