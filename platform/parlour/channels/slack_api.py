@@ -154,7 +154,7 @@ def _refusal(error: SlackApiError, unclear: type[Exception], method: str) -> Exc
             f"slack.bot_token: Slack does not accept this workspace's token ({code}). "
             "Set it to the Bot User OAuth Token (xoxb-…) of the app, or install the app again at /slack/install."
         )
-    if status >= _SERVER_ERROR or code in _UNCLEAR or not code:
+    if (status or 0) >= _SERVER_ERROR or code in _UNCLEAR or not code:
         return unclear(f"{method}: {code or status}")
     if code in _NOTHING_DONE:
         return NotSent(f"{method}: {code}")

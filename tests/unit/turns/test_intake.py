@@ -4,13 +4,14 @@ from collections.abc import Callable
 from datetime import timedelta
 from threading import Barrier, Thread
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import select, update
 
 from parlour.people.users import approve, block
 from parlour.store.errors import DatabaseUnavailable
-from parlour.store.ids import UserId
+from parlour.store.ids import AccountId, UserId
 from parlour.store.models import Account, Attachment, Conversation, Feedback, Message, Turn, User, Workspace
 from parlour.turns.ports import Frame, IncomingAttachment, IncomingKind, Verdict
 from tests.support.stage import Stage
@@ -143,7 +144,7 @@ def test_a_message_is_taken_in_while_the_broker_is_away(stage: Stage) -> None:
 
 
 def test_an_unknown_account_is_refused(stage: Stage) -> None:
-    taken = stage.say("hello", account_id=UserId(stage.account_id.__class__(int=1)))
+    taken = stage.say("hello", account_id=AccountId(UUID(int=1)))
 
     assert taken.verdict is Verdict.REFUSED
     assert stage.count(User) == 0
