@@ -75,7 +75,7 @@ quick: $(STAMPS)/dev ## The tests that need no service and no model, under a min
 gpu: $(STAMPS)/dev ## On a machine with an NVIDIA GPU: the vLLM tests and figures there
 	@$(BIN)/python -c 'import vllm' 2>/dev/null || $(PIP) install -e '.[vllm]'
 	@$(BIN)/pytest tests/integration/engines/test_vllm.py $(ARGS)
-	@$(BIN)/parlour bench --help | grep -q serving && $(BIN)/parlour bench serving || true
+	@if $(BIN)/parlour bench --help | grep -q serving; then $(BIN)/parlour bench serving; fi
 
 .PHONY: screenshots
 screenshots: $(STAMPS)/dev ## Take the README's picture of the web chat anew (needs Chromium)
