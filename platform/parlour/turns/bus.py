@@ -94,6 +94,10 @@ class RedisBus:
             self._paused_until = self._monotonic() + 1.0
             log.warning("bus_unavailable", reason=type(error).__name__)
 
+    def close(self) -> None:
+        """Let go of the connections for publishing."""
+        self._client.close()
+
     async def subscribe(self, account_ids: Sequence[AccountId]) -> AsyncIterator[Live]:
         """Frames of these accounts, across outages of Redis."""
         while True:

@@ -1,0 +1,102 @@
+"""The queue over real brokers, there and away (G6)."""
+
+import time
+from uuid import uuid4
+
+import pytest
+from celery import Celery
+
+from parlour.store.ids import TurnId
+from parlour.turns.ports import QueueUnavailable
+from parlour.turns.tasks import CeleryQueue, celery_config
+from tests import services
+
+
+def queue_at(url: str) -> CeleryQueue:
+    """The queue over a broker."""
+    app = Celery(f"test-{uuid4()}", set_as_current=False)
+    app.conf.update(celery_config(url, threads=2))
+    return CeleryQueue(app)
+
+
+def until_published(queue: CeleryQueue, what: str) -> None:
+    """Wait for the broker to take a turn."""
+
+    def is_taken() -> bool:
+        try:
+            queue.publish(TurnId(uuid4()))
+        except QueueUnavailable:
+            return False
+        return True
+
+    services.wait_until(is_taken, what=what)
+
+
+@pytest.mark.parametrize("broker", ["redis_url", "rabbitmq_url"])
+def test_the_depth_is_what_nobody_took_yet(broker: str, request: pytest.FixtureRequest) -> None:
+    queue = queue_at(request.getfixturevalue(broker))
+    assert queue.depth() == 0
+
+    for _ in range(3):
+        queue.publish(TurnId(uuid4()))
+
+    services.wait_until(lambda: queue.depth() == 3, what="three turns in the queue")
+
+
+@pytest.mark.parametrize("broker", ["redis_server", "rabbitmq_server"])
+def test_a_broker_that_goes_away_is_told_quickly_and_used_again_when_it_is_back(
+    broker: str, request: pytest.FixtureRequest
+) -> None:
+    server = request.getfixturevalue(broker)
+    queue = queue_at(server.url)
+    queue.publish(TurnId(uuid4()))
+    server.stop()
+
+    began = time.monotonic()
+    with pytest.raises(QueueUnavailable):
+        queue.publish(TurnId(uuid4()))
+    took_s = time.monotonic() - began
+    server.start()
+
+    # A person's message waits for no longer than this.
+    assert took_s < 10
+    until_published(queue, "the broker is used again")
+    assert queue.depth() >= 1
+
+
+def test_a_broker_that_is_frozen_is_told_after_a_while(redis_server: services.RedisServer) -> None:
+    queue = queue_at(redis_server.url)
+    queue.publish(TurnId(uuid4()))
+    redis_server.pause()
+
+    with pytest.raises(QueueUnavailable):
+        queue.publish(TurnId(uuid4()))
+
+    redis_server.resume()
+    until_published(queue, "the broker is used again")
+
+
+def test_without_a_broker_publishing_is_refused_at_once_and_says_where(unreachable: Celery) -> None:
+    """Intake waits for it before it lets a messenger go."""
+    queue = CeleryQueue(unreachable)
+    began = time.monotonic()
+
+    with pytest.raises(QueueUnavailable, match=r"redis://.*127\.0\.0\.1:9"):
+        queue.publish(TurnId(uuid4()))
+
+    assert time.monotonic() - began < 5
+
+
+def test_the_brokers_password_is_not_told(unreachable: Celery) -> None:
+    with pytest.raises(QueueUnavailable) as caught:
+        CeleryQueue(unreachable).publish(TurnId(uuid4()))
+
+    assert "a-secret-word" not in str(caught.value)
+
+
+@pytest.fixture
+def unreachable() -> Celery:
+    """An application whose broker is not there. Port 9 discards; nobody listens on it here."""
+    app = Celery(f"test-{uuid4()}", set_as_current=False)
+    app.conf.update(celery_config("redis://:a-secret-word@127.0.0.1:9/0", threads=2))
+    return app

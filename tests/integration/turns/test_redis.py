@@ -1,0 +1,95 @@
+"""Send budget and live bus over Redis: the unit tests' behaviours, and Redis going away."""
+
+# ruff: noqa: F403, F405 (the same tests, collected here once more with this file's fixtures)
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+import redis
+
+from parlour.turns.budget import Lane, RedisBudget, SendBudget
+from parlour.turns.bus import RedisBus
+from parlour.turns.ports import LiveBus, SendLimits
+from tests import services
+from tests.support.stage import until
+from tests.unit.turns.test_budget import *
+from tests.unit.turns.test_bus import *
+
+LANE = Lane("bot", "chat")
+ONE_A_MINUTE = SendLimits(chat_per_s=1 / 60)
+
+
+@pytest.fixture
+def budget(redis_url: str) -> SendBudget:
+    return RedisBudget(redis_url)
+
+
+@pytest.fixture
+def bus(redis_url: str) -> Iterator[LiveBus]:
+    bus = RedisBus(redis_url)
+    yield bus
+    bus.close()
+
+
+def test_processes_share_a_budget(redis_url: str) -> None:
+    first, second = RedisBudget(redis_url), RedisBudget(redis_url)
+
+    assert first.reserve(LANE, ONE_A_MINUTE) == 0.0
+    assert second.reserve(LANE, ONE_A_MINUTE) > 50
+
+
+def test_processes_share_a_429(redis_url: str) -> None:
+    first, second = RedisBudget(redis_url), RedisBudget(redis_url)
+
+    first.block(LANE, seconds=30, is_whole_account=False)
+
+    assert second.reserve(LANE, ONE_A_MINUTE) == pytest.approx(30, abs=1)
+
+
+def test_with_redis_away_each_process_keeps_to_the_limits_by_itself(redis_server: services.RedisServer) -> None:
+    """G6: and no 429 is forgotten."""
+    budget = RedisBudget(redis_server.url)
+    redis_server.stop()
+
+    assert budget.reserve(LANE, ONE_A_MINUTE) == 0.0
+    assert budget.reserve(LANE, ONE_A_MINUTE) > 50
+    budget.block(LANE, seconds=100, is_whole_account=True)
+    assert budget.reserve(Lane("bot", "another"), ONE_A_MINUTE) > 90
+
+
+async def test_a_subscription_survives_redis_going_away(redis_server: services.RedisServer) -> None:
+    """G6."""
+    bus = RedisBus(redis_server.url)
+    async with heard(bus) as frames:
+        await asyncio.to_thread(redis_server.stop)
+        bus.publish(live())
+        await asyncio.to_thread(redis_server.start)
+        late = live()
+
+        def is_back() -> bool:
+            bus.publish(late)
+            return late in frames.all()
+
+        await until(is_back, "frames after the outage")
+    bus.close()
+
+
+async def test_what_is_no_frame_stops_no_subscription(bus: RedisBus, redis_url: str) -> None:
+
+    async with heard(bus) as frames:
+        with redis.Redis.from_url(redis_url) as client:
+            client.publish(f"parlour:live:{ONE}", b"rubbish")
+        good = live()
+        bus.publish(good)
+        await until(lambda: good in frames.all())
+
+
+def test_a_frozen_redis_costs_a_frame_and_not_the_answers_time(redis_server: services.RedisServer) -> None:
+    bus = RedisBus(redis_server.url)
+    redis_server.pause()
+
+    for _ in range(100):
+        bus.publish(live())
+
+    redis_server.resume()
+    bus.close()

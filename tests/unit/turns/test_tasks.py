@@ -1,0 +1,100 @@
+"""Turns on Celery: what goes to the broker, and what happens without one."""
+
+from uuid import uuid4
+
+import pytest
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+from parlour.store.ids import TurnId
+from parlour.turns.ports import QueueUnavailable
+from parlour.turns.tasks import ANSWER, QUEUE, CeleryQueue, celery_config, register
+from tests.fakes.clock import FakeClock
+
+
+@pytest.fixture
+def app() -> Celery:
+    """An application on a broker in memory."""
+    app = Celery(f"test-{uuid4()}", set_as_current=False)
+    app.conf.update(celery_config("", threads=2))
+    # kombu's memory transport shares its queues in the whole process.
+    with app.connection_for_write() as connection:
+        connection.default_channel.queue_purge(QUEUE) if _exists(connection) else None
+    return app
+
+
+def test_the_task_carries_an_id_and_nothing_else(app: Celery) -> None:
+    """G7."""
+    turn_id = TurnId(uuid4())
+    queue = CeleryQueue(app)
+
+    queue.publish(turn_id)
+
+    with app.connection_for_read() as connection:
+        message = connection.default_channel.basic_get(QUEUE)
+    arguments, named, _ = message.decode() if hasattr(message, "decode") else message.payload
+    assert (arguments, named) == ([str(turn_id)], {})
+    assert message.headers["task"] == ANSWER
+    assert message.headers["argsrepr"] == f"['{turn_id}']"
+
+
+def test_the_depth_is_what_nobody_took_yet(app: Celery) -> None:
+    queue = CeleryQueue(app)
+    assert queue.depth() == 0
+
+    for _ in range(3):
+        queue.publish(TurnId(uuid4()))
+
+    assert queue.depth() == 3
+
+
+def test_the_task_calls_the_use_case_with_the_id(app: Celery) -> None:
+    answered: list[TurnId] = []
+    register(app, answered.append)
+    turn_id = TurnId(uuid4())
+
+    app.tasks[ANSWER](str(turn_id))
+
+    assert answered == [turn_id]
+
+
+def test_after_a_failure_nobody_asks_the_broker_for_a_second(app: Celery) -> None:
+    clock, tries = FakeClock(), list[int]()
+    queue = CeleryQueue(app, monotonic=clock.elapsed)
+
+    def fail(*_: object, **__: object) -> None:
+        tries.append(1)
+        raise OperationalError
+
+    app.send_task = fail
+    for _ in range(5):
+        with pytest.raises(QueueUnavailable):
+            queue.publish(TurnId(uuid4()))
+    assert len(tries) == 1
+    clock.advance(1.1)
+    with pytest.raises(QueueUnavailable):
+        queue.publish(TurnId(uuid4()))
+
+    assert len(tries) == 2
+
+
+@pytest.mark.parametrize("url", ["", "redis://h/0", "amqp://h//"])
+def test_tasks_are_not_started_twice_by_a_broker(url: str) -> None:
+    """Acknowledged early: no visibility time-out redelivers an answer that takes long."""
+    config = celery_config(url, threads=4)
+
+    assert config["task_acks_late"] is False
+    assert config["task_ignore_result"] is True
+    assert (config["worker_pool"], config["worker_concurrency"]) == ("threads", 4)
+
+
+def test_rabbitmq_keeps_the_queue_on_several_machines() -> None:
+    assert celery_config("amqp://h//", threads=1)["task_default_queue_type"] == "quorum"
+
+
+def _exists(connection: object) -> bool:
+    try:
+        connection.default_channel.queue_declare(QUEUE, passive=True)  # type: ignore[attr-defined]
+    except Exception:  # noqa: BLE001 (whatever the transport says)
+        return False
+    return True
