@@ -1,4 +1,4 @@
-"""Writes the pages of docs/ that are tables of what stands in the code: settings, commands, metrics.
+"""Writes the pages of docs/ that are tables of what stands in the code: settings, commands, metrics, capabilities.
 
     python -m scripts.write_docs
 
@@ -24,6 +24,7 @@ from parlour.cli.main import app
 from parlour.settings import PREFIX, Section, Settings
 from parlour.store.models import Base
 from parlour.turns.metrics import BacklogCollector, Metrics
+from scripts.write_sdk_docs import capability_pages
 
 DOCS = Path(__file__).parent.parent / "docs"
 NOTE = "<!-- Written by `make docs` from the code. Change the code, not this page. -->"
@@ -33,6 +34,7 @@ def main() -> None:
     """Write every generated page."""
     DOCS.mkdir(exist_ok=True)
     for name, page in PAGES.items():
+        (DOCS / name).parent.mkdir(exist_ok=True)
         (DOCS / name).write_text(page(), encoding="utf-8")
 
 
@@ -228,6 +230,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "settings.md": settings_page,
     "commands.md": commands_page,
     "metrics.md": metrics_page,
+    **capability_pages(),
 }
 
 if __name__ == "__main__":

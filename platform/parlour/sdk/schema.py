@@ -1,0 +1,119 @@
+"""JSON schemas of the types that settings and tools may use, and checking values against them."""
+
+import dataclasses
+import types
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+
+class Secret(str):
+    """A setting that is sealed at rest and never shown. In settings it is empty; its value comes from `Secrets`."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "Secret('…')"
+
+
+_SIMPLE: Mapping[Any, dict[str, Any]] = {
+    str: {"type": "string"},
+    int: {"type": "integer"},
+    float: {"type": "number"},
+    bool: {"type": "boolean"},
+    Secret: {"type": "string", "format": "password", "writeOnly": True},
+}
+_TYPES: Mapping[str, type | tuple[type, ...]] = {
+    "string": str,
+    "integer": int,
+    "number": (int, float),
+    "boolean": bool,
+    "array": list,
+    "object": dict,
+    "null": type(None),
+}
+
+
+def schema_of(kind: Any) -> dict[str, Any]:  # noqa: ANN401 (any annotation)
+    """The JSON schema of a type: str, int, float, bool, Secret, Literal, list, tuple, dict of str, or None beside one.
+
+    Text in `Annotated[…, "text"]` is its description. Raises `TypeError` for any other type.
+    """
+    if kind in _SIMPLE:
+        return dict(_SIMPLE[kind])
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        words = [one for one in arguments[1:] if isinstance(one, str)]
+        return schema_of(arguments[0]) | ({"description": words[0]} if words else {})
+    if origin is Literal:
+        return {"enum": list(arguments)}
+    if origin in {list, tuple} and arguments:
+        return {"type": "array", "items": schema_of(arguments[0])}
+    if origin is dict and arguments[:1] == (str,):
+        return {"type": "object", "additionalProperties": schema_of(arguments[1])}
+    if origin in {Union, types.UnionType}:
+        return {"anyOf": [{"type": "null"} if one is type(None) else schema_of(one) for one in arguments]}
+    raise TypeError(f"{getattr(kind, '__name__', kind)} has no JSON schema here")
+
+
+def object_schema(kind: type) -> dict[str, Any]:
+    """The JSON schema of a dataclass: a property for each field, required where it has no default.
+
+    Raises `TypeError` for a field of a type without a schema.
+    """
+    hints = get_type_hints(kind, include_extras=True)
+    properties: dict[str, Any] = {}
+    required = []
+    for one in dataclasses.fields(kind):
+        properties[one.name] = schema_of(hints[one.name])
+        default = _default(one)
+        if default is dataclasses.MISSING:
+            required.append(one.name)
+        elif "writeOnly" not in properties[one.name]:
+            properties[one.name]["default"] = list(default) if isinstance(default, tuple) else default
+    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+
+
+def _default(one: "dataclasses.Field[Any]") -> Any:  # noqa: ANN401 (any field's default)
+    return one.default_factory() if one.default_factory is not dataclasses.MISSING else one.default
+
+
+def problems(schema: Mapping[str, Any], value: object, *, at: str = "") -> Iterator[str]:
+    """What is wrong with `value`, a sentence each, none when it fits. Knows the schemas that this module makes.
+
+    The value itself is not repeated: it may be a secret.
+    """
+    place = at or "the value"
+    if "anyOf" in schema:
+        if all(any(problems(one, value)) for one in schema["anyOf"]):
+            yield f"{place} is of a wrong type"
+        return
+    if "enum" in schema:
+        if value not in schema["enum"]:
+            yield f"{place} must be one of {', '.join(str(one) for one in schema['enum'])}"
+        return
+    kind = str(schema.get("type", "object"))
+    # In Python a bool is an int; in JSON it is none.
+    if not isinstance(value, _TYPES[kind]) or (kind in {"integer", "number"} and isinstance(value, bool)):
+        yield f"{place} must be of type {kind}"
+    elif isinstance(value, list):
+        for number, one in enumerate(value):
+            yield from problems(schema.get("items", {}), one, at=f"{at}[{number}]")
+    elif isinstance(value, dict):
+        yield from _object_problems(schema, value, at)
+
+
+def _object_problems(schema: Mapping[str, Any], value: Mapping[str, Any], at: str) -> Iterator[str]:
+    properties: Mapping[str, Any] = schema.get("properties", {})
+    others = schema.get("additionalProperties", True)
+    for name, one in value.items():
+        path = f"{at}.{name}" if at else str(name)
+        if name in properties:
+            yield from problems(properties[name], one, at=path)
+        elif isinstance(others, Mapping):
+            yield from problems(others, one, at=path)
+        elif not others:
+            known = ", ".join(properties) or "none"
+            yield f"{path} is unknown; there are: {known}"
+    for name in schema.get("required", ()):
+        if name not in value:
+            yield f"{at}.{name} is missing" if at else f"{name} is missing"

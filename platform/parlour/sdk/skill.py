@@ -1,0 +1,156 @@
+"""A skill: functions that answer people, and what they need for it."""
+
+import dataclasses
+import re
+from collections.abc import Callable, Mapping, Sequence
+from inspect import getdoc
+from typing import Final, TypeVar, cast, overload
+
+from parlour.sdk.errors import SkillMistake
+from parlour.sdk.handlers import Function, Handler, read, where
+from parlour.sdk.schedule import read_schedule
+from parlour.sdk.schema import object_schema
+
+F = TypeVar("F", bound=Function)
+C = TypeVar("C", bound=type)
+
+NAME: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+HOST: Final = re.compile(r"(\*\.)?([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]")
+LONGEST_NAME: Final = 64
+# The platform's own, in every chat.
+RESERVED_COMMANDS: Final = frozenset({
+    "help", "skills", "new", "stop", "retry", "language", "mode", "memory", "privacy", "export", "forgetme", "human",
+})  # fmt: skip
+
+
+class Skill:
+    """A trade that the assistant learns. Decorate functions with `answers`, `command`, `tool` and `every`.
+
+    `hosts` are the servers that `Http` may reach (`*.example.org` means all below). `keeps` tells what kinds of
+    documents are stored, each with a word on why; it is shown before the skill is installed. `zh` is the description
+    in Chinese.
+
+    ```python
+    skill = Skill("greenhouse", "Questions about plants", zh="植物养护", keeps={"plant": "the plants you told about"})
+    ```
+    """
+
+    def __init__(
+        self,
+        name: str,
+        description: str,
+        *,
+        zh: str = "",
+        hosts: Sequence[str] = (),
+        keeps: Mapping[str, str] | None = None,
+    ) -> None:
+        """Raises `SkillMistake` for a name or host that cannot be one."""
+        if not NAME.fullmatch(name) or len(name) > LONGEST_NAME:
+            raise SkillMistake(f"{name!r} is no skill's name. Use lower-case words with hyphens: greenhouse, my-skill.")
+        for host in hosts:
+            if not HOST.fullmatch(host):
+                raise SkillMistake(f"{host!r} is no host. Write a name without scheme, port and path: api.example.org.")
+        self.name = name
+        self.description = description
+        self.zh = zh
+        self.hosts = tuple(hosts)
+        self.keeps = dict(keeps or {})
+        self.settings_class: type | None = None
+        self._handlers: dict[str, Handler] = {}
+
+    @property
+    def handlers(self) -> tuple[Handler, ...]:
+        """All functions of the skill, in the order they were written."""
+        return tuple(self._handlers.values())
+
+    def handler(self, handler_id: str) -> Handler:
+        """The handler of this id (`command:plants`). Raises `KeyError`."""
+        return self._handlers[handler_id]
+
+    def answers(self, *examples: str) -> Callable[[F], F]:
+        """Answer what people say. The examples, in any language, teach the router when: a dozen is better than two."""
+
+        def register(function: F) -> F:
+            if not examples or not all(one.strip() for one in examples):
+                raise SkillMistake(f"{where(function)}: give at least one example of what people say.")
+            self._add(read("answers", function.__name__, function, self.settings_class, examples=examples))
+            return function
+
+        return register
+
+    def command(self, name: str, description: str, *, zh: str = "") -> Callable[[F], F]:
+        """Answer `/name`; what stands behind it is `turn.text`. The description stands in `/help`."""
+
+        def register(function: F) -> F:
+            if not NAME.fullmatch(name) or name in RESERVED_COMMANDS:
+                reserved = ", ".join(sorted(RESERVED_COMMANDS))
+                raise SkillMistake(
+                    f"{where(function)}: {name!r} cannot be a command. Lower-case; not one of {reserved}."
+                )
+            self._add(read("command", name, function, self.settings_class, about=description, about_zh=zh))
+            return function
+
+        return register
+
+    @overload
+    def tool(self, function: F) -> F: ...
+    @overload
+    def tool(self, *, name: str) -> Callable[[F], F]: ...
+    def tool(self, function: F | None = None, *, name: str = "") -> F | Callable[[F], F]:
+        """A function that the model may call while it answers. Its docstring tells the model what it does."""
+
+        def register(function: F) -> F:
+            about = getdoc(function)
+            if not about:
+                raise SkillMistake(
+                    f"{where(function)}: a tool needs a docstring: the model reads it to know when to call."
+                )
+            self._add(read("tool", name or function.__name__, function, self.settings_class, about=about))
+            return function
+
+        return register if function is None else register(function)
+
+    def every(self, schedule: str) -> Callable[[F], F]:
+        """Run on a schedule: every `"30s"`, `"5m"`, `"2h"`, `"1d"`, or at the times of a cron line, in UTC."""
+
+        def register(function: F) -> F:
+            try:
+                read_schedule(schedule)
+            except ValueError as error:
+                raise SkillMistake(f"{where(function)}: {error}") from None
+            self._add(read("job", function.__name__, function, self.settings_class, schedule=schedule))
+            return function
+
+        return register
+
+    def settings(self, kind: C) -> C:
+        """What an operator can set: a class of typed fields. Write it above the handlers that take it.
+
+        It becomes a frozen dataclass. Text in `Annotated[int, "…"]` is shown beside the field; `Secret` fields are
+        sealed, and read through `Secrets`.
+        """
+        if self.settings_class is not None:
+            raise SkillMistake(
+                f"{kind.__qualname__}: the skill has its settings already: {self.settings_class.__name__}."
+            )
+        if self._handlers:
+            raise SkillMistake(f"{kind.__qualname__}: write the settings above the first handler.")
+        # Decorating changes the class itself, so that its name and its type stay what the author wrote.
+        made = kind if dataclasses.is_dataclass(kind) else cast("C", dataclasses.dataclass(frozen=True)(kind))
+        try:
+            object_schema(made)
+        except TypeError as error:
+            raise SkillMistake(
+                f"{kind.__qualname__}: {error}. Use str, int, float, bool, Secret, Literal, lists."
+            ) from None
+        self.settings_class = made
+        return made
+
+    def _add(self, handler: Handler) -> None:
+        earlier = self._handlers.get(handler.id)
+        if earlier is not None:
+            place = where(earlier.function)
+            raise SkillMistake(
+                f"{where(handler.function)}: {handler.id} is there already, at {place}. Name it otherwise."
+            )
+        self._handlers[handler.id] = handler

@@ -1,0 +1,106 @@
+"""The frozen manifest: what it says, and that nothing else passes for one."""
+
+import json
+from typing import Any
+
+import pytest
+
+from parlour.sdk import Http, Skill, SkillMistake, UserStore
+from parlour.sdk.manifest import Manifest, differences, from_json, manifest_of, to_json
+from tests.unit.sdk.greenhouse import skill
+
+
+@pytest.fixture
+def manifest() -> Manifest:
+    return manifest_of(skill, version="1.2.0", entry_point="tests.unit.sdk.greenhouse:skill")
+
+
+def test_it_names_all_that_the_handlers_ask_for(manifest: Manifest) -> None:
+    assert manifest.to_grant == (
+        "Model", "Knowledge", "UserStore", "SharedStore", "Http", "Notify", "Secrets",
+    )  # fmt: skip
+    assert manifest.hosts == ("api.weather.example", "*.seeds.example")
+    assert [entry.name for entry in manifest.of_kind("command")] == ["plants", "plant", "growth"]
+    assert manifest.of_kind("job")[0].schedule == "1h"
+    assert manifest.settings["properties"]["litres"] == {
+        "type": "integer",
+        "description": "Water in the can",
+        "default": 5,
+    }
+
+
+def test_it_survives_its_file(manifest: Manifest) -> None:
+    assert from_json(to_json(manifest)) == manifest
+
+
+def test_code_that_asks_for_more_than_it_says_is_noticed(manifest: Manifest) -> None:
+    modest = json.loads(to_json(manifest))
+    modest["capabilities"].remove("Http")
+    for entry in modest["handlers"]:
+        entry["capabilities"] = [name for name in entry["capabilities"] if name != "Http"]
+
+    assert differences(from_json(json.dumps(modest)), manifest) == ["capabilities", "handlers"]
+
+
+def test_http_without_hosts_is_a_mistake() -> None:
+    own = Skill("tries", "")
+
+    @own.answers("Hello")
+    async def hello(http: Http) -> None: ...
+
+    with pytest.raises(SkillMistake, match="names no host"):
+        manifest_of(own, version="1", entry_point="a:b")
+
+
+def test_storing_without_saying_what_is_a_mistake() -> None:
+    own = Skill("tries", "")
+
+    @own.answers("Hello")
+    async def hello(mine: UserStore) -> None: ...
+
+    with pytest.raises(SkillMistake, match="does not say which kinds"):
+        manifest_of(own, version="1", entry_point="a:b")
+
+
+def test_a_skill_without_handlers_is_a_mistake() -> None:
+    with pytest.raises(SkillMistake, match="has no handler"):
+        manifest_of(Skill("tries", ""), version="1", entry_point="a:b")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": "../../etc"},
+        {"name": 7},
+        {"sdk": 99},
+        {"sdk": "1"},
+        {"hosts": ["127.0.0.1"]},
+        {"hosts": "a.example"},
+        {"capabilities": ["Root"]},
+        {"capabilities": [["Http"]]},
+        {"entry_point": "os; import sys:skill"},
+        {"entry_point": "parlour_x"},
+        {"keeps": ["plant"]},
+        {"keeps": {"plant": 1}},
+        {"settings": []},
+        {"handlers": None},
+        {"handlers": [{"id": "answers:x", "kind": "answers", "name": "x", "capabilities": ["Notify", "Vectors"]}]},
+        {"handlers": [{"id": "command:stop", "kind": "command", "name": "stop"}]},
+        {"handlers": [{"id": "command:x", "kind": "command", "name": "y"}]},
+        {"handlers": [{"id": "job:x", "kind": "job", "name": "x", "schedule": "often"}]},
+        {"handlers": [{"id": "magic:x", "kind": "magic", "name": "x"}]},
+        {"handlers": [{"id": "tool:x", "kind": "tool", "name": "x", "arguments": 3}]},
+        {"extra": 1},
+    ],
+)
+def test_a_manifest_that_lies_or_errs_is_refused(manifest: Manifest, change: dict[str, Any]) -> None:
+    spoilt = json.loads(to_json(manifest)) | change
+
+    with pytest.raises(SkillMistake):
+        from_json(json.dumps(spoilt))
+
+
+@pytest.mark.parametrize("text", ["", "null", "[]", "{}", "[" * 100_000, "7", '"x"', b"\xff", " " * 1_000_001])
+def test_what_is_no_manifest_at_all_is_refused(text: str | bytes) -> None:
+    with pytest.raises(SkillMistake):
+        from_json(text)

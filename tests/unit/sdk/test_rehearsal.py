@@ -1,0 +1,68 @@
+"""A skill's tests need neither platform nor network."""
+
+import pytest
+
+from parlour.sdk import Chart, Invalid, NotGranted, Skill, Text, Turn
+from parlour.sdk.capabilities import Http
+from parlour.sdk.testing import FakeHttp, FakeKnowledge, FakeModel, FakeSecrets, Rehearsal
+from tests.unit.sdk.greenhouse import skill
+
+
+def test_pieces_of_a_streamed_answer_come_one_by_one() -> None:
+    rehearsal = Rehearsal(
+        skill, model=FakeModel("Twice a week."), knowledge=FakeKnowledge("water basil often", "feed the cat")
+    )
+
+    said = rehearsal.say("water my basil?")
+
+    assert said.replies == (Text("Twice "), Text("a "), Text("week. "))
+    assert [passage.text for passage in rehearsal.model.passages] == ["water basil often"]
+
+
+def test_each_person_has_a_store_of_their_own() -> None:
+    rehearsal = Rehearsal(skill)
+
+    rehearsal.command("plant", "ficus", user="ann")
+
+    assert rehearsal.command("plants", user="ann").text == "ficus"
+    assert rehearsal.command("plants", user="bob").text == "None yet."
+
+
+def test_a_tool_is_called_with_the_models_arguments_and_the_operators_settings() -> None:
+    rehearsal = Rehearsal(skill, settings={"litres": 1})
+
+    assert rehearsal.tool("water", plant="ficus", litres=3.0, when="now") == "ficus gets 1 l now"
+
+
+def test_a_job_runs_when_its_time_comes() -> None:
+    page = "https://api.weather.example/?key=k"
+    rehearsal = Rehearsal(skill, http=FakeHttp({page: "rain"}), secrets=FakeSecrets({"api_key": "k"}))
+    rehearsal.notify.topics["weather"] = {"chat-ann"}
+
+    rehearsal.tick("weather")
+
+    assert rehearsal.shared.documents["state", "last"]["said"] == "rain"
+    assert rehearsal.notify.told == [("chat-ann", "rain")]
+
+
+def test_charts_come_as_they_are() -> None:
+    assert isinstance(Rehearsal(skill).command("growth").replies[1], Chart)
+
+
+def test_a_host_that_the_skill_does_not_name_is_refused_as_in_earnest() -> None:
+    own = Skill("tries", "", hosts=["*.seeds.example"])
+
+    @own.answers("Hello")
+    async def hello(turn: Turn, http: Http) -> str:
+        return (await http.get(turn.text)).text
+
+    rehearsal = Rehearsal(own, http=FakeHttp({"https://api.seeds.example/": "fine"}))
+
+    assert rehearsal.say("https://api.seeds.example/").text == "fine"
+    with pytest.raises(NotGranted, match=r"evil\.example"):
+        rehearsal.say("https://evil.example/")
+
+
+def test_a_name_that_is_not_there_is_told_with_those_that_are() -> None:
+    with pytest.raises(Invalid, match="There are: plants, plant, growth"):
+        Rehearsal(skill).command("plnts")

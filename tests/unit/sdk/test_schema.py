@@ -1,0 +1,44 @@
+"""JSON schemas of types, and checking values against them."""
+
+from typing import Annotated, Any, Literal
+
+import pytest
+
+from parlour.sdk.schema import Secret, problems, schema_of
+
+
+@pytest.mark.parametrize(
+    ("kind", "good", "bad"),
+    [
+        (str, ["", "x"], [1, None]),
+        (int, [0, -3], ["1", 1.5, True]),
+        (float, [1, 1.5], ["1", False]),
+        (bool, [True], [1, "true"]),
+        (Secret, ["x"], [1]),
+        (Literal["a", "b"], ["a"], ["c", None]),
+        (list[int], [[], [1]], [["x"], "x", 1]),
+        (tuple[str, ...], [["x"]], [[1]]),
+        (dict[str, int], [{}, {"a": 1}], [{"a": "x"}, []]),
+        (int | None, [None, 1], ["x"]),
+        (Annotated[int, "So many"], [1], ["x"]),
+    ],
+)
+def test_a_value_fits_or_the_problem_is_named(kind: Any, good: list[Any], bad: list[Any]) -> None:
+    schema = schema_of(kind)
+
+    assert [value for value in good if any(problems(schema, value))] == []
+    assert [value for value in bad if not any(problems(schema, value))] == []
+
+
+def test_the_problem_names_the_place_and_not_the_value() -> None:
+    schema = {"type": "object", "properties": {"sizes": schema_of(list[int])}, "required": ["name"]}
+
+    found = list(problems(schema, {"sizes": [1, "hunter2"]}, at="settings"))
+
+    assert found == ["settings.sizes[1] must be of type integer", "settings.name is missing"]
+
+
+def test_unknown_names_are_told_with_the_known_ones() -> None:
+    schema = {"type": "object", "properties": {"size": {"type": "integer"}}, "additionalProperties": False}
+
+    assert list(problems(schema, {"sise": 1})) == ["sise is unknown; there are: size"]
