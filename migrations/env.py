@@ -8,12 +8,12 @@ from sqlalchemy import Connection
 
 from parlour.privacy.models import KeyBase
 from parlour.store.connect import make_file
-from parlour.store.models import Base
 from parlour.store.schema import Schema, locked_for_migration, version_table
+from parlour.store.tables import CONTENT, is_told
 from parlour.store.types import Sealed, UtcDateTime
 
 schema = Schema.KEYS if context.config.config_ini_section == "keys" else Schema.CONTENT
-metadata = {Schema.CONTENT: Base.metadata, Schema.KEYS: KeyBase.metadata}[schema]
+metadata = {Schema.CONTENT: CONTENT, Schema.KEYS: KeyBase.metadata}[schema]
 
 
 def render_item(kind: str, item: object, _context: AutogenContext) -> str | Literal[False]:
@@ -31,6 +31,7 @@ def migrate(connection: Connection) -> None:
         target_metadata=metadata,
         version_table=version_table(schema),
         render_item=render_item,
+        include_name=lambda name, _kind, _parents: is_told(name or ""),
         # SQLite changes a table by copying it.
         render_as_batch=True,
     )
