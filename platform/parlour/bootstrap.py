@@ -21,7 +21,7 @@ from parlour.people.admit import Access
 from parlour.privacy.lookup import Lookup
 from parlour.privacy.sealing import Sealer
 from parlour.privacy.service import Privacy, open_privacy
-from parlour.settings import Settings
+from parlour.settings import Settings, SettingsError
 from parlour.store import schema
 from parlour.store.clock import Clock
 from parlour.store.database import Database
@@ -199,7 +199,7 @@ def platform(settings: Settings, *, is_migrating: bool = False, may_create_keys:
     process. A command, which may run as another user than the service, passes `may_create_keys=False`. Raises
     `StoreError`, `PrivacyError`: one line each, with the remedy.
     """
-    _prepare_data_dir(settings)
+    prepare_data_dir(settings)
     if is_migrating:
         schema.upgrade(settings.database_url)
         schema.upgrade(settings.keys_url, schema.Schema.KEYS)
@@ -258,9 +258,13 @@ def worker_threads(settings: Settings) -> int:
     return settings.engine.max_concurrency or _THREADS[settings.engine.kind]
 
 
-def _prepare_data_dir(settings: Settings) -> None:
-    """Make the data folder for this user alone; what lies in it is for nobody else."""
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+def prepare_data_dir(settings: Settings) -> None:
+    """Make the data folder for this user alone; what lies in it is for nobody else. Raises `SettingsError`."""
+    try:
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        problem = f"PARLOUR_DATA_DIR: cannot make {settings.data_dir} ({error.strerror})."
+        raise SettingsError(f"{problem} Name a folder that this user may write to.") from None
 
 
 def _owner() -> str:

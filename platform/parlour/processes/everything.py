@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from filelock import FileLock, Timeout
 
-from parlour.bootstrap import Platform, platform, worker_threads
+from parlour.bootstrap import Platform, platform, prepare_data_dir, worker_threads
 from parlour.processes.engine_room import EmbeddedWorker, EngineRoom
 from parlour.processes.note import running_at
 from parlour.processes.scheduler import Scheduler
@@ -27,9 +27,9 @@ class House:
 def data_folder(settings: Settings) -> Iterator[None]:
     """The data folder, held by this process alone. Raises `SettingsError` when another one has it."""
     folder = settings.data_dir / "run"
-    # One after the other: `parents` makes the upper folder with everybody's rights.
-    for made in (settings.data_dir, folder):
-        made.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # One after the other: `parents` would make the upper folder with everybody's rights.
+    prepare_data_dir(settings)
+    folder.mkdir(mode=0o700, exist_ok=True)
     lock = FileLock(folder / "up.lock")
     try:
         lock.acquire(timeout=0)
