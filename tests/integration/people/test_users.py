@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
+from pathlib import Path
 
 import pytest
+from sqlalchemy import select, text
 
 from parlour.people import users
 from parlour.people.admit import Access, Person, admit
@@ -13,8 +14,10 @@ from parlour.people.pairing import CODE_LIFE
 from parlour.people.states import Role, UserState
 from parlour.store.database import Database
 from parlour.store.ids import UserId, new_id
+from parlour.store.models import User
 from parlour.turns.ports import Sender
-from tests.support.storage import Storage
+from tests.services import wait_until
+from tests.support.storage import Storage, open_storage
 
 
 def _write(storage: Storage, external_id: str, *, access: str = "open", channel: str = "telegram") -> Person:
@@ -127,22 +130,38 @@ def test_an_owner_beside_another_may_go_but_a_blocked_one_does_not_count(storage
     users.set_role(storage.database, ann.user_id, "member")
 
 
-def test_two_owners_who_demote_each_other_at_once_leave_one(storage: Storage) -> None:
-    people = [_write(storage, name) for name in ("ann", "bob")]
-    for person in people:
-        users.set_role(storage.database, person.user_id, "owner")
-    start = Barrier(2)
+def _demote(storage: Storage, person: Person) -> bool:
+    try:
+        users.set_role(storage.database, person.user_id, "member")
+    except LastOwner:
+        return False
+    return True
 
-    def demote(person: Person) -> bool:
-        start.wait(timeout=30)
-        try:
-            users.set_role(storage.database, person.user_id, "member")
-        except LastOwner:
-            return False
-        return True
 
-    with ThreadPoolExecutor(2) as threads:
-        assert sorted(threads.map(demote, people)) == [False, True]
+def test_two_owners_who_demote_each_other_at_once_leave_one(postgres_url: str, tmp_path: Path) -> None:
+    """Both have looked before either has written; on SQLite, with its one writer, that cannot be."""
+    keys_url = f"sqlite:///{tmp_path / 'keys.sqlite'}"
+    with open_storage(postgres_url, keys_url, tmp_path / "master.key") as storage, ThreadPoolExecutor(2) as threads:
+        people = [_write(storage, name) for name in ("ann", "bob")]
+        for person in people:
+            users.set_role(storage.database, person.user_id, "owner")
+
+        with storage.database.begin() as session:
+            session.execute(select(User.id).with_for_update())
+            demoted = [threads.submit(_demote, storage, person) for person in people]
+            wait_until(lambda: _waiting(storage) == 2, what="both demotions waiting")
+
+        assert sorted(one.result(timeout=60) for one in demoted) == [False, True]
+
+
+def _waiting(storage: Storage) -> int:
+    """How many connections to this database wait for a lock."""
+    wanted = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    # In a transaction of its own each time: what it shows stays the same inside one.
+    with storage.database.read() as session:
+        return int(session.execute(wanted).scalar_one())
 
 
 # ---- blocking and approving -------------------------------------------------------------------------------------
