@@ -72,6 +72,9 @@ def set_up(
     # It warns at every connection that the in-process broker has no host name.
     logging.getLogger("kombu.connection").setLevel(logging.ERROR)
     logging.captureWarnings(capture=True)
+    # When writing a log fails (a full disk, a closed stream), the library would print the event and the exception as
+    # they are, past everything above.
+    logging.raiseExceptions = False
 
 
 def redact(text: str) -> str:

@@ -66,12 +66,13 @@ def test_frames_carry_the_whole_text_so_far_sealed_under_the_persons_key(stage: 
     assert all(b"marker-of-this-test" not in live.body for live in frames)
 
 
-def test_frames_are_thinned(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_frames_are_thinned_after_the_first(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first words are shown at once, however long the next ones take."""
     monkeypatch.setattr("parlour.turns.answer.FRAME_EVERY_S", 3_600.0)
 
     stage.answered("hello", says=["a ", "b ", "c "])
 
-    assert stage.bus.of(Frame.DRAFT) == []
+    assert len(stage.bus.of(Frame.DRAFT)) == 1
 
 
 def test_a_dead_bus_costs_nothing_but_drafts(stage: Stage) -> None:
