@@ -8,7 +8,7 @@ from typing import NoReturn, TypeVar
 
 import pytest
 
-from tests import services
+from tests import models, services
 
 # Contract tests stand in modules of their own; their assertions shall explain themselves too.
 pytest.register_assert_rewrite("tests.integration.channels.contract", "tests.integration.engines.contract")
@@ -149,6 +149,21 @@ def rabbitmq_server() -> Iterator[services.RabbitServer]:
 def chromium_path() -> Path:
     """The browser that Playwright drives: `launch(executable_path=…)`."""
     return _there(_make(services.chromium))
+
+
+# ---- model files -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def smollm2_gguf() -> Path:
+    """The small model's GGUF file, fetched once into the developer's cache."""
+    return _there(_make(models.smollm2_gguf))
+
+
+@pytest.fixture(scope="session")
+def smollm2_folder(smollm2_gguf: Path) -> Path:
+    """The same model as the folder that vLLM serves, converted once."""
+    return _there(_make(lambda: models.smollm2_folder(smollm2_gguf)))
 
 
 def _make(service: Callable[[], T]) -> T | services.Missing:

@@ -20,7 +20,9 @@ _TOKEN = re.compile(
 class EchoEngine:
     """Answers with the text of the last user message, a word a piece. A token is about a word, or one CJK character."""
 
-    def __init__(self, *, context_tokens: int = 0, max_concurrency: int = 0) -> None:
+    def __init__(self, *, context_tokens: int = 0, max_concurrency: int = 0, pace_s: float = 0.0) -> None:
+        """`pace_s` is waited before each piece, to be as slow as a model."""
+        self._pace_s = pace_s
         self._context_tokens = context_tokens or DEFAULT_CONTEXT_TOKENS
         self._max_concurrency = max_concurrency or DEFAULT_MAX_CONCURRENCY
         self._is_open = False
@@ -61,7 +63,7 @@ class EchoEngine:
         room = min(request.sampling.max_tokens, self._context_tokens - prompt_tokens)
         tokens, finish = _answer(request, room)
         for token in tokens:
-            await asyncio.sleep(0)
+            await asyncio.sleep(self._pace_s)
             if not self._is_open:
                 raise EngineDied("The echo engine was closed in the middle of an answer.")
             yield Piece(token)

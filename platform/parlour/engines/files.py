@@ -8,6 +8,14 @@ from parlour.engines.errors import ModelFileError
 CONVERTED = "safetensors"
 
 
+def label(model: str) -> str:
+    """What to call a model: its catalogue name or hub id, of a path the part that names it."""
+    path = Path(model)
+    if not path.is_absolute() and not model.startswith((".", "~")):
+        return model.removesuffix(".gguf")
+    return path.parent.name if path.name == CONVERTED else path.name.removesuffix(".gguf")
+
+
 def model_folder(name: str, models_dir: Path) -> Path:
     """The folder of a catalogue model's files."""
     return models_dir / name

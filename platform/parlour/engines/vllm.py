@@ -17,7 +17,7 @@ from parlour.engines.errors import (
     NotSupported,
     PromptTooLong,
 )
-from parlour.engines.files import find_safetensors
+from parlour.engines.files import find_safetensors, label
 from parlour.engines.options import EngineOptions
 from parlour.engines.protocol import Message, Piece, Request
 from parlour.engines.wire import as_chat, clean
@@ -46,7 +46,7 @@ class VllmEngine:
     @property
     def name(self) -> str:
         """Kind and model, for people."""
-        return f"vllm {self._options.model}"
+        return f"vllm {label(self._options.model)}"
 
     @property
     def context_tokens(self) -> int:
@@ -212,6 +212,7 @@ class VllmEngine:
             "scheduling_policy": "priority",
             "enable_prefix_caching": True,
             "load_format": options.load_format,
+            "enforce_eager": options.is_eager,
             "enable_log_requests": False,
             "generation_config": "vllm",
         }

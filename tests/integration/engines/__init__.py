@@ -1,0 +1,1 @@
+"""Every engine against one contract, with real models and servers."""

