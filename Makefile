@@ -69,13 +69,12 @@ test: $(STAMPS)/dev $(if $(filter no,$(VLLM)),,$(STAMPS)/vllm) ## Set up everyth
 
 .PHONY: quick
 quick: $(STAMPS)/dev ## The tests that need no service and no model, under a minute
-	@$(BIN)/pytest tests/unit tests/architecture $(ARGS)
+	@$(BIN)/pytest -n auto tests/unit tests/architecture $(ARGS)
 
 .PHONY: gpu
 gpu: $(STAMPS)/dev ## On a machine with an NVIDIA GPU: the vLLM tests and figures there
-	@$(BIN)/python -c 'import vllm' 2>/dev/null || $(PIP) install -e '.[vllm]'
-	@$(BIN)/pytest tests/integration/engines/test_vllm.py $(ARGS)
-	@if $(BIN)/parlour bench --help | grep -q serving; then $(BIN)/parlour bench serving; fi
+	@$(BIN)/python -c 'import vllm' 2>/dev/null || $(PIP) install -e '.[vllm]' gguf accelerate
+	@$(BIN)/python -m scripts.gpu $(ARGS)
 
 .PHONY: screenshots
 screenshots: $(STAMPS)/dev ## Take the README's picture of the web chat anew (needs Chromium)

@@ -6,7 +6,7 @@ from tests.fakes.telegram import FakeTelegram
 from tests.integration.e2e.conftest import telegram_variables
 from tests.integration.e2e.layouts import Layout, Start
 from tests.processes import until
-from tests.support.leaks import find_bytes
+from tests.support.leaks import Place, find_bytes
 
 SAID = "zebra-crossing-4711"
 NAME = "Marker-Person-0815"
@@ -33,9 +33,9 @@ def test_nothing_said_stands_in_plaintext(request: pytest.FixtureRequest, telegr
     assert after == []
 
 
-def _places(house: Layout) -> list[object]:
+def _places(house: Layout) -> list[Place]:
     environment = house.environment
-    places: list[object] = [house.data_dir]
+    places: list[Place] = [house.data_dir]
     places += [
         environment[name]
         for name in ("PARLOUR_DATABASE__URL", "PARLOUR_KEYS__URL", "PARLOUR_BROKER__URL")
