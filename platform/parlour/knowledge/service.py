@@ -1,0 +1,37 @@
+"""The parts of knowledge, joined."""
+
+from dataclasses import dataclass
+
+from parlour.knowledge.embedding import Embedder, SentenceEncoder
+from parlour.knowledge.library import Library
+from parlour.knowledge.search import Search
+from parlour.knowledge.sources import Sources
+from parlour.knowledge.terms import Terms
+from parlour.privacy.service import Privacy
+from parlour.store.clock import Clock
+from parlour.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """What an installation knows: `library` to put documents in, `search` to find passages."""
+
+    library: Library
+    search: Search
+
+
+def open_knowledge(
+    *, database: Database, privacy: Privacy, embedder: Embedder | None = None, clock: Clock | None = None
+) -> Knowledge:
+    """Knowledge on this database; one for each process. Nothing is loaded before the first use.
+
+    Without an embedder it takes the encoder that comes as a package where that is installed, else full text alone.
+    """
+    if embedder is None and SentenceEncoder.is_installed():
+        embedder = SentenceEncoder()
+    terms = Terms(privacy.lookup)
+    sources = Sources(privacy, terms)
+    return Knowledge(
+        library=Library(database=database, clock=clock or database.clock, sources=sources, embedder=embedder),
+        search=Search(database=database, sealer=privacy.sealer, terms=terms, embedder=embedder),
+    )
