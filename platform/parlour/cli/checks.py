@@ -188,7 +188,7 @@ def _model(settings: Settings) -> str:
             check_model(path)
             return f"llamacpp: {path}"
         case "vllm":
-            return f"vllm: {find_safetensors(model, settings.models_dir) or model}"
+            return f"vllm: {find_safetensors(model, settings.models_dir)}"
         case "openai":
             return f"openai: {model} at {settings.engine.base_url}"
         case "echo":

@@ -104,6 +104,7 @@ def convert(
 
 @app.command("test", epilog='Example: parlour model test --question "What is 2 + 2?"')
 def try_out(
+    name: Annotated[str | None, typer.Argument(help="Name, file, folder or hub id; else the settings' model.")] = None,
     *,
     question: Annotated[str, typer.Option(help="What to ask.")] = _QUESTION,
     max_tokens: Annotated[int, typer.Option(min=1, help="Longest answer.")] = 128,
@@ -112,7 +113,8 @@ def try_out(
 
     Ends with 1 when the engine does not start or breaks off.
     """
-    with closing(engine_host(load())) as host:
+    settings = load(engine={"model": name}) if name else load()
+    with closing(engine_host(settings)) as host:
         began = time.monotonic()
         host.start()
         warn(f"{host.name} ready in {time.monotonic() - began:.1f} s, window {host.context_tokens} tokens.")

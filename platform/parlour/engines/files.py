@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
+from parlour.engines.catalogue import CATALOGUE, FIRST_CONTACT
 from parlour.engines.errors import ModelFileError
 
+# The model of first contact is not among them: it comes without the hub, and is converted here.
+HUB_IDS = {model.name: model.hub_id for model in CATALOGUE if model.name != FIRST_CONTACT}
 # Inside a model's folder, what `parlour model convert` made for vLLM.
 CONVERTED = "safetensors"
 
@@ -33,10 +36,11 @@ def find_gguf(model: str, models_dir: Path) -> Path:
     return files[0]
 
 
-def find_safetensors(model: str, models_dir: Path) -> Path | None:
-    """The folder for vLLM that `model` means, or None when it is a hub id that vLLM resolves by itself.
+def find_safetensors(model: str, models_dir: Path) -> Path | str:
+    """What vLLM loads for `model`: a folder, or a hub id that it fetches by itself.
 
-    Raises `ModelFileError` with the remedy.
+    A catalogue name means the folder that was made for it, else the original weights on the hub. Raises
+    `ModelFileError` with the remedy.
     """
     path = Path(model).expanduser()
     if path.suffix == ".gguf" or path.is_file():
@@ -44,11 +48,14 @@ def find_safetensors(model: str, models_dir: Path) -> Path | None:
             f"vLLM reads no GGUF file: {path}. Make a folder for it with: parlour model convert {model}"
         )
     converted = model_folder(model, models_dir) / CONVERTED
-    folder = converted if converted.is_dir() else path if path.is_dir() else model_folder(model, models_dir)
-    if folder.is_dir():
-        return _checked(folder, model)
+    if converted.is_dir():
+        return _checked(converted, model)
+    if path.is_dir():
+        return _checked(path, model)
+    if model in HUB_IDS:
+        return HUB_IDS[model]
     if "/" in model and not model.startswith((".", "/", "~")):
-        return None
+        return model
     raise ModelFileError(f"No model '{model}' for vLLM in {models_dir}. Make it with: parlour model convert {model}")
 
 

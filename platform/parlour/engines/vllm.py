@@ -69,9 +69,9 @@ class VllmEngine:
         """Load the model; takes a minute. Raises `ModelFileError` or `EngineUnavailable` with a remedy."""
         if self._llm is not None:
             return
-        folder = find_safetensors(self._options.model, self._options.models_dir)
-        _prepare_environment(self._options, is_local=folder is not None)
-        arguments = self._arguments(str(folder) if folder else self._options.model)
+        model = find_safetensors(self._options.model, self._options.models_dir)
+        _prepare_environment(self._options, is_local=isinstance(model, Path))
+        arguments = self._arguments(str(model))
         llm = await _launch(arguments, self.name)
         tokenizer = llm.get_tokenizer()
         self._tokenizer = await tokenizer if inspect.isawaitable(tokenizer) else tokenizer

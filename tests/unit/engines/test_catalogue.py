@@ -63,7 +63,8 @@ def test_a_folder_for_vllm_is_found_by_name_or_path_and_a_hub_id_is_left_to_vllm
 
     assert find_safetensors("small", tmp_path) == folder
     assert find_safetensors(str(folder), Path("elsewhere")) == folder
-    assert find_safetensors("Qwen/Qwen3.5-4B", tmp_path) is None
+    assert find_safetensors("someone/some-model", tmp_path) == "someone/some-model"
+    assert find_safetensors("qwen3.5-4b", tmp_path) == "Qwen/Qwen3.5-4B"
 
 
 @pytest.mark.parametrize("model", ["small", "/no/such/folder", "./none"])
