@@ -1,0 +1,189 @@
+"""A skill's own process: confines itself, loads the skill, then does what the host asks over one socket.
+
+The host sends `begin` (call a handler), `answer`, `refusal`, `piece` and `end` (of a capability call), and `cancel`.
+The skill sends `hello` once (or `broken`: it does not load), then `reply`, `call`, `drop` (no more pieces), and at the
+end of each run `done` or `failed`.
+A run's name is a secret of the host's: whoever does not know it can call nothing in that run.
+"""
+
+import asyncio
+import contextlib
+import json
+import socket
+import sys
+import traceback
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import asdict
+from importlib import import_module
+from itertools import count
+from typing import Any
+
+from parlour.sdk import calling, wire
+from parlour.sdk.capabilities import Turn
+from parlour.sdk.confine import Limits, confine
+from parlour.sdk.errors import BY_CODE, CapabilityError, SkillMistake, TurnOver
+from parlour.sdk.manifest import manifest_of
+from parlour.sdk.remote import remote
+from parlour.sdk.replies import to_wire
+from parlour.sdk.skill import Skill
+
+Message = dict[str, Any]
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Be the process of one skill, until the host closes the socket.
+
+    Takes one argument, JSON: `socket`, `paths` to load the skill from, `entry_point`, `version`, `is_confined` and the
+    `limits`.
+    """
+    told = json.loads(arguments[0])
+    with socket.socket(fileno=told["socket"]) as line:
+        # First of all, and before the skill's folders can be imported from: whatever runs later is confined.
+        held = confine([*told["paths"], *sys.path], Limits(**told["limits"])) if told["is_confined"] else {}
+        sys.path += told["paths"]
+        try:
+            skill = load(told["entry_point"])
+            manifest = manifest_of(skill, version=told["version"], entry_point=told["entry_point"])
+        except Exception as error:  # noqa: BLE001 (the skill's own code: anything)
+            line.sendall(wire.frame({"is": "broken", "error": type(error).__name__, "place": _place(error)}))
+            return
+        asyncio.run(_Process(skill).live(line, {"is": "hello", "manifest": asdict(manifest), "protections": held}))
+
+
+def load(entry_point: str) -> Skill:
+    """The skill that `package.module:name` names. Raises `SkillMistake`, and whatever the module raises."""
+    module, _, name = entry_point.partition(":")
+    skill = getattr(import_module(module), name, None)
+    if not isinstance(skill, Skill):
+        raise SkillMistake(f"{entry_point} is no Skill. Point the entry point at the Skill object of your module.")
+    return skill
+
+
+class _Process:
+    """All runs of this process."""
+
+    def __init__(self, skill: Skill) -> None:
+        self._skill = skill
+        self._runs: dict[str, _Run] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def live(self, line: socket.socket, hello: Message) -> None:
+        """Say hello, then do what comes, until the host is gone."""
+        reader, writer = await asyncio.open_unix_connection(sock=line)
+        writer.write(wire.frame(hello))
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                length = wire.length_of(await reader.readexactly(wire.HEAD))
+                self._take(wire.message_of(await reader.readexactly(length)), writer)
+        for task in self._tasks:
+            task.cancel()
+
+    def _take(self, message: Message, writer: asyncio.StreamWriter) -> None:
+        name = message["run"]
+        if message["is"] == "begin":
+            run = _Run(name, self._skill, message, writer)
+            self._runs[name] = run
+            task = asyncio.get_running_loop().create_task(run.go())
+            run.task = task
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+            task.add_done_callback(lambda _: self._runs.pop(name, None))
+        elif name in self._runs:
+            self._runs[name].take(message)
+
+
+class _Run:
+    """One turn, tool call or job: a handler that runs, and its line to the host."""
+
+    def __init__(self, name: str, skill: Skill, begin: Message, writer: asyncio.StreamWriter) -> None:
+        self._name = name
+        self._skill = skill
+        self._begin = begin
+        self._writer = writer
+        self._numbers = count(1)
+        self._waiting: dict[int, asyncio.Queue[Message]] = {}
+        self.task: asyncio.Task[None] | None = None
+
+    def take(self, message: Message) -> None:
+        """What the host sent for this run."""
+        if message["is"] == "cancel":
+            if self.task is not None:
+                self.task.cancel()
+        elif waiting := self._waiting.get(message["call"]):
+            waiting.put_nowait(message)
+
+    async def go(self) -> None:
+        """Call the handler, send what it answers."""
+        try:
+            value = await self._called()
+            await self._send({"is": "done", "value": value})
+        except asyncio.CancelledError:
+            await self._send({"is": "failed", "error": "Cancelled", "place": ""})
+        except Exception as error:  # noqa: BLE001 (the skill's own code: anything)
+            # Its class and its place. The message may quote what a person said.
+            await self._send({"is": "failed", "error": type(error).__name__, "place": _place(error)})
+        finally:
+            self._name = ""
+
+    async def _called(self) -> Any:  # noqa: ANN401 (what a tool returns)
+        handler = self._skill.handler(self._begin["handler"])
+        if handler.kind == "tool":
+            return await calling.result(handler, self._give, self._begin["arguments"])
+        async for reply in calling.replies(handler, self._give):
+            await self._send({"is": "reply", "value": to_wire(reply)})
+        return None
+
+    def _give(self, wanted: str) -> Any:  # noqa: ANN401 (any capability)
+        if wanted == "Turn":
+            return Turn(**self._begin["turn"])
+        if wanted == "settings":
+            kind = self._skill.settings_class
+            return kind(**self._begin["settings"]) if kind else None
+        return remote(wanted, self)
+
+    async def call(self, capability: str, method: str, **arguments: Any) -> Any:  # noqa: ANN401
+        """What the host answered."""
+        async for message in self._asked(capability, method, arguments):
+            return message["value"]
+        return None
+
+    async def stream(self, capability: str, method: str, **arguments: Any) -> AsyncIterator[Any]:  # noqa: ANN401
+        """What the host answers, until `end`."""
+        async for message in self._asked(capability, method, arguments):
+            yield message["value"]
+
+    async def _asked(self, capability: str, method: str, arguments: Message) -> AsyncIterator[Message]:
+        if not self._name:
+            raise TurnOver("The turn that this call belonged to has ended.")
+        number = next(self._numbers)
+        arrived = self._waiting[number] = asyncio.Queue()
+        is_open = True
+        try:
+            await self._send(
+                {"is": "call", "call": number, "capability": capability, "method": method, "arguments": arguments}
+            )
+            while is_open:
+                message = await arrived.get()
+                is_open = message["is"] == "piece"
+                if message["is"] == "refusal":
+                    raise BY_CODE.get(message["code"], CapabilityError)(message["message"])
+                if message["is"] != "end":
+                    yield message
+        finally:
+            del self._waiting[number]
+            if is_open:
+                self._writer.write(wire.frame({"is": "drop", "run": self._name, "call": number}))
+
+    async def _send(self, message: Message) -> None:
+        self._writer.write(wire.frame({"run": self._name, **message}))
+        await self._writer.drain()
+
+
+def _place(error: Exception) -> str:
+    """The innermost line that the error came through outside of the SDK: `greenhouse.py:31`."""
+    frames = [
+        one
+        for one in traceback.extract_tb(error.__traceback__)
+        if "/parlour/sdk/" not in one.filename and one.filename[0] != "<"
+    ]
+    return f"{frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else ""

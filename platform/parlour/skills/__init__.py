@@ -1,0 +1,1 @@
+"""Skills: installing, granting, isolating and calling them."""
