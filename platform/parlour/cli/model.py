@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-from parlour.bootstrap import engine_host
+from parlour.bootstrap import engine_host, engine_options
 from parlour.cli.errors import Refused
 from parlour.cli.output import JsonFlag, printable, show_rows, warn
 from parlour.engines import catalogue
@@ -22,6 +22,7 @@ from parlour.engines.files import CONVERTED, find_gguf, model_folder
 from parlour.engines.protocol import Message, Request, Sampling
 from parlour.engines.pull import HUB
 from parlour.engines.pull import pull as fetch
+from parlour.engines.ready import fetch_if_missing
 from parlour.settings import Settings, load
 
 app = typer.Typer(no_args_is_help=True, help="List, fetch, convert and try models.")
@@ -75,10 +76,8 @@ def pull(
 
 def ensure_model(settings: Settings) -> None:
     """Fetch the catalogue's model that the settings name, unless it is there; a file of one's own is left alone."""
-    name = settings.engine.model
-    if name in {known.name for known in CATALOGUE} and not any(model_folder(name, settings.models_dir).glob("*.gguf")):
-        with _bar(f"Fetching {name}") as show:
-            fetch(catalogue.find(name), settings.models_dir, progress=show)
+    with _bar(f"Fetching {settings.engine.model}") as show:
+        fetch_if_missing(engine_options(settings), progress=show)
 
 
 @app.command(epilog=f"Example: parlour model convert {catalogue.FIRST_CONTACT}")
