@@ -18,6 +18,8 @@ class Knowledge:
 
     library: Library
     search: Search
+    is_words_only: bool
+    """Whether there is no embedder, so that nothing is found by its meaning."""
 
 
 def open_knowledge(
@@ -34,4 +36,5 @@ def open_knowledge(
     return Knowledge(
         library=Library(database=database, clock=clock or database.clock, sources=sources, embedder=embedder),
         search=Search(database=database, sealer=privacy.sealer, terms=terms, embedder=embedder),
+        is_words_only=embedder is None,
     )
