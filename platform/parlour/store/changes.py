@@ -6,6 +6,9 @@ from sqlalchemy import CursorResult, Delete, Update
 from sqlalchemy.orm import Session
 
 
-def changed_rows(session: Session, statement: Update | Delete) -> int:
-    """Execute the statement and return how many rows it changed: what a condition in it let through."""
-    return cast("CursorResult[tuple[()]]", session.execute(statement)).rowcount
+def changed_rows(session: Session, statement: Update | Delete, **values: object) -> int:
+    """Execute the statement and return how many rows it changed: what a condition in it let through.
+
+    `values` are those of its `bindparam`s.
+    """
+    return cast("CursorResult[tuple[()]]", session.execute(statement, values or None)).rowcount

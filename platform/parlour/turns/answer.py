@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from parlour.engines.errors import EngineBusy, EngineDied, EngineUnavailable, PromptTooLong
@@ -21,7 +21,7 @@ from parlour.privacy.sealing import Sealer
 from parlour.store.database import Database
 from parlour.store.ids import TurnId, UserId
 from parlour.store.models import Attachment, Message, Turn
-from parlour.turns.context import PromptBuilder, Remark, is_answered_by, remarks
+from parlour.turns.context import IS_ANSWERED, PromptBuilder, Remark, remarks
 from parlour.turns.metrics import Metrics
 from parlour.turns.order import Claim, LeaseLost, Order, next_open, release
 from parlour.turns.outbox import Outbox
@@ -31,6 +31,27 @@ from parlour.turns.states import Author, TurnState
 from parlour.turns.wording import say
 
 log = structlog.get_logger(__name__)
+
+# Built once: these run for every answer, and building one takes longer than executing it.
+_FILES = (
+    select(Attachment.id, Attachment.name, Attachment.state, Attachment.user_id)
+    .join(Message, Message.id == Attachment.message_id)
+    .join(Turn, Turn.id == Message.turn_id)
+    .where(Message.conversation_id == bindparam("conversation"), IS_ANSWERED)
+    .order_by(Attachment.created_at, Attachment.id)
+)
+_END = (
+    update(Turn)
+    .where(Turn.id == bindparam("turn"))
+    .values(
+        state=bindparam("end"),
+        first_piece_at=bindparam("first_at"),
+        finished_at=bindparam("now"),
+        prompt_tokens=bindparam("prompt"),
+        completion_tokens=bindparam("completion"),
+    )
+    .execution_options(synchronize_session=False)
+)
 
 FRAME_EVERY_S = 0.1
 # An engine that is away is no fault of the turn: it waits this long in all before it is given up.
@@ -187,17 +208,15 @@ class Answerer:
         with self._database.begin() as session:
             if not release(session, claim.conversation_id, claim.fence):
                 raise LeaseLost
-            session.execute(
-                update(Turn)
-                .where(Turn.id == claim.turn_id)
-                .values(
-                    state=state.value,
-                    first_piece_at=draft.first_at,
-                    finished_at=now,
-                    prompt_tokens=draft.prompt_tokens,
-                    completion_tokens=draft.completion_tokens,
-                )
-            )
+            ended = {
+                "turn": claim.turn_id,
+                "end": state.value,
+                "first_at": draft.first_at,
+                "now": now,
+                "prompt": draft.prompt_tokens,
+                "completion": draft.completion_tokens,
+            }
+            session.execute(_END, ended)
             if state is not TurnState.DROPPED:
                 self._outbox.put(session, claim.to, text, author=Author.ASSISTANT, now=now)
             following = next_open(session, claim.conversation_id)
@@ -235,13 +254,7 @@ class Answerer:
 
     def _files(self, session: Session, claim: Claim) -> str | None:
         """A sentence about the files that came with the message, None when none did."""
-        rows = session.execute(
-            select(Attachment.id, Attachment.name, Attachment.state, Attachment.user_id)
-            .join(Message, Message.id == Attachment.message_id)
-            .join(Turn, Turn.id == Message.turn_id)
-            .where(Message.conversation_id == claim.conversation_id, is_answered_by(claim))
-            .order_by(Attachment.created_at, Attachment.id)
-        ).all()
+        rows = session.execute(_FILES, {"conversation": claim.conversation_id, "turn": claim.turn_id}).all()
         names: dict[bool, list[str]] = {True: [], False: []}
         for row_id, name, state, user_id in rows:
             # An erased person's files are nobody's business any more.

@@ -3,9 +3,10 @@
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from parlour.engines.errors import PromptTooLong
@@ -38,9 +39,24 @@ class Remark:
     """Whether it is what the turn has to answer."""
 
 
-def is_answered_by(claim: Claim) -> ColumnElement[bool]:
-    """The condition for turns that the claimed one answers: itself, and those merged into it."""
-    return or_(Turn.id == claim.turn_id, Turn.merged_into == claim.turn_id)
+# The condition for turns that the claimed one, `turn`, answers: itself, and those merged into it.
+IS_ANSWERED: Final[ColumnElement[bool]] = or_(Turn.id == bindparam("turn"), Turn.merged_into == bindparam("turn"))
+
+# Built once: it runs for every answer, and building it takes longer than executing it.
+_REMARKS = (
+    select(Message.id, Message.user_id, Message.author, Message.body, IS_ANSWERED)
+    .join(Turn, Turn.id == Message.turn_id)
+    .where(
+        Message.conversation_id == bindparam("conversation"),
+        # What is asked belongs into the prompt even if `/new` came while it waited.
+        or_(Message.seq > bindparam("fresh_from"), IS_ANSWERED),
+        Message.seq <= bindparam("last"),
+        Message.author != Author.NOTICE.value,
+        Turn.state.not_in(_LEFT_OUT),
+    )
+    .order_by(Message.seq.desc(), Message.created_at.desc(), Message.id.desc())
+    .limit(_LONGEST_HISTORY)
+)
 
 
 def remarks(session: Session, sealer: Sealer, claim: Claim) -> list[Remark]:
@@ -48,20 +64,13 @@ def remarks(session: Session, sealer: Sealer, claim: Claim) -> list[Remark]:
 
     What belongs to a person whose key is gone has no place in any prompt and is left out.
     """
-    rows = session.execute(
-        select(Message.id, Message.user_id, Message.author, Message.body, is_answered_by(claim))
-        .join(Turn, Turn.id == Message.turn_id)
-        .where(
-            Message.conversation_id == claim.conversation_id,
-            # What is asked belongs into the prompt even if `/new` came while it waited.
-            or_(Message.seq > claim.fresh_from_seq, is_answered_by(claim)),
-            Message.seq <= claim.seq,
-            Message.author != Author.NOTICE.value,
-            Turn.state.not_in(_LEFT_OUT),
-        )
-        .order_by(Message.seq.desc(), Message.created_at.desc(), Message.id.desc())
-        .limit(_LONGEST_HISTORY)
-    ).all()
+    wanted = {
+        "turn": claim.turn_id,
+        "conversation": claim.conversation_id,
+        "fresh_from": claim.fresh_from_seq,
+        "last": claim.seq,
+    }
+    rows = session.execute(_REMARKS, wanted).all()
     found = []
     for message_id, user_id, author, body, is_asked in reversed(rows):
         try:

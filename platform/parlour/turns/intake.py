@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -38,6 +38,14 @@ from parlour.turns.text import clean, detect_language
 from parlour.turns.wording import say
 
 log = structlog.get_logger(__name__)
+
+# Built once: these run for every message, and building one takes longer than executing it.
+_ACCOUNT = (
+    select(Account)
+    .join(Workspace, Workspace.id == Account.workspace_id)
+    .where(Account.id == bindparam("account"), Account.state != "removed", Workspace.removed_at.is_(None))
+)
+_WAITING = select(func.count()).where(Turn.conversation_id == bindparam("conversation"), is_open_turn(Turn.state))
 
 # The sweeper looks for turns whose publication got lost only after this time: normally a worker has them long before.
 PUBLISH_GRACE = timedelta(seconds=2)
@@ -172,11 +180,7 @@ class TakeIn:
 
     def _account(self, session: Session, account_id: UUID) -> Account | None:
         """The account, unless it or its workspace was removed."""
-        return session.scalars(
-            select(Account)
-            .join(Workspace, Workspace.id == Account.workspace_id)
-            .where(Account.id == account_id, Account.state != "removed", Workspace.removed_at.is_(None))
-        ).one_or_none()
+        return session.scalars(_ACCOUNT, {"account": account_id}).one_or_none()
 
     def _enter(
         self, session: Session, incoming: Incoming, text: str, account: Account, person: Person, now: datetime
@@ -186,9 +190,7 @@ class TakeIn:
         )
         language = person.language or detect_language(text, hint=incoming.sender.language)
         entry = _Entry(session, incoming, text, account, person, conversation, now, language)
-        entry.waiting = session.scalars(
-            select(func.count()).where(Turn.conversation_id == conversation.id, is_open_turn(Turn.state))
-        ).one()
+        entry.waiting = session.scalars(_WAITING, {"conversation": conversation.id}).one()
         return entry
 
     def _decide(self, entry: _Entry) -> tuple[Taken, TurnId | None]:

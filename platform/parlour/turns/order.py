@@ -7,7 +7,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 import structlog
-from sqlalchemy import and_, or_, select, update
+from sqlalchemy import and_, bindparam, or_, select, update
 from sqlalchemy.orm import Session
 
 from parlour.privacy.errors import KeyShredded
@@ -20,6 +20,46 @@ from parlour.turns.states import Author, Mode, TurnState, is_open_turn
 from parlour.turns.wording import say
 
 log = structlog.get_logger(__name__)
+
+# Built once: these run for every answer, and building one takes longer than executing it.
+_TAKE_LEASE = (
+    update(Conversation)
+    .where(
+        Conversation.id == select(Turn.conversation_id).where(Turn.id == bindparam("turn")).scalar_subquery(),
+        or_(Conversation.lease_until.is_(None), Conversation.lease_until < bindparam("now")),
+    )
+    .values(lease_owner=bindparam("worker"), lease_until=bindparam("until"), fence=Conversation.fence + 1)
+    .returning(
+        Conversation.id,
+        Conversation.workspace_id,
+        Conversation.fence,
+        Conversation.mode,
+        Conversation.fresh_from_seq,
+    )
+    .execution_options(synchronize_session=False)
+)
+_RELEASE = (
+    update(Conversation)
+    .where(Conversation.id == bindparam("conversation"), Conversation.fence == bindparam("held_fence"))
+    .values(lease_owner=None, lease_until=None)
+    .execution_options(synchronize_session=False)
+)
+_OPEN_TURNS = (
+    select(Turn).where(Turn.conversation_id == bindparam("conversation"), is_open_turn(Turn.state)).order_by(Turn.seq)
+)
+# A few suffice to give up poisoned ones and take the next.
+_FIRST_OPEN_TURNS = _OPEN_TURNS.limit(4)
+_NEXT_OPEN = (
+    select(Turn.id)
+    .where(Turn.conversation_id == bindparam("conversation"), is_open_turn(Turn.state))
+    .order_by(Turn.seq)
+    .limit(1)
+)
+_SURROUNDINGS = (
+    select(Account.channel, Workspace.system_prompt)
+    .join(Workspace, Workspace.id == Account.workspace_id)
+    .where(Account.id == bindparam("account"))
+)
 
 
 class LeaseLost(Exception):
@@ -135,22 +175,8 @@ class Order:
             )
 
     def _take_lease(self, session: Session, turn_id: TurnId, now: datetime) -> _Leased | None:
-        of_turn = select(Turn.conversation_id).where(Turn.id == turn_id).scalar_subquery()
-        row = session.execute(
-            update(Conversation)
-            .where(
-                Conversation.id == of_turn,
-                or_(Conversation.lease_until.is_(None), Conversation.lease_until < now),
-            )
-            .values(lease_owner=self.owner, lease_until=now + self._lease, fence=Conversation.fence + 1)
-            .returning(
-                Conversation.id,
-                Conversation.workspace_id,
-                Conversation.fence,
-                Conversation.mode,
-                Conversation.fresh_from_seq,
-            )
-        ).one_or_none()
+        values = {"turn": turn_id, "now": now, "worker": self.owner, "until": now + self._lease}
+        row = session.execute(_TAKE_LEASE, values).one_or_none()
         return None if row is None else _Leased(*row)
 
     def _first_open(self, session: Session, conversation: _Leased, now: datetime) -> Turn | None:
@@ -169,12 +195,10 @@ class Order:
         return last
 
     def _open_turns(self, session: Session, conversation: _Leased) -> list[Turn]:
-        wanted = (
-            select(Turn).where(Turn.conversation_id == conversation.id, is_open_turn(Turn.state)).order_by(Turn.seq)
-        )
         mode = conversation.mode or self._default_mode.value
-        # Merging needs them all; otherwise a few suffice to give up poisoned ones and take the next.
-        return list(session.scalars(wanted if mode == Mode.MERGE.value else wanted.limit(4)))
+        # Merging needs them all.
+        wanted = _OPEN_TURNS if mode == Mode.MERGE.value else _FIRST_OPEN_TURNS
+        return list(session.scalars(wanted, {"conversation": conversation.id}))
 
     def _give_up(self, session: Session, turn: Turn, now: datetime) -> None:
         turn.state, turn.error, turn.finished_at = TurnState.FAILED.value, "gave_up", now
@@ -192,11 +216,7 @@ class Order:
         # The first start counts: it tells how long the engine has kept the turn waiting.
         turn.started_at = turn.started_at or now
         turn.due_at = now + self._lease
-        channel, system_prompt = session.execute(
-            select(Account.channel, Workspace.system_prompt)
-            .join(Workspace, Workspace.id == Account.workspace_id)
-            .where(Account.id == turn.account_id)
-        ).one()
+        channel, system_prompt = session.execute(_SURROUNDINGS, {"account": turn.account_id}).one()
         return Claim(
             turn_id=TurnId(turn.id),
             conversation_id=ConversationId(turn.conversation_id),
@@ -228,16 +248,10 @@ def recipient_of(turn: Turn, channel: str) -> Recipient:
 
 def release(session: Session, conversation_id: UUID, fence: int) -> bool:
     """Let the conversation go, if this fence is still the latest. False: someone else has it, write nothing."""
-    its_own = (Conversation.id == conversation_id, Conversation.fence == fence)
-    return changed_rows(session, update(Conversation).where(*its_own).values(lease_owner=None, lease_until=None)) == 1
+    return changed_rows(session, _RELEASE, conversation=conversation_id, held_fence=fence) == 1
 
 
 def next_open(session: Session, conversation_id: UUID) -> TurnId | None:
     """The conversation's first open turn. Read after `release` in one transaction: whoever adds a turn waits for it."""
-    found: Sequence[UUID] = session.scalars(
-        select(Turn.id)
-        .where(Turn.conversation_id == conversation_id, is_open_turn(Turn.state))
-        .order_by(Turn.seq)
-        .limit(1)
-    ).all()
+    found: Sequence[UUID] = session.scalars(_NEXT_OPEN, {"conversation": conversation_id}).all()
     return TurnId(found[0]) if found else None

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
-from sqlalchemy import insert
+from sqlalchemy import Insert, insert
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -13,6 +14,18 @@ from parlour.store.ids import AccountId, ConversationId, TurnId, UserId, new_id
 from parlour.store.models import Delivery, Message
 from parlour.turns.conversations import message_hash
 from parlour.turns.states import PULL_CHANNELS, Author, DeliveryState
+
+
+def _deliver_on(dialect: str) -> Insert:
+    """Puts a delivery into the ledger, or the answer into the delivery that so far was a draft."""
+    row = sqlite.insert(Delivery) if dialect == "sqlite" else postgresql.insert(Delivery)
+    new = row.excluded
+    outcome = {name: new[name] for name in ("message_id", "state", "due_at", "sent_at")}
+    return row.on_conflict_do_update(index_elements=["turn_id", "ordinal"], set_=outcome)
+
+
+# Built once: one of them runs for every answer, and building it takes longer than executing it.
+_DELIVER: Final = {dialect: _deliver_on(dialect) for dialect in ("sqlite", "postgresql")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,31 +55,24 @@ class Outbox:
         """
         message_id = new_id()
         is_pull = to.channel in PULL_CHANNELS
-        session.execute(
-            insert(Message).values(
-                id=message_id,
-                conversation_id=to.conversation_id,
-                turn_id=to.turn_id,
-                user_id=to.user_id,
-                seq=to.turn_seq,
-                author=author.value,
-                body=self._privacy.sealer.seal(to.user_id, Message.body, message_id, text),
-                # Where nothing is sent, an answer goes by its turn's id; messengers tell theirs when it is delivered.
-                external_hash=message_hash(self._privacy, to.conversation_id, str(to.turn_id)) if is_pull else None,
-                created_at=now,
-                expires_at=now + self._keep,
-            )
-        )
+        row = {
+            "id": message_id,
+            "conversation_id": to.conversation_id,
+            "turn_id": to.turn_id,
+            "user_id": to.user_id,
+            "seq": to.turn_seq,
+            "author": author.value,
+            "body": self._privacy.sealer.seal(to.user_id, Message.body, message_id, text),
+            # Where nothing is sent, an answer goes by its turn's id; messengers tell theirs when it is delivered.
+            "external_hash": message_hash(self._privacy, to.conversation_id, str(to.turn_id)) if is_pull else None,
+            "created_at": now,
+            "expires_at": now + self._keep,
+        }
+        session.execute(insert(Message), row)
         self._deliver(session, to, message_id, now, is_pull=is_pull)
         return message_id
 
     def _deliver(self, session: Session, to: Recipient, message_id: UUID, now: datetime, *, is_pull: bool) -> None:
-        outcome = {
-            "message_id": message_id,
-            "state": (DeliveryState.SENT if is_pull else DeliveryState.PENDING).value,
-            "due_at": now,
-            "sent_at": now if is_pull else None,
-        }
         row = {
             "id": new_id(),
             "conversation_id": to.conversation_id,
@@ -80,11 +86,9 @@ class Outbox:
             "draft_state": "none",
             "attempts": 0,
             "created_at": now,
-            **outcome,
+            "message_id": message_id,
+            "state": (DeliveryState.SENT if is_pull else DeliveryState.PENDING).value,
+            "due_at": now,
+            "sent_at": now if is_pull else None,
         }
-        dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
-        session.execute(
-            dialect.insert(Delivery)
-            .values(row)
-            .on_conflict_do_update(index_elements=["turn_id", "ordinal"], set_=outcome)
-        )
+        session.execute(_DELIVER[session.get_bind().dialect.name], row)
