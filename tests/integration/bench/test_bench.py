@@ -1,0 +1,78 @@
+"""Every benchmark runs, small, and says that nothing was lost, doubled or out of order. No timing is asserted."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from tests.processes import PARLOUR
+
+_TIMEOUT_S = 240
+
+
+def _bench(folder: Path, *arguments: str) -> dict[str, Any]:
+    """What `parlour bench` writes. Raises `AssertionError` with its output when it does not end well."""
+    figures = folder / "figures" / "bench.json"
+    done = subprocess.run(
+        [*PARLOUR, "bench", *arguments, "--json-file", str(figures)],
+        capture_output=True,
+        text=True,
+        timeout=_TIMEOUT_S,
+        cwd=folder,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    told: dict[str, Any] = json.loads(figures.read_text(encoding="utf-8"))
+    return told
+
+
+def _assert_sound(row: dict[str, Any], *, answers: int) -> None:
+    assert row["turns"] == answers
+    assert (row["lost"], row["doubled"], row["misordered"]) == (0, 0, 0)
+    assert 0 < row["p50_ms"] <= row["p99_ms"]
+    assert row["turns_per_s"] > 0
+
+
+def test_the_pipeline_is_measured_beside_its_reference(tmp_path: Path) -> None:
+    told = _bench(tmp_path, "pipeline", "--users", "2", "--turns", "3", "--warm-up", "1", "--memory")
+
+    embedded, reference = told["tables"]["From event to delivered answer"]
+    _assert_sound(embedded, answers=6)
+    _assert_sound(reference, answers=6)
+    assert embedded["layout"] == "embedded"
+    assert "python-telegram-bot" in reference["layout"]
+    assert all(row["pss_mb"] > 0 for row in told["tables"]["parlour up with the echo engine, idle"])
+    assert told["machine"]["cores"] > 0
+
+
+def test_the_production_layout_is_measured_at_a_rate(tmp_path: Path, postgres_url: str, redis_url: str) -> None:
+    servers = ("--postgres", postgres_url, "--redis", redis_url)
+    shape = ("--users", "3", "--turns", "3", "--warm-up", "1", "--rate", "10", "--workers", "2")
+
+    told = _bench(tmp_path, "pipeline", "--layout", "production", "--no-reference", *shape, *servers)
+
+    [row] = told["tables"]["From event to delivered answer"]
+    _assert_sound(row, answers=9)
+    assert row["workers"] == 2
+    assert postgres_url not in json.dumps(told)
+
+
+def test_a_layout_that_does_not_exist_is_wrong_usage(tmp_path: Path) -> None:
+    command = [*PARLOUR, "bench", "pipeline", "--layout", "cloud"]
+
+    done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S, cwd=tmp_path, check=False)
+
+    assert done.returncode == 2
+    assert "cloud" in done.stderr
+
+
+def test_serving_through_celery_is_measured_beside_the_bare_engine(tmp_path: Path, redis_url: str) -> None:
+    shape = ("--people", "2", "--questions", "2", "--rounds", "2", "--max-tokens", "8")
+
+    told = _bench(tmp_path, "serving", "--engine", "echo", "--redis", redis_url, *shape)
+
+    through, bare = told["tables"]["Serving"]
+    assert (through["answers"], bare["answers"]) == (8, 8)
+    assert through["tokens"] == bare["tokens"] > 0
+    assert bare["ratio_to_bare"] == 1
+    assert through["tokens_per_s"] > 0
