@@ -152,14 +152,13 @@ class _Fault:
     chat: str | None
     times: int | None
     is_done: bool
+    skip: int
 
 
 class FakeMessenger:
     """A `Messenger` whose chats are a dictionary. `fail` scripts what goes wrong, `gates` hold requests back."""
 
-    def __init__(
-        self, account_id: AccountId, *, style: DraftStyle = DraftStyle.NONE, part_chars: int = 1_000
-    ) -> None:
+    def __init__(self, account_id: AccountId, *, style: DraftStyle = DraftStyle.NONE, part_chars: int = 1_000) -> None:
         self.account_id = account_id
         self.style = style
         self.part_chars = part_chars
@@ -175,10 +174,20 @@ class FakeMessenger:
         self._numbers = count(1)
 
     def fail(
-        self, method: str, error: Exception, *, chat: str | None = None, times: int | None = 1, is_done: bool = False
+        self,
+        method: str,
+        error: Exception,
+        *,
+        chat: str | None = None,
+        times: int | None = 1,
+        is_done: bool = False,
+        skip: int = 0,
     ) -> None:
-        """Raise `error` from the next calls; `is_done`: after the work was done, so that only the answer is lost."""
-        self._faults.append(_Fault(method, error, chat, times, is_done))
+        """Raise `error` from the next `times` calls behind `skip` of them.
+
+        `is_done`: after the work was done, so that only the answer is lost.
+        """
+        self._faults.append(_Fault(method, error, chat, times, is_done, skip))
 
     def heal(self) -> None:
         """Be well again."""
@@ -264,6 +273,9 @@ class FakeMessenger:
     def _take(self, method: str, chat: str) -> _Fault | None:
         for fault in self._faults:
             if fault.method == method and fault.chat in {None, chat}:
+                if fault.skip > 0:
+                    fault.skip -= 1
+                    continue
                 if fault.times is not None:
                     fault.times -= 1
                     if fault.times <= 0:

@@ -7,6 +7,7 @@ from sqlalchemy import update
 
 from parlour.engines.errors import EngineBusy, EngineDied, EngineUnavailable, PromptTooLong
 from parlour.privacy.models import DataKeyRow
+from parlour.store.errors import DatabaseUnavailable
 from parlour.store.ids import UserId
 from parlour.store.models import Attachment
 from parlour.turns.answer import ENGINE_PATIENCE
@@ -319,6 +320,27 @@ def test_a_lease_lost_without_noticing_writes_nothing_either(stage: Stage) -> No
     assert len(stage.deliveries()) == 1
 
 
+def test_a_lease_that_ran_out_while_the_database_was_away_writes_nothing_half_done(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody has taken over yet, so the fence would let it through; but the answer was broken off."""
+    worker = stage.worker()
+
+    def outage() -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr(worker.order, "renew", _away)
+            stage.clock.advance(31)
+            worker.running.look()
+
+    worker.engine.answers = [["Half ", outage, "and half."]]
+    taken = stage.say("hello")
+
+    stage.work(worker)
+
+    assert stage.turn(taken).state == "running"
+    assert stage.deliveries() == []
+
+
 def test_what_breaks_in_a_worker_that_lost_its_lease_changes_nothing(stage: Stage) -> None:
     worker = stage.worker()
     worker.engine.answers = [["Half ", lambda: _taken_over(stage), RuntimeError(SECRET)]]
@@ -427,6 +449,10 @@ def test_a_file_found_too_large_while_it_was_fetched_is_told_as_such(stage: Stag
     stage.work(stage.worker())
 
     assert stage.messages("assistant") == [say("files_too_large", "en", names="film.mp4", limit=10)]
+
+
+def _away(_: object) -> None:
+    raise DatabaseUnavailable("away")
 
 
 def _retell(stage: Stage, worker: Worker, taken: Taken) -> None:

@@ -130,6 +130,18 @@ def test_the_record_of_a_gateway_that_was_taken_over_is_refused(stage: Stage) ->
     assert states(stage) == ["unknown"]
 
 
+def test_a_late_record_changes_nothing_of_what_the_next_gateway_is_sending(stage: Stage) -> None:
+    stage.answered("hello")
+    old = stage.ledger()
+    (shipment,) = taken(stage, old)
+    stage.clock.advance(60)
+    taken(stage, stage.ledger(owner="gateway-2"))
+
+    old.record([Outcome(shipment, DeliveryState.FAILED)])
+
+    assert [(row.state, row.owner) for row in stage.deliveries()] == [("sending", "gateway-2")]
+
+
 # ---- taking ----
 
 
@@ -455,6 +467,30 @@ def test_a_message_of_nothing_but_a_draft_is_never_taken(stage: Stage) -> None:
 
     assert states(stage) == ["drafting"]
     assert taken(stage, ledger) == []
+
+
+def test_a_draft_that_shows_up_after_the_answer_was_settled_changes_nothing(stage: Stage) -> None:
+    """Its gateway was frozen while another one took over."""
+    taken_in = stage.say("hello")
+    assert taken_in.turn_id
+    worker = stage.worker()
+    claim = worker.order.claim(taken_in.turn_id)
+    ledger = stage.ledger()
+    target = ledger.drafts.target(taken_in.turn_id)
+    assert claim
+    assert target
+    ledger.drafts.begin(target)
+    worker.order.hand_back(claim)
+    stage.work(worker)
+    (shipment,) = taken(stage, ledger)
+    assert shipment.must_settle
+    ledger.record([sent(shipment, "the-answer")])
+
+    ledger.drafts.is_out(target, "the-draft")
+
+    (row,) = stage.deliveries()
+    assert row.draft_state == "none"
+    assert ledger._keys.open(shipment.user_id, row.id, row.external_keys) == ("the-answer",)
 
 
 def _shred(stage: Stage, user: object) -> None:
