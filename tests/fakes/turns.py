@@ -1,6 +1,6 @@
 """The neighbours of turns, in memory: a queue, a live bus, an engine with a script, a messenger that can fail."""
 
-import asyncio
+import asyncio  # noqa: TC003 (an annotation like the others)
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from parlour.bootstrap import Platform, platform
-from parlour.engines.host import EngineHost
+from parlour.engines.host import EngineHost  # noqa: TC001 (an annotation like the others)
 from parlour.people.accounts import AccountBook
 from parlour.settings import Settings, load
 from parlour.store.clock import Clock

@@ -1,6 +1,7 @@
 """Send budget and live bus over Redis: the unit tests' behaviours, and Redis going away."""
 
 # ruff: noqa: F403, F405 (the same tests, collected here once more with this file's fixtures)
+# The fixtures named like the unit tests' own take their places, hence `no-redef`.
 import asyncio
 from collections.abc import Iterator
 
@@ -19,12 +20,12 @@ LANE = Lane("bot", "chat")
 ONE_A_MINUTE = SendLimits(chat_per_s=1 / 60)
 
 
-@pytest.fixture
+@pytest.fixture  # type: ignore[no-redef]
 def budget(redis_url: str) -> SendBudget:
     return RedisBudget(redis_url)
 
 
-@pytest.fixture
+@pytest.fixture  # type: ignore[no-redef]
 def bus(redis_url: str) -> Iterator[LiveBus]:
     bus = RedisBus(redis_url)
     yield bus

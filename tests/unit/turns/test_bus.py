@@ -11,7 +11,7 @@ from parlour.turns.bus import InProcessBus, _decode, _encode
 from parlour.turns.ports import Frame, Live, LiveBus
 from tests.support.stage import until
 
-ONE, OTHER = AccountId(new_id()), AccountId(new_id())
+ONE, ELSEWHERE = AccountId(new_id()), AccountId(new_id())
 
 
 def live(account_id: AccountId = ONE, body: bytes = b"\x00sealed\xff") -> Live:
@@ -66,7 +66,7 @@ async def test_a_frame_comes_whole_to_everybody_who_listens(bus: LiveBus) -> Non
 
 async def test_frames_of_other_accounts_are_not_heard(bus: LiveBus) -> None:
     async with heard(bus) as frames:
-        bus.publish(live(OTHER))
+        bus.publish(live(ELSEWHERE))
         mine = live()
         bus.publish(mine)
         await until(lambda: mine in frames.all())

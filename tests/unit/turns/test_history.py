@@ -53,8 +53,9 @@ def test_messages_come_oldest_first_with_their_authors(web: Stage) -> None:
 
 
 def test_the_newest_are_shown_of_a_long_conversation(web: Stage) -> None:
-    for number in range(5):
-        taken = web.say(str(number))
+    taken = web.say("0")
+    for number in range(1, 5):
+        web.say(str(number))
 
     said = web.platform.history.messages(_conversation(taken.conversation_id), limit=2)
 
@@ -62,8 +63,9 @@ def test_the_newest_are_shown_of_a_long_conversation(web: Stage) -> None:
 
 
 def test_what_came_after_a_message_is_read_from_there(web: Stage) -> None:
-    for number in range(5):
-        taken = web.say(str(number))
+    taken = web.say("0")
+    for number in range(1, 5):
+        web.say(str(number))
     conversation_id = _conversation(taken.conversation_id)
     first = web.platform.history.messages(conversation_id)[0]
 

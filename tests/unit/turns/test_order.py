@@ -10,7 +10,7 @@ from parlour.store.ids import TurnId
 from parlour.store.models import Turn, Workspace
 from parlour.turns.order import Claim, next_open, release
 from parlour.turns.ports import Taken
-from tests.fakes.turns import ScriptedEngine
+from tests.fakes.turns import ScriptedEngine, Step
 from tests.support.stage import Stage, Worker
 
 MakeStage = Callable[..., Stage]
@@ -252,7 +252,7 @@ def test_what_arrives_during_an_answer_is_merged_into_the_next(make_stage: MakeS
 def test_a_message_interrupts_the_running_answer(make_stage: MakeStage) -> None:
     stage = make_stage(turns={"mode": "interrupt"})
     worker = stage.worker()
-    steps = ["So far ", lambda: stage.say("no, wait"), worker.running.look, "so long."]
+    steps: list[Step] = ["So far ", lambda: stage.say("no, wait"), worker.running.look, "so long."]
     worker.engine.answers = [steps, ["The new one."]]
     stage.say("a long story please")
 

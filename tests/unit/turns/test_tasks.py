@@ -58,7 +58,7 @@ def test_the_task_calls_the_use_case_with_the_id(app: Celery) -> None:
     assert answered == [turn_id]
 
 
-def test_after_a_failure_nobody_asks_the_broker_for_a_second(app: Celery) -> None:
+def test_after_a_failure_nobody_asks_the_broker_for_a_second(app: Celery, monkeypatch: pytest.MonkeyPatch) -> None:
     clock, tries = FakeClock(), list[int]()
     queue = CeleryQueue(app, monotonic=clock.elapsed)
 
@@ -66,7 +66,7 @@ def test_after_a_failure_nobody_asks_the_broker_for_a_second(app: Celery) -> Non
         tries.append(1)
         raise OperationalError
 
-    app.send_task = fail
+    monkeypatch.setattr(app, "send_task", fail)
     for _ in range(5):
         with pytest.raises(QueueUnavailable):
             queue.publish(TurnId(uuid4()))
