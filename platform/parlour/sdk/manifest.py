@@ -8,9 +8,10 @@ from typing import Any, Final, get_origin, get_type_hints
 from parlour.sdk.capabilities import CAPABILITIES, HARMLESS
 from parlour.sdk.errors import SkillMistake
 from parlour.sdk.handlers import Handler
+from parlour.sdk.hosts import HOST
 from parlour.sdk.schedule import read_schedule
 from parlour.sdk.schema import object_schema
-from parlour.sdk.skill import HOST, LONGEST_NAME, NAME, RESERVED_COMMANDS, Skill
+from parlour.sdk.skill import LONGEST_NAME, NAME, RESERVED_COMMANDS, Skill
 
 FILE: Final = "parlour-skill.json"
 # Raised when a skill written for an older one no longer works; a skill names the range it was written for.

@@ -8,6 +8,7 @@ from typing import Final, TypeVar, cast, overload
 
 from parlour.sdk.errors import SkillMistake
 from parlour.sdk.handlers import Function, Handler, read, where
+from parlour.sdk.hosts import HOST
 from parlour.sdk.schedule import read_schedule
 from parlour.sdk.schema import object_schema
 
@@ -15,7 +16,6 @@ F = TypeVar("F", bound=Function)
 C = TypeVar("C", bound=type)
 
 NAME: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-HOST: Final = re.compile(r"(\*\.)?([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]")
 LONGEST_NAME: Final = 64
 # The platform's own, in every chat.
 RESERVED_COMMANDS: Final = frozenset({

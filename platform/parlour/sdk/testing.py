@@ -25,6 +25,7 @@ from parlour.sdk import calling
 from parlour.sdk.capabilities import Passage, Response, Turn
 from parlour.sdk.errors import Invalid, NotGranted
 from parlour.sdk.handlers import Handler
+from parlour.sdk.hosts import is_named
 from parlour.sdk.replies import Reply, as_markdown
 from parlour.sdk.skill import Skill
 
@@ -296,11 +297,6 @@ class Rehearsal:
             "Clock": self.clock,
         }
         return self.store(turn.user if turn else "") if wanted == "UserStore" else parts[wanted]
-
-
-def is_named(host: str, hosts: Sequence[str]) -> bool:
-    """Whether a host is among those that a skill names; `*.example.org` names all below `example.org`."""
-    return any(host == one or (one.startswith("*.") and host.endswith(one[1:])) for one in hosts)
 
 
 def _letters(text: str) -> list[float]:

@@ -1,0 +1,211 @@
+"""Where a skill's calls are checked and answered: against its grants, in the name of the person of the turn."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol, TypeVar
+
+from parlour.sdk.errors import CapabilityError, Invalid, NotAvailable, NotGranted
+from parlour.sdk.schema import problems
+from parlour.skills.documents import Documents, Shelf
+from parlour.skills.http import SkillHttp
+from parlour.store.ids import SkillId, UserId, WorkspaceId
+
+T = TypeVar("T")
+_TEXT: Final = {"type": "string"}
+_NAMES: Final = {"type": "array", "items": _TEXT}
+_TEXTS_BY_NAME: Final = {"type": "object", "additionalProperties": _TEXT}
+_MAYBE_TEXT: Final = {"anyOf": [_TEXT, {"type": "null"}]}
+_NUMBER: Final = {"type": "integer"}
+_PASSAGE: Final = {
+    "type": "object",
+    "properties": {"text": _TEXT, "source": _TEXT, "place": _TEXT},
+    "required": ["text", "source", "place"],
+    "additionalProperties": False,
+}
+_KIND: Final = {"kind": _TEXT}
+_STORE: Final[Mapping[str, Mapping[str, Any]]] = {
+    "put": {**_KIND, "document": {"type": "object"}, "id": _MAYBE_TEXT},
+    "get": {**_KIND, "id": _TEXT},
+    "all": _KIND,
+    "delete": {**_KIND, "id": _TEXT},
+}
+# Every method there is, and what it takes. Anything else is no call.
+METHODS: Final[Mapping[str, Mapping[str, Mapping[str, Any]]]] = {
+    "Model": {
+        "stream": {
+            "prompt": _MAYBE_TEXT,
+            "passages": {"type": "array", "items": _PASSAGE},
+            "system": _TEXT,
+            "max_tokens": _NUMBER,
+        },
+        "complete": {"prompt": _TEXT, "system": _TEXT, "max_tokens": _NUMBER},
+        "choose": {"prompt": _TEXT, "options": _NAMES, "system": _TEXT},
+        "extract": {"prompt": _TEXT, "schema": {"type": "object"}, "system": _TEXT},
+    },
+    "Knowledge": {"search": {"query": _TEXT, "limit": _NUMBER}},
+    "UserStore": _STORE,
+    "SharedStore": _STORE,
+    "Http": {
+        "get": {"url": _TEXT, "headers": _TEXTS_BY_NAME},
+        "post": {"url": _TEXT, "body": {}, "headers": _TEXTS_BY_NAME},
+    },
+    "Vectors": {"embed": {"texts": _NAMES}},
+    "Secrets": {"get": {"name": _TEXT}},
+}
+_MOST_PASSAGES: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Grants:
+    """What an operator allowed one skill."""
+
+    capabilities: frozenset[str]
+    hosts: tuple[str, ...] = ()
+    kinds: frozenset[str] = frozenset()
+    secrets: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """Whose run it is: known to the host from the turn's own row, never told by the skill. A job has no person."""
+
+    skill_id: SkillId
+    workspace_id: WorkspaceId
+    user_id: UserId | None
+
+
+class ModelPort(Protocol):
+    """The language model, for one turn."""
+
+    def stream(
+        self, prompt: str | None, passages: Sequence[Mapping[str, str]], *, system: str, max_tokens: int
+    ) -> Iterator[str]:
+        """An answer to `prompt`, or to the turn where there is none."""
+        ...
+
+    def extract(self, prompt: str, schema: Mapping[str, Any], *, system: str) -> object:
+        """JSON of that schema."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the desk hands out. What is None, this installation does not offer."""
+
+    documents: Documents | None = None
+    http: SkillHttp | None = None
+    model: ModelPort | None = None
+    search: Callable[[str, int], list[dict[str, Any]]] | None = None
+    embed: Callable[[Sequence[str]], list[list[float]]] | None = None
+    secret: Callable[[str], str] | None = None
+
+    def offered(self) -> frozenset[str]:
+        """The capabilities that there are."""
+        parts = {
+            "Model": self.model,
+            "Knowledge": self.search,
+            "UserStore": self.documents,
+            "SharedStore": self.documents,
+            "Http": self.http,
+            "Vectors": self.embed,
+            "Secrets": self.secret,
+        }
+        return frozenset(name for name, part in parts.items() if part is not None)
+
+
+class HostDesk:
+    """Answers the calls of one run. See `parlour.skills.process.Desk`."""
+
+    def __init__(self, whose: Whose, grants: Grants, services: Services) -> None:
+        self._whose = whose
+        self._grants = grants
+        self._services = services
+
+    def call(self, capability: str, method: str, arguments: Mapping[str, Any]) -> object:
+        """The answer. Raises `CapabilityError`s; what it takes is checked before anything is done."""
+        schema = METHODS.get(capability, {}).get(method)
+        if schema is None or capability not in self._grants.capabilities:
+            raise NotGranted(f"{capability[:40]}.{method[:40]} was not granted.")
+        if capability not in self._services.offered():
+            raise NotAvailable(f"This Parlour does not offer {capability} here.")
+        given = {name: kind for name, kind in schema.items() if kind}
+        wanted = {"type": "object", "properties": given, "required": list(schema)}
+        for problem in problems(wanted, dict(arguments)):
+            raise Invalid(f"{capability}.{method}: {problem}.")
+        if {*arguments} - {*schema}:
+            raise Invalid(f"{capability}.{method}: an argument is unknown.")
+        answer: Callable[..., object] = getattr(self, f"_{capability.lower()}")
+        return answer(method, **arguments)
+
+    def _userstore(self, method: str, **arguments: Any) -> object:  # noqa: ANN401 (checked above)
+        if self._whose.user_id is None:
+            raise NotAvailable("A job has no person, so it has no UserStore.")
+        shelf = Shelf(self._whose.skill_id, self._whose.workspace_id, self._whose.user_id)
+        return self._store(shelf, method, **arguments)
+
+    def _sharedstore(self, method: str, **arguments: Any) -> object:  # noqa: ANN401
+        return self._store(Shelf(self._whose.skill_id, self._whose.workspace_id), method, **arguments)
+
+    def _store(self, shelf: Shelf, method: str, *, kind: str, **arguments: Any) -> object:  # noqa: ANN401
+        documents = _there(self._services.documents)
+        if kind not in self._grants.kinds:
+            raise NotGranted(f"Documents of kind {kind[:40]!r} are not named in Skill(keeps=…).")
+        match method:
+            case "put":
+                return documents.put(shelf, kind, arguments["document"], arguments["id"])
+            case "get":
+                return documents.get(shelf, kind, arguments["id"])
+            case "all":
+                return documents.all(shelf, kind)
+            case _:
+                return documents.delete(shelf, kind, arguments["id"])
+
+    def _http(self, method: str, *, url: str, headers: Mapping[str, str], body: object = None) -> object:
+        http = _there(self._services.http)
+        if method == "get":
+            return http.get(self._grants.hosts, url, headers)
+        if not isinstance(body, bytes):
+            raise Invalid("Http.post: body must be bytes.")
+        return http.post(self._grants.hosts, url, body, headers)
+
+    def _model(self, method: str, **arguments: Any) -> object:  # noqa: ANN401
+        model, system = _there(self._services.model), arguments["system"]
+        if method == "stream":
+            passages = arguments["passages"][:_MOST_PASSAGES]
+            return model.stream(arguments["prompt"], passages, system=system, max_tokens=arguments["max_tokens"])
+        if method == "complete":
+            return "".join(model.stream(arguments["prompt"], [], system=system, max_tokens=arguments["max_tokens"]))
+        if method == "extract":
+            return model.extract(arguments["prompt"], arguments["schema"], system=system)
+        options = arguments["options"]
+        if not options:
+            raise Invalid("Model.choose: give at least one option.")
+        schema = {
+            "type": "object",
+            "properties": {"choice": {"enum": options}},
+            "required": ["choice"],
+            "additionalProperties": False,
+        }
+        chosen = model.extract(arguments["prompt"], schema, system=system)
+        if not isinstance(chosen, dict) or chosen.get("choice") not in options:
+            raise CapabilityError("The model chose none of the options.")
+        return chosen["choice"]
+
+    def _knowledge(self, method: str, *, query: str, limit: int) -> object:
+        return _there(self._services.search)(query, max(1, min(limit, _MOST_PASSAGES)))
+
+    def _vectors(self, method: str, *, texts: Sequence[str]) -> object:
+        if len(texts) > 256:  # noqa: PLR2004 (as its documentation says)
+            raise Invalid("Vectors.embed: at most 256 texts in one call.")
+        return _there(self._services.embed)(texts)
+
+    def _secrets(self, method: str, *, name: str) -> object:
+        if name not in self._grants.secrets:
+            raise NotGranted(f"The skill has no Secret setting {name[:40]!r}.")
+        return _there(self._services.secret)(name)
+
+
+def _there(part: T | None) -> T:
+    if part is None:
+        raise NotAvailable("This Parlour does not offer it here.")
+    return part

@@ -1,0 +1,139 @@
+"""The documents that skills keep, behind `UserStore` and `SharedStore`. Sealed; nobody but the skill sees them."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from parlour.privacy.service import Privacy
+from parlour.sdk.errors import Invalid, TooMuch
+from parlour.store.changes import changed_rows
+from parlour.store.clock import Clock
+from parlour.store.database import Database
+from parlour.store.ids import SkillId, SubjectId, UserId, WorkspaceId, new_id
+from parlour.store.skill_models import SkillDocument
+
+LARGEST_BYTES: Final = 64_000
+MOST_DOCUMENTS: Final = 10_000
+MOST_AT_ONCE: Final = 1_000
+_LONGEST_ID: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """Where one skill keeps the documents of one person, or of the workspace."""
+
+    skill_id: SkillId
+    workspace_id: WorkspaceId
+    user_id: UserId | None = None
+
+    @property
+    def subject_id(self) -> SubjectId:
+        """Whose key seals them."""
+        return self.workspace_id if self.user_id is None else self.user_id
+
+
+class Documents:
+    """All shelves. Documents about a person go when they were not touched for `keep`."""
+
+    def __init__(self, *, database: Database, privacy: Privacy, clock: Clock, keep: timedelta) -> None:
+        self._database = database
+        self._privacy = privacy
+        self._clock = clock
+        self._keep = keep
+
+    def put(self, shelf: Shelf, kind: str, document: Mapping[str, Any], name: str | None) -> str:
+        """Store it under `name`, made up where there is none, and return that. Raises `Invalid` and `TooMuch`."""
+        name = str(new_id()) if name is None else _checked_name(name)
+        body = _packed({**document, "id": name})
+        now = self._clock.now()
+        with self._database.begin() as session:
+            row = session.scalars(self._wanted(shelf, kind, name)).one_or_none()
+            if row is None:
+                self._refuse_full(session, shelf)
+                row = SkillDocument(
+                    id=new_id(),
+                    skill_id=shelf.skill_id,
+                    subject_id=shelf.subject_id,
+                    user_id=shelf.user_id,
+                    kind=kind,
+                    lookup_hash=self._hash(shelf, kind, name),
+                    created_at=now,
+                )
+                session.add(row)
+            row.body = self._privacy.sealer.seal(shelf.subject_id, SkillDocument.body, row.id, body)
+            row.updated_at = now
+            row.expires_at = None if shelf.user_id is None else now + self._keep
+        return name
+
+    def get(self, shelf: Shelf, kind: str, name: str) -> dict[str, Any] | None:
+        """The document, None where there is none."""
+        with self._database.read() as session:
+            row = session.scalars(self._wanted(shelf, kind, _checked_name(name))).one_or_none()
+        return None if row is None else self._opened(shelf, row)
+
+    def all(self, shelf: Shelf, kind: str) -> list[dict[str, Any]]:
+        """All of a kind, oldest first, at most `MOST_AT_ONCE`."""
+        wanted = (
+            select(SkillDocument)
+            .where(
+                SkillDocument.skill_id == shelf.skill_id,
+                SkillDocument.subject_id == shelf.subject_id,
+                SkillDocument.kind == kind,
+            )
+            .order_by(SkillDocument.created_at, SkillDocument.id)
+            .limit(MOST_AT_ONCE)
+        )
+        with self._database.read() as session:
+            return [self._opened(shelf, row) for row in session.scalars(wanted)]
+
+    def delete(self, shelf: Shelf, kind: str, name: str) -> bool:
+        """Delete it; whether there was one."""
+        with self._database.begin() as session:
+            found = SkillDocument.lookup_hash == self._hash(shelf, kind, _checked_name(name))
+            return changed_rows(session, delete(SkillDocument).where(_on(shelf, kind), found)) > 0
+
+    def _wanted(self, shelf: Shelf, kind: str, name: str) -> Any:  # noqa: ANN401 (a select)
+        found = SkillDocument.lookup_hash == self._hash(shelf, kind, name)
+        return select(SkillDocument).where(_on(shelf, kind), found)
+
+    def _hash(self, shelf: Shelf, kind: str, name: str) -> bytes:
+        return self._privacy.lookup.hash("skill-document", str(shelf.skill_id), str(shelf.subject_id), kind, name)
+
+    def _opened(self, shelf: Shelf, row: SkillDocument) -> dict[str, Any]:
+        body = self._privacy.sealer.open(shelf.subject_id, SkillDocument.body, row.id, row.body)
+        document: dict[str, Any] = json.loads(body)
+        return document
+
+    def _refuse_full(self, session: Session, shelf: Shelf) -> None:
+        on_it = SkillDocument.skill_id == shelf.skill_id, SkillDocument.subject_id == shelf.subject_id
+        if session.scalars(select(func.count()).select_from(SkillDocument).where(*on_it)).one() >= MOST_DOCUMENTS:
+            raise TooMuch(f"There are {MOST_DOCUMENTS:,} documents already. Delete some.")
+
+
+def _on(shelf: Shelf, kind: str) -> Any:  # noqa: ANN401 (a condition)
+    return (
+        (SkillDocument.skill_id == shelf.skill_id)
+        & (SkillDocument.subject_id == shelf.subject_id)
+        & (SkillDocument.kind == kind)
+    )
+
+
+def _checked_name(name: object) -> str:
+    if not isinstance(name, str) or not 0 < len(name) <= _LONGEST_ID:
+        raise Invalid(f"A document's id is a text of 1 to {_LONGEST_ID} characters.")
+    return name
+
+
+def _packed(document: Mapping[str, Any]) -> bytes:
+    try:
+        body = json.dumps(document, allow_nan=False).encode()
+    except (TypeError, ValueError):
+        raise Invalid("A document holds what JSON has not. Use None, bool, int, float, str, list and dict.") from None
+    if len(body) > LARGEST_BYTES:
+        raise TooMuch(f"A document has {len(body):,} bytes as JSON; the most is {LARGEST_BYTES:,}.")
+    return body

@@ -1,0 +1,83 @@
+"""The tables of skills: what is installed, what it was granted, how it is set, and the documents it keeps."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from parlour.store.models import Base
+from parlour.store.types import Sealed
+
+
+class SkillRow(Base):
+    """A skill in a workspace. One that was removed without its data keeps its row, so that it finds its data again."""
+
+    __tablename__ = "skills"
+    __table_args__ = (UniqueConstraint("workspace_id", "name"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id", ondelete="CASCADE"))
+    name: Mapped[str] = mapped_column(String(64))
+    version: Mapped[str] = mapped_column(String(64))
+    # enabled, disabled, removed
+    state: Mapped[str] = mapped_column(String(16))
+    # As it was shown when it was installed.
+    manifest: Mapped[str] = mapped_column(Text)
+    # Every file that was installed, by hash.
+    lock: Mapped[str] = mapped_column(Text)
+    # The folder that holds it, named by its content.
+    folder: Mapped[str] = mapped_column(String(160))
+    installed_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class SkillGrant(Base):
+    """One thing that a skill may do: a capability, and for `Http` one host."""
+
+    __tablename__ = "skill_grants"
+    __table_args__ = (UniqueConstraint("skill_id", "capability", "host"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    skill_id: Mapped[UUID] = mapped_column(ForeignKey("skills.id", ondelete="CASCADE"))
+    capability: Mapped[str] = mapped_column(String(32))
+    # Empty for every capability but Http.
+    host: Mapped[str] = mapped_column(String(255))
+    granted_at: Mapped[datetime]
+
+
+class SkillSetting(Base):
+    """One value that an operator set, as JSON, sealed under the workspace's key."""
+
+    __tablename__ = "skill_settings"
+    __table_args__ = (UniqueConstraint("skill_id", "name"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    skill_id: Mapped[UUID] = mapped_column(ForeignKey("skills.id", ondelete="CASCADE"))
+    name: Mapped[str] = mapped_column(String(64))
+    value: Mapped[bytes] = mapped_column(Sealed)
+    updated_at: Mapped[datetime]
+
+
+class SkillDocument(Base):
+    """A document of a skill: about a person, sealed under that person's key, or shared, under the workspace's."""
+
+    __tablename__ = "skill_documents"
+    __table_args__ = (
+        UniqueConstraint("skill_id", "subject_id", "kind", "lookup_hash"),
+        Index("ix_skill_documents_expires_at", "expires_at"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    skill_id: Mapped[UUID] = mapped_column(ForeignKey("skills.id", ondelete="CASCADE"))
+    # Whose key seals it: the person's, or the workspace's.
+    subject_id: Mapped[UUID]
+    # The person it is about; none for a shared one.
+    user_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    kind: Mapped[str] = mapped_column(String(64))
+    # Keyed hash of the id that the skill gave it; the id itself stands in the body.
+    lookup_hash: Mapped[bytes] = mapped_column(LargeBinary(32))
+    body: Mapped[bytes] = mapped_column(Sealed)
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]

@@ -1,0 +1,372 @@
+"""Installing and setting skills, and the documents they keep, on both databases."""
+
+import shutil
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from parlour.people.admit import Access, admit
+from parlour.sdk.capabilities import CAPABILITIES
+from parlour.sdk.errors import CapabilityError, Invalid, NotAvailable, NotGranted, TooMuch
+from parlour.sdk.replies import as_markdown
+from parlour.skills.authoring import check, new_skill
+from parlour.skills.desk import HostDesk, Services, Whose
+from parlour.skills.documents import Documents, Shelf
+from parlour.skills.environment import Environments
+from parlour.skills.errors import BadSettings, GrantsMissing, InstallRefused, NoSuchSkill
+from parlour.skills.process import Work
+from parlour.skills.service import SkillBook, SkillView
+from parlour.skills.supervisor import Supervisor, starter
+from parlour.store.ids import UserId
+from parlour.store.skill_models import SkillDocument, SkillSetting
+from parlour.turns.ports import Sender
+from tests.support.skills import turn
+from tests.support.storage import Storage
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("made")
+    new_skill(folder, "notes")
+    return folder / "notes"
+
+
+@pytest.fixture
+def folder(made: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(made, tmp_path / "notes"))
+
+
+@pytest.fixture
+def environments(tmp_path: Path) -> Environments:
+    return Environments(tmp_path / "skills")
+
+
+@pytest.fixture
+def book(storage: Storage, environments: Environments) -> SkillBook:
+    return SkillBook(
+        database=storage.database,
+        privacy=storage.privacy,
+        environments=environments,
+        workspace_id=storage.workspace(),
+        offered=frozenset(CAPABILITIES),
+    )
+
+
+@pytest.fixture
+def documents(storage: Storage) -> Documents:
+    return Documents(database=storage.database, privacy=storage.privacy, clock=storage.clock, keep=timedelta(days=365))
+
+
+@pytest.fixture
+def person(storage: Storage) -> Callable[[str], UserId]:
+    """Makes people."""
+
+    def make(name: str) -> UserId:
+        workspace_id = storage.workspace()
+        with storage.database.begin() as session:
+            made = admit(
+                session,
+                storage.privacy,
+                Access("open"),
+                workspace_id=workspace_id,
+                channel="telegram",
+                sender=Sender(name, name),
+                now=storage.clock.now(),
+            )
+        assert made is not None
+        return made.user_id
+
+    return make
+
+
+def _install(book: SkillBook, folder: Path) -> SkillView:
+    offer = book.offer(folder)
+    return book.install(offer, granted=offer.new_grants)
+
+
+def _change(folder: Path, before: str, after: str, *, version: str) -> None:
+    source = folder / "src" / "parlour_notes" / "__init__.py"
+    source.write_text(source.read_text().replace(before, after))
+    project = folder / "pyproject.toml"
+    project.write_text(project.read_text().replace('version = "0.1.0"', f'version = "{version}"'))
+    assert check(folder, is_freezing=True).problems == ()
+
+
+# ---- installing -------------------------------------------------------------------------------------------------
+
+
+def test_a_skill_is_shown_before_anything_of_it_runs(book: SkillBook, folder: Path) -> None:
+    offer = book.offer(folder)
+
+    assert offer.manifest.name == "notes"
+    assert offer.new_grants == ("UserStore",)
+    assert book.installed() == []
+
+
+def test_what_is_not_granted_is_not_installed(book: SkillBook, folder: Path) -> None:
+    with pytest.raises(GrantsMissing, match="UserStore"):
+        book.install(book.offer(folder), granted=[])
+
+    assert book.installed() == []
+
+
+def test_an_installed_skill_answers_and_keeps_each_persons_notes_apart(
+    book: SkillBook,
+    folder: Path,
+    environments: Environments,
+    documents: Documents,
+    person: Callable[[str], UserId],
+    storage: Storage,
+) -> None:
+    skill = _install(book, folder)
+    supervisor = Supervisor(starter(environments))
+    people = {name: person(name) for name in ("ann", "bob")}
+
+    def asks(name: str, handler: str, text: str = "") -> str:
+        desk = HostDesk(Whose(skill.id, storage.workspace(), people[name]), skill.allowed, Services(documents))
+        work = Work(handler, turn(text), settings=book.settings(skill))
+        with supervisor.begin(skill, work, desk, timeout_s=30) as run:
+            return "".join(as_markdown(reply) for reply in run)
+
+    try:
+        assert asks("ann", "answers:remember", "call the bank") == "Noted."
+        assert asks("ann", "command:notes") == "- call the bank"
+        assert asks("bob", "command:notes") == "None yet."
+    finally:
+        supervisor.close()
+
+
+def test_an_upgrade_that_asks_for_more_asks_again(book: SkillBook, folder: Path) -> None:
+    first = _install(book, folder)
+    source = folder / "src" / "parlour_notes" / "__init__.py"
+    source.write_text(source.read_text().replace("import Skill,", "import Model, Skill,"))
+    _change(folder, "async def notes(mine: UserStore)", "async def notes(mine: UserStore, model: Model)", version="0.2")
+
+    offer = book.offer(folder)
+
+    assert offer.new_grants == ("Model",)
+    with pytest.raises(GrantsMissing):
+        book.install(offer, granted=[])
+    assert book.get("notes") == first
+
+
+def test_an_upgrade_keeps_settings_and_takes_the_old_folders_place(
+    book: SkillBook, folder: Path, tmp_path: Path
+) -> None:
+    first = _install(book, folder)
+    book.configure("notes", {"most": 3})
+    _change(folder, "Keeps notes for you", "Keeps lists for you", version="0.2")
+
+    second = _install(book, folder)
+
+    assert (second.id, second.version) == (first.id, "0.2")
+    assert book.settings(second) == {"most": 3}
+    assert not (tmp_path / "skills" / first.folder).exists()
+
+
+def test_an_upgrade_that_does_not_come_up_changes_nothing(book: SkillBook, folder: Path, tmp_path: Path) -> None:
+    first = _install(book, folder)
+    _change(folder, "Keeps notes for you", "Keeps lists for you", version="0.2")
+    source = folder / "src" / "parlour_notes" / "__init__.py"
+    # Works where it is checked, and not where it runs.
+    source.write_text(f"open('/etc/passwd').close()\n{source.read_text()}")
+
+    with pytest.raises(InstallRefused, match="PermissionError"):
+        _install(book, folder)
+
+    assert book.get("notes") == first
+    left = {path.name for path in (tmp_path / "skills").iterdir() if not path.name.startswith("sdk-")}
+    assert left == {first.folder}
+
+
+def test_code_that_does_more_than_its_manifest_is_not_installed(book: SkillBook, folder: Path) -> None:
+    source = folder / "src" / "parlour_notes" / "__init__.py"
+    text = source.read_text().replace("import Skill,", "import Http, Skill,")
+    source.write_text(text.replace("async def notes(mine: UserStore)", "async def notes(mine: UserStore, http: Http)"))
+
+    with pytest.raises(InstallRefused):
+        _install(book, folder)
+
+    assert book.installed() == []
+
+
+def test_a_skill_that_needs_what_this_parlour_has_not_is_refused(
+    storage: Storage, environments: Environments, folder: Path
+) -> None:
+    book = SkillBook(
+        database=storage.database,
+        privacy=storage.privacy,
+        environments=environments,
+        workspace_id=storage.workspace(),
+        offered=frozenset(),
+    )
+
+    with pytest.raises(InstallRefused, match="needs UserStore, which this Parlour has not yet"):
+        book.offer(folder)
+
+
+def test_an_unknown_skill_is_told_with_those_that_are_there(book: SkillBook, folder: Path) -> None:
+    _install(book, folder)
+
+    with pytest.raises(NoSuchSkill, match=r"No skill named 'tax'\. Installed: notes"):
+        book.get("tax")
+
+
+def test_a_skill_is_disabled_and_enabled(book: SkillBook, folder: Path) -> None:
+    _install(book, folder)
+
+    book.enable("notes", is_enabled=False)
+    assert not book.get("notes").is_enabled
+
+    book.enable("notes", is_enabled=True)
+    assert book.get("notes").is_enabled
+
+
+# ---- settings ---------------------------------------------------------------------------------------------------
+
+
+def test_a_setting_is_checked_sealed_and_taken_back(book: SkillBook, folder: Path, storage: Storage) -> None:
+    skill = _install(book, folder)
+    assert book.settings(skill) == {"most": 50}
+
+    book.configure("notes", {"most": 4711})
+    assert book.settings(skill) == {"most": 4711}
+    with storage.database.read() as session:
+        assert b"4711" not in session.query(SkillSetting).one().value
+
+    book.configure("notes", {"most": None})
+    assert book.settings(skill) == {"most": 50}
+
+
+@pytest.mark.parametrize(
+    ("values", "problem"), [({"most": "many"}, "most must be of type integer"), ({"least": 1}, "least is unknown")]
+)
+def test_a_setting_that_does_not_fit_is_refused(book: SkillBook, folder: Path, values: dict, problem: str) -> None:
+    skill = _install(book, folder)
+
+    with pytest.raises(BadSettings, match=problem):
+        book.configure("notes", values)
+
+    assert book.settings(skill) == {"most": 50}
+
+
+def test_a_secret_is_handed_out_only_when_it_is_asked_for(book: SkillBook, folder: Path) -> None:
+    source = folder / "src" / "parlour_notes" / "__init__.py"
+    text = source.read_text().replace("import Skill,", "import Secret, Skill,")
+    source.write_text(text.replace("= 50\n", '= 50\n    key: Secret = Secret("")\n'))
+    check(folder, is_freezing=True)
+    skill = _install(book, folder)
+
+    book.configure("notes", {"key": "hunter2"})
+
+    assert book.settings(skill) == {"most": 50}
+    assert book.settings(skill, with_secrets=True) == {"most": 50, "key": "hunter2"}
+
+
+# ---- removing ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("with_data", [True, False])
+def test_removing_keeps_what_was_stored_or_not(
+    book: SkillBook, folder: Path, documents: Documents, storage: Storage, *, with_data: bool
+) -> None:
+    skill = _install(book, folder)
+    shelf = Shelf(skill.id, storage.workspace())
+    documents.put(shelf, "note", {"text": "shared"}, None)
+
+    book.remove("notes", with_data=with_data)
+    again = _install(book, folder)
+
+    assert (again.id == skill.id) is not with_data
+    kept = documents.all(Shelf(again.id, storage.workspace()), "note")
+    assert [one["text"] for one in kept] == ([] if with_data else ["shared"])
+
+
+# ---- documents --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def shelf(book: SkillBook, folder: Path, person: Callable[[str], UserId], storage: Storage) -> Shelf:
+    return Shelf(_install(book, folder).id, storage.workspace(), person("ann"))
+
+
+def test_a_document_comes_back_with_its_id_and_is_replaced_under_it(documents: Documents, shelf: Shelf) -> None:
+    name = documents.put(shelf, "note", {"text": "one 你好"}, None)
+    assert documents.get(shelf, "note", name) == {"text": "one 你好", "id": name}
+
+    documents.put(shelf, "note", {"text": "two"}, name)
+    assert documents.all(shelf, "note") == [{"text": "two", "id": name}]
+
+    assert documents.delete(shelf, "note", name)
+    assert not documents.delete(shelf, "note", name)
+    assert documents.get(shelf, "note", name) is None
+
+
+def test_a_document_is_sealed_id_included(documents: Documents, shelf: Shelf, storage: Storage) -> None:
+    documents.put(shelf, "note", {"text": "MARKER"}, "MARKER-id")
+
+    with storage.database.read() as session:
+        row = session.query(SkillDocument).one()
+        assert b"MARKER" not in row.body + row.lookup_hash
+
+
+def test_shelves_are_apart(
+    documents: Documents, shelf: Shelf, person: Callable[[str], UserId], storage: Storage
+) -> None:
+    documents.put(shelf, "note", {"text": "ann's"}, "same")
+
+    for other in (Shelf(shelf.skill_id, shelf.workspace_id, person("bob")), Shelf(shelf.skill_id, shelf.workspace_id)):
+        assert documents.get(other, "note", "same") is None
+        assert not documents.delete(other, "note", "same")
+
+
+@pytest.mark.parametrize("document", [{"x": float("nan")}, {"x": b"bytes"}, {"x": {1, 2}}])
+def test_what_json_has_not_is_no_document(documents: Documents, shelf: Shelf, document: dict) -> None:
+    with pytest.raises(Invalid):
+        documents.put(shelf, "note", document, None)
+
+
+def test_a_document_has_a_largest_size(documents: Documents, shelf: Shelf) -> None:
+    with pytest.raises(TooMuch):
+        documents.put(shelf, "note", {"text": "x" * 64_001}, None)
+
+
+# ---- the desk ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def desk(book: SkillBook, shelf: Shelf, documents: Documents) -> HostDesk:
+    skill = book.get("notes")
+    return HostDesk(Whose(shelf.skill_id, shelf.workspace_id, shelf.user_id), skill.allowed, Services(documents))
+
+
+@pytest.mark.parametrize(
+    ("capability", "method", "arguments", "refusal"),
+    [
+        ("SharedStore", "all", {"kind": "note"}, NotGranted),
+        ("Http", "get", {"url": "https://x.example/", "headers": {}}, NotGranted),
+        ("UserStore", "drop_everything", {}, NotGranted),
+        ("UserStore", "__class__", {}, NotGranted),
+        ("call", "", {}, NotGranted),
+        ("UserStore", "all", {"kind": "other"}, NotGranted),
+        ("UserStore", "all", {"kind": "note", "user_id": "bob"}, Invalid),
+        ("UserStore", "all", {}, Invalid),
+        ("UserStore", "all", {"kind": 7}, Invalid),
+        ("UserStore", "get", {"kind": "note", "id": ""}, Invalid),
+        ("UserStore", "put", {"kind": "note", "document": [], "id": None}, Invalid),
+    ],
+)
+def test_what_a_skill_may_not_is_refused(
+    desk: HostDesk, capability: str, method: str, arguments: dict, refusal: type[CapabilityError]
+) -> None:
+    with pytest.raises(refusal):
+        desk.call(capability, method, arguments)
+
+
+def test_a_job_has_no_persons_store(book: SkillBook, shelf: Shelf, documents: Documents) -> None:
+    desk = HostDesk(Whose(shelf.skill_id, shelf.workspace_id, None), book.get("notes").allowed, Services(documents))
+
+    with pytest.raises(NotAvailable, match="A job has no person"):
+        desk.call("UserStore", "all", {"kind": "note"})
