@@ -42,8 +42,7 @@ def open_privacy(
     """
     if place_of(keys_url) == content.place:
         raise KeyStoreError("keys.url names the content database. Give the key store a database of its own.")
-    # Durable: a key that a power cut took back would take what it sealed with it.
-    key_store = Database(keys_url, pool_size=pool_size, is_durable=True)
+    key_store = Database(keys_url, pool_size=pool_size)
     try:
         provider = FileKeys(_master_keys(key_file, content, key_store, may_create=may_create))
         keyring = Keyring(key_store, provider)

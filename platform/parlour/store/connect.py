@@ -1,6 +1,7 @@
 """SQLAlchemy engines as this project wants them, for SQLite and PostgreSQL."""
 
 import sqlite3
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +25,16 @@ def place_of(url: str | URL) -> str:
     return parsed.set(query={}).render_as_string(hide_password=True)
 
 
-def connect(
-    url: str | URL, *, pool_size: int, busy_timeout_s: float, is_durable: bool = False, is_read: bool = False
-) -> Engine:
-    """An engine whose errors are `StoreError`s. Connects at the first use.
+class Use(Enum):
+    """What an SQLite connection is for."""
 
-    On SQLite a transaction takes the write lock at its start; with `is_read` it takes none. Either way `is_read`
-    refuses writes.
-    """
+    WRITE = "write"  # takes the write lock at the start of a transaction, waits for the disk at its end
+    SWIFT = "swift"  # the same without waiting for the disk
+    READ = "read"  # takes no lock and refuses to write
+
+
+def connect(url: str | URL, *, pool_size: int, busy_timeout_s: float, use: Use = Use.WRITE) -> Engine:
+    """An engine whose errors are `StoreError`s. Connects at the first use. `use` is for SQLite."""
     parsed = make_url(url)
     place = place_of(parsed)
     shared: dict[str, Any] = {
@@ -44,7 +47,7 @@ def connect(
     if parsed.get_backend_name() == "sqlite":
         arguments: dict[str, Any] = {"check_same_thread": False, "timeout": busy_timeout_s, "isolation_level": None}
         engine = create_engine(parsed, connect_args=arguments, **shared)
-        _prepare_sqlite(engine, is_durable=is_durable, is_read=is_read)
+        _prepare_sqlite(engine, use)
     else:
         # The ping notices a server that was restarted before a caller's statement does.
         engine = create_engine(
@@ -78,10 +81,12 @@ def make_file(url: str | URL) -> None:
         raise DatabaseUnavailable(f"{problem} Make its folder writable, or set PARLOUR_DATA_DIR to another.") from None
 
 
-def _prepare_sqlite(engine: Engine, *, is_durable: bool, is_read: bool) -> None:
+def _prepare_sqlite(engine: Engine, use: Use) -> None:
+    is_read = use is Use.READ
+
     def on_connect(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
         connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute(f"PRAGMA synchronous = {'FULL' if is_durable else 'NORMAL'}")
+        connection.execute(f"PRAGMA synchronous = {'FULL' if use is Use.WRITE else 'NORMAL'}")
         # Fails on a file that cannot be written; then it can still be read, and the first write says what is wrong.
         if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal" and not _is_read_only(connection):
             connection.execute("PRAGMA journal_mode = WAL")

@@ -10,29 +10,25 @@ from sqlalchemy.exc import TimeoutError as NoConnectionLeft
 from sqlalchemy.orm import Session
 
 from parlour.store.clock import Clock, DatabaseClock
-from parlour.store.connect import connect, place_of
+from parlour.store.connect import Use, connect, place_of
 from parlour.store.errors import DatabaseLocked, DatabaseUnavailable
 
 
 class Database:
-    """One database and this process's connections to it. Safe to use from many threads.
+    """One database and this process's connections to it. Safe to use from many threads."""
 
-    `is_durable` makes SQLite wait for the disk at every commit, so that not even a power cut takes one back.
-    """
-
-    def __init__(
-        self, url: str, *, pool_size: int = 10, is_durable: bool = False, busy_timeout_s: float = 10.0
-    ) -> None:
+    def __init__(self, url: str, *, pool_size: int = 10, busy_timeout_s: float = 10.0) -> None:
         self.url = url
         self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
         self.place = place_of(url)
         self._busy_timeout_s = busy_timeout_s
-        self._engine = connect(url, pool_size=pool_size, busy_timeout_s=busy_timeout_s, is_durable=is_durable)
-        # SQLite's connections to read with are others: changing one's mind at every transaction takes a statement each.
-        self._reader = (
-            connect(url, pool_size=pool_size, busy_timeout_s=busy_timeout_s, is_durable=is_durable, is_read=True)
+        self._engine = connect(url, pool_size=pool_size, busy_timeout_s=busy_timeout_s)
+        # SQLite has connections of their own for each way to use it: changing a connection's ways at every transaction
+        # would take a statement each.
+        self._reader, self._swift = (
+            [connect(url, pool_size=pool_size, busy_timeout_s=busy_timeout_s, use=use) for use in (Use.READ, Use.SWIFT)]
             if self.is_sqlite
-            else self._engine.execution_options(postgresql_readonly=True)
+            else [self._engine.execution_options(postgresql_readonly=True), self._engine]
         )
         # SQLite has one writer at a time. Waiting here wakes at once, where its own waiting sleeps in growing steps.
         self._writing = Lock()
@@ -45,12 +41,17 @@ class Database:
         return self._clock
 
     @contextmanager
-    def begin(self) -> Iterator[Session]:
+    def begin(self, *, is_durable: bool = True) -> Iterator[Session]:
         """A transaction to write in: committed at the end, rolled back by an exception.
+
+        `is_durable=False` does not wait for SQLite's disk: a power cut, though no crash of this process, may take the
+        last ones back. It is for what the next start finds out anew: a lease, or what a messenger has said. On
+        PostgreSQL every commit waits, since this process lives on when the server's machine does not.
 
         Raises `StoreError`s, and SQLAlchemy's `IntegrityError` where a constraint refused the caller's row.
         """
-        with self._turn_to_write(), self._session(self._engine) as session, session.begin():
+        engine = self._engine if is_durable else self._swift
+        with self._turn_to_write(), self._session(engine) as session, session.begin():
             # Begins now and not at the first statement: whoever waits for the lock waits here.
             session.connection()
             self._set_clock(session)
@@ -70,7 +71,8 @@ class Database:
 
     def close(self) -> None:
         """Let go of all connections. The database can be used again after."""
-        self._reader.dispose()
+        for engine in (self._reader, self._swift):
+            engine.dispose()
         self._engine.dispose()
 
     @contextmanager

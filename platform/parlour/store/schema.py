@@ -15,7 +15,7 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, make_url, text
 
-from parlour.store.connect import connect, make_file, place_of
+from parlour.store.connect import Use, connect, make_file, place_of
 from parlour.store.errors import RevisionUnknown, SchemaTooNew, SchemaTooOld
 
 # A migration that copies a large table takes its time; others wait for it.
@@ -64,7 +64,7 @@ def current(url: str, schema: Schema = Schema.CONTENT) -> str | None:
     """The database's revision, None where it was never migrated."""
     if _is_missing_file(url):
         return None
-    engine = connect(url, pool_size=1, busy_timeout_s=10, is_read=True)
+    engine = connect(url, pool_size=1, busy_timeout_s=10, use=Use.READ)
     try:
         with engine.connect() as connection:
             return _revision(connection, schema)

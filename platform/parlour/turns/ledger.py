@@ -172,7 +172,7 @@ class Ledger:
     def record(self, outcomes: Sequence[Outcome]) -> None:
         """Write down what the messenger said, many at once. Rows that were taken over meanwhile are left alone."""
         now = self._database.clock.now()
-        with self._database.begin() as session:
+        with self._database.begin(is_durable=False) as session:
             for outcome in outcomes:
                 self._record(session, outcome, now)
 

@@ -127,7 +127,7 @@ class Order:
         A turn that was tried `max_attempts` times is given up here, with a word to its user, and the next one is taken.
         """
         now = self._database.clock.now()
-        with self._database.begin() as session:
+        with self._database.begin(is_durable=False) as session:
             conversation = self._take_lease(session, turn_id, now)
             if conversation is None:
                 return None

@@ -41,9 +41,14 @@ def test_every_connection_is_set_up(database: Database, pragma: str, expected: o
     assert value == expected
 
 
-def test_a_durable_database_waits_for_the_disk(sqlite_url: str) -> None:
-    with closing(Database(sqlite_url, is_durable=True)) as database, database.read() as session:
-        assert session.execute(text("PRAGMA synchronous")).scalar() == 2
+def test_a_write_waits_for_the_disk_unless_it_need_not(database: Database) -> None:
+    """FULL is 2, NORMAL is 1."""
+    with database.begin() as session:
+        durable = session.execute(text("PRAGMA synchronous")).scalar()
+    with database.begin(is_durable=False) as session:
+        swift = session.execute(text("PRAGMA synchronous")).scalar()
+
+    assert (durable, swift) == (2, 1)
 
 
 def test_a_transaction_to_write_in_takes_the_lock_at_its_start(database: Database) -> None:
