@@ -71,5 +71,5 @@ def _quoted(number: int, passage: Passage, word: str) -> str:
 
 
 def _harmless(text: str, word: str) -> str:
-    seen = clean(_LINE_ENDS.sub("\n", text)).replace(word, "")
+    seen = clean(_LINE_ENDS.sub("\n", text)).replace(word, "…")
     return _BORDER.sub(lambda found: _STANDS_FOR[found[0]], seen)

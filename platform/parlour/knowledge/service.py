@@ -22,15 +22,15 @@ class Knowledge:
     """Whether there is no embedder, so that nothing is found by its meaning."""
 
 
-def open_knowledge(
-    *, database: Database, privacy: Privacy, embedder: Embedder | None = None, clock: Clock | None = None
-) -> Knowledge:
-    """Knowledge on this database; one for each process. Nothing is loaded before the first use.
+def default_embedder() -> Embedder | None:
+    """The encoder that comes as a package, None where it is not installed. Its model is loaded at the first use."""
+    return SentenceEncoder() if SentenceEncoder.is_installed() else None
 
-    Without an embedder it takes the encoder that comes as a package where that is installed, else full text alone.
-    """
-    if embedder is None and SentenceEncoder.is_installed():
-        embedder = SentenceEncoder()
+
+def open_knowledge(
+    *, database: Database, privacy: Privacy, embedder: Embedder | None, clock: Clock | None = None
+) -> Knowledge:
+    """Knowledge on this database; one for each process. Without an embedder it searches by words alone."""
     terms = Terms(privacy.lookup)
     sources = Sources(privacy, terms)
     return Knowledge(

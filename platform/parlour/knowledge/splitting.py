@@ -64,12 +64,12 @@ def _belongs(gathered: list[Block], block: Block, longest: int) -> bool:
 def _pieces(gathered: list[Block], longest: int) -> Iterator[Piece]:
     first = gathered[0]
     text = "\n\n".join(block.text for block in gathered)
-    for part in _parts(text, longest):
+    for part in filter(None, _parts(text, longest)):
         yield Piece(part, headings=first.headings, page=first.page, row=first.row, question=first.question)
 
 
 def _parts(text: str, longest: int) -> Iterator[str]:
-    """`text` in parts of whole sentences; a sentence longer than `longest` is cut."""
+    """`text` in parts of whole sentences, some maybe empty; a sentence longer than `longest` is cut."""
     if width(text) <= longest:
         yield text.strip()
         return
@@ -81,8 +81,7 @@ def _parts(text: str, longest: int) -> Iterator[str]:
             part, filled = [], 0.0
         part.append(sentence)
         filled += width(sentence)
-    if "".join(part).strip():
-        yield "".join(part).strip()
+    yield "".join(part).strip()
 
 
 def _sentences(text: str, longest: int) -> Iterator[str]:

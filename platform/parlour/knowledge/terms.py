@@ -19,8 +19,9 @@ from parlour.store.ids import WorkspaceId
 _HASH_BYTES = 8
 _REMEMBERED = 50_000
 _LONGEST_WORD = 64
-_RUN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+|[^\W_]+")
-_HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
+_HAN_RANGE = r"\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_RUN = re.compile(rf"[{_HAN_RANGE}]+|[^\W_{_HAN_RANGE}]+")
+_HAN = re.compile(rf"[{_HAN_RANGE}]")
 # Words that are everywhere say nothing, and cost the most to look up.
 _IDLE = frozenset(
     """

@@ -20,8 +20,8 @@ _PARTS = (
     "figcaption, details, summary, address, hr"
 )
 _HEADINGS = "h1, h2, h3, h4, h5, h6"
-# Separators that no document holds: control characters are cleaned away before.
-_BREAK, _CELL, _HEAD = "\x1e", "\x1f", "\x1d"
+# Separators that no document holds: private characters are cleaned away before.
+_BREAK, _CELL, _HEAD = "\ue000", "\ue001", "\ue002"
 
 
 def read_html(path: Path, _warnings: Warnings) -> Blocks:
@@ -61,7 +61,7 @@ def _parts(html: str) -> list[str]:
 
 
 def _one_line(raw: str) -> str:
-    cells = [re.sub(r"[^\S\x1d]+", " ", cell).strip() for cell in raw.split(_CELL)]
+    cells = [" ".join(cell.split()) for cell in raw.split(_CELL)]
     line = " | ".join(cell for cell in cells if cell)
     return "" if re.fullmatch(rf"{_HEAD}\d\s*", line) else line
 
