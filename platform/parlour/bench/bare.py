@@ -85,7 +85,7 @@ class BareVllm:
             output_kind=RequestOutputKind.DELTA,
         )
         asked, first, tokens = time.monotonic(), None, 0
-        prompt = {"prompt_token_ids": self._prompts[person, number]}
+        prompt = {"type": "token", "prompt_token_ids": self._prompts[person, number]}
         async for output in self._llm.generate(prompt, params, uuid4().hex):
             if first is None and output.outputs[0].text:
                 first = time.monotonic()
@@ -139,7 +139,9 @@ def bare(engine: Engine, requests: Requests) -> Bare:
 
 def _tokens(tokenizer: Any, messages: Sequence[Message]) -> list[int]:  # noqa: ANN401 (transformers' own)
     chat = [{"role": message.role, "content": message.content} for message in messages]
-    return list(tokenizer.apply_chat_template(chat, add_generation_prompt=True, tokenize=True, return_dict=False))
+    # As the engine does it, so that both ways send the same tokens.
+    options = {"add_generation_prompt": True, "tokenize": True, "return_dict": False, "enable_thinking": False}
+    return list(tokenizer.apply_chat_template(chat, **options))
 
 
 def _anew(request: Request) -> Request:
