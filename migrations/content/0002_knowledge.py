@@ -11,12 +11,18 @@ depends_on = None
 
 # SQLite's full-text index follows the passages, deletes that come down from a workspace or a document included.
 FULL_TEXT = (
-    "CREATE VIRTUAL TABLE knowledge_terms USING fts5("
-    "terms, content='knowledge_passages', content_rowid='number', tokenize='ascii')",
-    "CREATE TRIGGER knowledge_passages_added AFTER INSERT ON knowledge_passages BEGIN "
-    "INSERT INTO knowledge_terms (rowid, terms) VALUES (new.number, new.terms); END",
-    "CREATE TRIGGER knowledge_passages_removed AFTER DELETE ON knowledge_passages BEGIN "
-    "INSERT INTO knowledge_terms (knowledge_terms, rowid, terms) VALUES ('delete', old.number, old.terms); END",
+    (
+        "CREATE VIRTUAL TABLE knowledge_terms USING fts5("
+        "terms, content='knowledge_passages', content_rowid='number', tokenize='ascii')"
+    ),
+    (
+        "CREATE TRIGGER knowledge_passages_added AFTER INSERT ON knowledge_passages BEGIN "
+        "INSERT INTO knowledge_terms (rowid, terms) VALUES (new.number, new.terms); END"
+    ),
+    (
+        "CREATE TRIGGER knowledge_passages_removed AFTER DELETE ON knowledge_passages BEGIN "
+        "INSERT INTO knowledge_terms (knowledge_terms, rowid, terms) VALUES ('delete', old.number, old.terms); END"
+    ),
 )
 
 
