@@ -22,6 +22,11 @@ from parlour.privacy.lookup import Lookup
 from parlour.privacy.sealing import Sealer
 from parlour.privacy.service import Privacy, open_privacy
 from parlour.settings import Settings, SettingsError
+from parlour.skills.documents import Documents
+from parlour.skills.environment import Environments
+from parlour.skills.room import OFFERED, SkillRoom
+from parlour.skills.service import SkillBook
+from parlour.skills.supervisor import Supervisor, starter
 from parlour.store import schema
 from parlour.store.clock import Clock
 from parlour.store.database import Database
@@ -39,6 +44,7 @@ from parlour.turns.order import Order
 from parlour.turns.outbox import Outbox
 from parlour.turns.ports import LiveBus
 from parlour.turns.running import Running
+from parlour.turns.skilled import SkillPath
 from parlour.turns.states import Mode
 from parlour.turns.sweeper import sweep
 from parlour.turns.tasks import CeleryQueue, celery_config
@@ -47,6 +53,7 @@ from parlour.turns.tasks import CeleryQueue, celery_config
 _THREADS = {"echo": 8, "llamacpp": 4, "openai": 32, "vllm": 32}
 _SENDER_LEASE = timedelta(seconds=12)
 _FLOOD_NOTICES_PER_MINUTE = 1
+_KEEP_SKILL_DOCUMENTS = timedelta(days=365)
 
 
 @dataclass(frozen=True)
@@ -176,6 +183,27 @@ class Platform:
             prompts=prompts,
             rules=rules,
             metrics=self.metrics,
+            skills=SkillPath(self.skills, self.database),
+        )
+
+    @cached_property
+    def skills(self) -> SkillRoom:
+        """Skills at work in this process. Nothing is started before a turn is for one."""
+        environments = Environments(self.settings.data_dir.resolve() / "skills")
+        documents = Documents(
+            database=self.database, privacy=self.privacy, clock=self.clock, keep=_KEEP_SKILL_DOCUMENTS
+        )
+        return SkillRoom(
+            book_of=lambda workspace_id: SkillBook(
+                database=self.database,
+                privacy=self.privacy,
+                environments=environments,
+                workspace_id=workspace_id,
+                offered=OFFERED,
+            ),
+            supervisor=Supervisor(starter(environments)),
+            documents=documents,
+            lookup=self.lookup,
         )
 
     def sweep(self) -> int:
@@ -214,7 +242,7 @@ def platform(settings: Settings, *, is_migrating: bool = False, may_create_keys:
         stack.callback(privacy.close)
         celery = Celery("parlour")
         celery.conf.update(celery_config(settings.broker.url, threads=worker_threads(settings)))
-        yield Platform(
+        parts = Platform(
             settings=settings,
             database=database,
             privacy=privacy,
@@ -228,6 +256,15 @@ def platform(settings: Settings, *, is_migrating: bool = False, may_create_keys:
             metrics=Metrics(CollectorRegistry()),
             owner=_owner(),
         )
+        stack.callback(_close_skills, parts)
+        yield parts
+
+
+def _close_skills(parts: Platform) -> None:
+    """End the skills' processes, where a turn was for one."""
+    room = vars(parts).get("skills")
+    if room is not None:
+        room.close()
 
 
 def engine_host(settings: Settings) -> EngineHost:

@@ -36,6 +36,7 @@ ENTRIES: dict[str, Entry] = {
     "db": Entry("parlour.cli.db", "Bring the database's schema up or down."),
     "model": Entry("parlour.cli.model", "List, fetch, convert and try models."),
     "kb": Entry("parlour.cli.kb", "Put documents in, search them, take them out."),
+    "skill": Entry("parlour.cli.skill", "Write, check, install, set and remove skills."),
     "turn": Entry("parlour.cli.turn", "Look at turns, try one again, drop one."),
     "user": Entry("parlour.cli.user", "See people, admit, block, give roles."),
     "keys": Entry("parlour.cli.keys", "See the keys' state."),

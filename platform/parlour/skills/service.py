@@ -244,6 +244,12 @@ class SkillBook:
         )
 
 
+def enabled_manifests(session: Session, workspace_id: WorkspaceId) -> list[Manifest]:
+    """The manifests of a workspace's enabled skills, by name."""
+    wanted = select(SkillRow.manifest).where(SkillRow.workspace_id == workspace_id, SkillRow.state == "enabled")
+    return [from_json(text) for text in session.scalars(wanted.order_by(SkillRow.name))]
+
+
 def _secret_names(manifest: Manifest) -> list[str]:
     properties: Mapping[str, Any] = manifest.settings.get("properties", {})
     return [name for name, one in properties.items() if one.get("writeOnly")]

@@ -27,6 +27,7 @@ from parlour.turns.order import Claim, LeaseLost, Order, next_open, release
 from parlour.turns.outbox import Outbox
 from parlour.turns.ports import Frame, Live, LiveBus, QueueUnavailable, TurnQueue
 from parlour.turns.running import Halt, Running, Watch
+from parlour.turns.skilled import SkillPath
 from parlour.turns.states import Author, TurnState
 from parlour.turns.wording import say
 
@@ -123,6 +124,7 @@ class Answerer:
         prompts: PromptBuilder,
         rules: AnswerRules,
         metrics: Metrics,
+        skills: SkillPath | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
@@ -136,6 +138,7 @@ class Answerer:
         self._prompts = prompts
         self._rules = rules
         self._metrics = metrics
+        self._skills = skills
         self._monotonic = monotonic
 
     def answer(self, turn_id: TurnId) -> None:
@@ -187,7 +190,7 @@ class Answerer:
         )
         # The first piece is shown at once, also when the next one takes long.
         last_frame = -math.inf
-        with self._generator.stream(request) as stream:
+        with self._stream(claim, said, request) as stream:
             watch.on_halt(stream.cancel)
             for piece in stream:
                 if draft.first_at is None and piece.text:
@@ -200,6 +203,11 @@ class Answerer:
                     last_frame = self._monotonic()
                     body = self._sealer.seal_live(claim.user_id, claim.turn_id, draft.text.encode())
                     self._publish_live(Frame.DRAFT, claim, body)
+
+    def _stream(self, claim: Claim, said: list[Remark], request: Request) -> PieceStream:
+        """The answer of the skill that the turn is for, of the model where it is for none."""
+        skilled = self._skills.stream(claim, said, self._generator.stream, request) if self._skills else None
+        return skilled or self._generator.stream(request)
 
     def _finish(self, claim: Claim, draft: _Draft, state: TurnState) -> None:
         """Commit the answer and let the conversation go; without the latest fence nothing is written."""

@@ -11,8 +11,10 @@ from sqlalchemy.orm import Session
 
 from parlour.people.admit import Person
 from parlour.privacy.service import Privacy
+from parlour.sdk.manifest import Entry
+from parlour.skills.service import enabled_manifests
 from parlour.store.changes import changed_rows
-from parlour.store.ids import UserId
+from parlour.store.ids import UserId, WorkspaceId
 from parlour.store.models import Conversation, Message, Turn, User
 from parlour.turns.states import Author, Mode, TurnState
 from parlour.turns.wording import ENGLISH_NAMES, LANGUAGES, say
@@ -58,6 +60,9 @@ def run(context: Context, text: str) -> Order:
     """Carry out `name argument`."""
     name, _, argument = text.partition(" ")
     command = BY_NAME.get(name.lower())
+    if command is None and name.lower() in _of_skills(context):
+        # A worker answers it: a skill never runs where messages are taken in.
+        return Order(asks_again=f"/{text}")
     if command is None:
         return Order(say("unknown_command", context.language, given=name[:32]))
     return command.run(context, argument.strip())
@@ -80,11 +85,30 @@ def stop(session: Session, conversation_id: UUID, *, now: datetime, only: str | 
 
 def _help(context: Context, _: str) -> Order:
     lines = [f"/{command.name}: {command.describe(context.language)}" for command in ALL]
+    lines += [f"/{name}: {_about(entry, context.language)}" for name, entry in _of_skills(context).items()]
     return Order(say("help", context.language, commands="\n".join(f"- {line}" for line in lines)))
 
 
 def _skills(context: Context, _: str) -> Order:
-    return Order(say("skills", context.language))
+    there = enabled_manifests(context.session, WorkspaceId(context.conversation.workspace_id))
+    if not there:
+        return Order(say("skills", context.language))
+    is_chinese = context.language == "zh"
+    lines = [f"- {one.name}: {(is_chinese and one.description_zh) or one.description}" for one in there]
+    return Order("\n".join(lines))
+
+
+def _of_skills(context: Context) -> dict[str, Entry]:
+    """The commands of enabled skills, by name; where two have the same, the first skill by name has it."""
+    found: dict[str, Entry] = {}
+    for manifest in enabled_manifests(context.session, WorkspaceId(context.conversation.workspace_id)):
+        for entry in manifest.of_kind("command"):
+            found.setdefault(entry.name, entry)
+    return found
+
+
+def _about(entry: Entry, language: str) -> str:
+    return (language == "zh" and entry.about_zh) or entry.about
 
 
 def _new(context: Context, _: str) -> Order:

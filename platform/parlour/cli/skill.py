@@ -1,0 +1,221 @@
+"""`parlour skill`: write skills, check them, install them, set them, take them out."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from parlour.cli.errors import Refused
+from parlour.cli.output import JsonFlag, printable, show_json, show_rows
+from parlour.cli.storage import Storage, open_storage
+from parlour.people.accounts import AccountBook
+from parlour.sdk.capabilities import MEANINGS
+from parlour.sdk.manifest import Manifest
+from parlour.skills import authoring
+from parlour.skills.environment import Environments
+from parlour.skills.room import OFFERED
+from parlour.skills.service import Offer, SkillBook, SkillView
+
+app = typer.Typer(no_args_is_help=True, help="Write, check, install, set and remove skills.")
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The skill's name, from: parlour skill list")]
+Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="The skill's folder, with its pyproject.toml.")]
+
+
+@app.command("new", epilog="Example: parlour skill new greenhouse")
+def new(
+    name: Annotated[str, typer.Argument(help="Lower-case words with hyphens.")],
+    *,
+    into: Annotated[Path, typer.Option(help="The folder to make its folder in.")] = Path(),
+) -> None:
+    """Begin a skill: one that works, with a test, settings and a README."""
+    written = authoring.new_skill(into, name)
+    for path in written:
+        typer.echo(path)
+    typer.echo(f"Try it: parlour skill check {into / name}")
+
+
+@app.command("check", epilog="Example: parlour skill check --freeze ./greenhouse")
+def check(
+    folder: Folder,
+    *,
+    freeze: Annotated[bool, typer.Option("--freeze", help="Write the manifest that the code amounts to.")] = False,
+) -> None:
+    """Find what would fail when it is installed, with file and line. Runs the skill's module on this machine."""
+    found = authoring.check(folder, is_freezing=freeze)
+    for problem in found.problems:
+        typer.echo(printable(problem))
+    if found.problems or found.manifest is None:
+        raise Refused(f"{len(found.problems)} problem{'s' * (len(found.problems) != 1)} in {folder}.")
+    _show(found.manifest)
+    typer.echo(f"{found.file} is what the code says. Nothing is wrong.")
+
+
+@app.command("install", epilog="Example: parlour skill install ./greenhouse --yes")
+def install(
+    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="The skill's folder, or its wheel.")],
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Grant all that the manifest asks for.")] = False,
+) -> None:
+    """Show what a skill asks for, grant it, install it. Nothing of it runs before that."""
+    with _book() as (_, book):
+        offer = book.offer(source)
+        _show(offer.manifest)
+        _ask(offer, is_granted=yes)
+        skill = book.install(offer, granted=offer.new_grants)
+        missing = book.missing_settings(skill)
+    typer.echo(f"{skill.name} {skill.version} is installed.")
+    if missing:
+        typer.echo(f"It needs settings first: parlour skill configure {skill.name} {missing[0]}=…")
+
+
+@app.command("list", epilog="Example: parlour skill list --json")
+def list_skills(*, as_json: JsonFlag = False) -> None:
+    """List installed skills."""
+    with _book() as (_, book):
+        rows = [_row(skill) for skill in book.installed()]
+    show_rows(rows, as_json=as_json, empty="None yet. Begin one with: parlour skill new NAME")
+
+
+@app.command("info", epilog="Example: parlour skill info greenhouse")
+def info(name: Name, *, as_json: JsonFlag = False) -> None:
+    """Show what a skill is, may do, and how it is set. Secrets are not shown."""
+    with _book() as (_, book):
+        skill = book.get(name)
+        settings = book.settings(skill)
+    if as_json:
+        show_json({**_row(skill), "hosts": skill.hosts, "keeps": skill.manifest.keeps, "settings": settings,
+                   "schema": skill.manifest.settings})  # fmt: skip
+        return
+    _show(skill.manifest)
+    rows = [{"setting": key, "value": json.dumps(value)} for key, value in settings.items()]
+    show_rows(rows, as_json=False, empty="It has no settings.")
+    typer.echo(f"It is {skill.state} since {skill.installed_at:%Y-%m-%d %H:%M} UTC.")
+
+
+@app.command("enable", epilog="Example: parlour skill enable greenhouse")
+def enable(name: Name) -> None:
+    """Let a skill be called."""
+    with _book() as (_, book):
+        book.enable(name, is_enabled=True)
+    typer.echo(f"{name} is enabled.")
+
+
+@app.command("disable", epilog="Example: parlour skill disable greenhouse")
+def disable(name: Name) -> None:
+    """Keep a skill from being called; it stays installed, and so does what it stores."""
+    with _book() as (_, book):
+        book.enable(name, is_enabled=False)
+    typer.echo(f"{name} is disabled.")
+
+
+@app.command("configure", epilog="Example: parlour skill configure greenhouse litres=3 api_key=@/run/secrets/key")
+def configure(
+    name: Name,
+    values: Annotated[
+        list[str],
+        typer.Argument(metavar="KEY=VALUE…", help="KEY= takes it back to its default; KEY=@FILE reads it from there."),
+    ],
+) -> None:
+    """Set a skill; values are JSON, or plain text where the setting is a text."""
+    with _book() as (_, book):
+        properties: dict[str, Any] = book.get(name).manifest.settings.get("properties", {})
+        book.configure(name, dict(_value(one, properties) for one in values))
+    typer.echo(f"{name} is set.")
+
+
+@app.command("remove", epilog="Example: parlour skill remove greenhouse --with-data --yes")
+def remove(
+    name: Name,
+    *,
+    with_data: Annotated[bool, typer.Option("--with-data", help="Delete its settings and documents too.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Take a skill out. What it stored stays, for when it is installed again, unless you say otherwise."""
+    with _book() as (_, book):
+        skill = book.get(name)
+        question = f"Remove {name}" + (" and all that it stored?" if with_data else "? What it stored stays.")
+        if not (yes or typer.confirm(question)):
+            raise Refused(f"{name} stays.")
+        book.remove(skill.name, with_data=with_data)
+    typer.echo(f"{name} is removed.")
+
+
+@contextmanager
+def _book() -> Iterator[tuple[Storage, SkillBook]]:
+    with open_storage() as storage:
+        settings, clock = storage.settings, storage.database.clock
+        accounts = AccountBook(
+            database=storage.database, privacy=storage.privacy, clock=clock, workspace=settings.workspace
+        )
+        yield (
+            storage,
+            SkillBook(
+                database=storage.database,
+                privacy=storage.privacy,
+                environments=Environments(settings.data_dir.resolve() / "skills"),
+                workspace_id=accounts.ensure_workspace(),
+                offered=OFFERED,
+            ),
+        )
+
+
+def _ask(offer: Offer, *, is_granted: bool) -> None:
+    if not offer.new_grants:
+        return
+    if is_granted:
+        typer.echo(f"Granted: {', '.join(offer.new_grants)}.")
+    elif not typer.confirm("Grant this and install it?"):
+        raise Refused(f"{offer.manifest.name} is not installed.")
+
+
+def _show(manifest: Manifest) -> None:
+    """What an operator reads before it is installed. It comes from a stranger: nothing of it moves the cursor."""
+    typer.echo(
+        printable(f"{manifest.name} {manifest.version}: {manifest.description} {manifest.description_zh}".strip())
+    )
+    for name in manifest.to_grant:
+        typer.echo(f"  may {MEANINGS[name][0]} ({name})")
+    _listed("hosts", manifest.hosts)
+    _listed("keeps", [f"{kind}: {why}" for kind, why in manifest.keeps.items()])
+    _listed("commands", [f"/{one.name}: {one.about}" for one in manifest.of_kind("command")])
+    _listed("answers", [example for one in manifest.of_kind("answers") for example in one.examples])
+    _listed("runs by itself", [f"{one.name}: {one.schedule}" for one in manifest.of_kind("job")])
+    _listed("tools for the model", [one.name for one in manifest.of_kind("tool")])
+
+
+def _listed(title: str, lines: Sequence[str]) -> None:
+    for line in lines:
+        typer.echo(printable(f"  {title}: {line}".replace("\n", " ")))
+
+
+def _row(skill: SkillView) -> dict[str, Any]:
+    return {
+        "name": skill.name,
+        "version": skill.version,
+        "state": skill.state,
+        "may": ", ".join(sorted(skill.grants)),
+        "description": skill.manifest.description,
+    }
+
+
+def _value(text: str, properties: dict[str, Any]) -> tuple[str, Any]:
+    name, mark, value = text.partition("=")
+    if not mark:
+        raise typer.BadParameter(f"{text!r} is not KEY=VALUE.")
+    if not value:
+        return name, None
+    if value.startswith("@"):
+        try:
+            value = Path(value[1:]).read_text(encoding="utf-8").rstrip("\n")
+        except (OSError, UnicodeDecodeError):
+            raise Refused(f"{name}: the file {value[1:]} cannot be read as text.") from None
+    if properties.get(name, {}).get("type") == "string":
+        return name, value
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value

@@ -1,0 +1,208 @@
+"""Where a process's skills are at work: finds the one that a turn is for, and streams what it answers."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Final, Self
+
+import structlog
+
+from parlour.engines.protocol import Piece, Request
+from parlour.privacy.lookup import Lookup
+from parlour.sdk.manifest import Entry
+from parlour.sdk.replies import Text, as_markdown
+from parlour.skills.desk import HostDesk, Services, Whose
+from parlour.skills.documents import Documents
+from parlour.skills.errors import SkillBroke, SkillError, SkillFailed
+from parlour.skills.http import SkillHttp
+from parlour.skills.model import Ask, TurnModel
+from parlour.skills.process import Run, Work
+from parlour.skills.service import SkillBook, SkillView
+from parlour.skills.supervisor import Supervisor
+from parlour.skills.wording import apology
+from parlour.store.ids import ConversationId, TurnId, UserId, WorkspaceId
+
+log = structlog.get_logger(__name__)
+
+# What was installed, disabled or removed elsewhere is noticed so soon; in between, a turn costs no query.
+_NOTICED_AFTER_S: Final = 2.0
+RUN_TIMEOUT_S: Final = 120.0
+
+# What answers a skill's calls here; a skill that asks for more is refused before anything of it is installed.
+OFFERED: Final = frozenset({"Model", "UserStore", "SharedStore", "Http", "Secrets"})
+
+# Passages for a person of that workspace and role.
+Search = Callable[[WorkspaceId, str, str, int], list[dict[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A turn, as far as skills need it; all of it from the host's own rows."""
+
+    turn_id: TurnId
+    conversation_id: ConversationId
+    workspace_id: WorkspaceId
+    user_id: UserId
+    text: str
+    language: str
+    channel: str
+    role: str
+    is_private: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The skill and the handler that a turn is for."""
+
+    skill: SkillView
+    entry: Entry
+    text: str
+
+
+class SkillRoom:
+    """All skills of this process."""
+
+    def __init__(
+        self,
+        *,
+        book_of: Callable[[WorkspaceId], SkillBook],
+        supervisor: Supervisor,
+        documents: Documents,
+        lookup: Lookup,
+        http: SkillHttp | None = None,
+        search: Search | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._book_of = book_of
+        self._supervisor = supervisor
+        self._documents = documents
+        self._lookup = lookup
+        self._http = http or SkillHttp()
+        self._search = search
+        self._monotonic = monotonic
+        self._known: dict[WorkspaceId, tuple[float, Sequence[SkillView]]] = {}
+        self._lock = threading.Lock()
+
+    def choose(self, workspace_id: WorkspaceId, text: str) -> Chosen | None:
+        """The handler of the command that `text` is; None when it is none of a skill's: plain chat then."""
+        if not text.startswith("/"):
+            return None
+        name, _, rest = text[1:].partition(" ")
+        for skill in self._enabled(workspace_id):
+            for entry in skill.manifest.of_kind("command"):
+                if entry.name == name.lower():
+                    return Chosen(skill, entry, rest.strip())
+        return None
+
+    def answer(self, asked: Asked, chosen: Chosen, ask: Ask, request: Request) -> "SkillAnswer":
+        """What the skill answers, as the engine's answers come; `request` is the turn's own prompt."""
+        return SkillAnswer(chosen.skill.name, asked, lambda: self._begin(asked, chosen, ask, request))
+
+    def close(self) -> None:
+        """End all processes of skills."""
+        self._supervisor.close()
+
+    def _begin(self, asked: Asked, chosen: Chosen, ask: Ask, request: Request) -> Run:
+        skill, book = chosen.skill, self._book_of(asked.workspace_id)
+        services = Services(
+            documents=self._documents,
+            http=self._http,
+            model=TurnModel(ask, request),
+            search=self._searching(asked),
+            secret=lambda name: str(book.settings(skill, with_secrets=True).get(name, "")),
+        )
+        desk = HostDesk(Whose(skill.id, asked.workspace_id, asked.user_id), skill.allowed, services)
+        work = Work(chosen.entry.id, self._turn(asked, chosen), book.settings(skill))
+        return self._supervisor.begin(skill, work, desk, timeout_s=RUN_TIMEOUT_S)
+
+    def _searching(self, asked: Asked) -> Callable[[str, int], list[dict[str, Any]]] | None:
+        search = self._search
+        return None if search is None else lambda query, limit: search(asked.workspace_id, asked.role, query, limit)
+
+    def _turn(self, asked: Asked, chosen: Chosen) -> dict[str, Any]:
+        """The turn as the skill sees it. A person and a conversation have other names in every skill."""
+        skill_id = str(chosen.skill.id)
+        return {
+            "id": str(asked.turn_id),
+            "text": chosen.text,
+            "language": asked.language,
+            "user": self._lookup.hash("skill-user", skill_id, str(asked.user_id)).hex()[:32],
+            "conversation": self._lookup.hash("skill-conversation", skill_id, str(asked.conversation_id)).hex()[:32],
+            "channel": asked.channel,
+            "role": asked.role,
+            "is_private": asked.is_private,
+            "command": chosen.entry.name if chosen.entry.kind == "command" else None,
+        }
+
+    def _enabled(self, workspace_id: WorkspaceId) -> Sequence[SkillView]:
+        known = self._known.get(workspace_id)
+        now = self._monotonic()
+        if known is None or now - known[0] >= _NOTICED_AFTER_S:
+            with self._lock:
+                enabled = [skill for skill in self._book_of(workspace_id).installed() if skill.is_enabled]
+                known = self._known[workspace_id] = (now, enabled)
+        return known[1]
+
+
+class SkillAnswer:
+    """A skill's answer in pieces, like an engine's. Whatever goes wrong in the skill ends in an honest word."""
+
+    def __init__(self, skill: str, asked: Asked, begin: Callable[[], Run]) -> None:
+        self._skill = skill
+        self._asked = asked
+        self._begin = begin
+        self._run: Run | None = None
+        self._is_cancelled = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.cancel()
+
+    def cancel(self) -> None:
+        """End it, from any thread."""
+        self._is_cancelled = True
+        if self._run is not None:
+            self._run.cancel()
+
+    def __iter__(self) -> Iterator[Piece]:
+        """The pieces; the last one carries `finish`."""
+        has_said = False
+        try:
+            for piece in self._pieces():
+                has_said = True
+                yield piece
+        except SkillError as error:
+            log.warning(
+                "skill_answer_broke", skill=self._skill, turn_id=str(self._asked.turn_id), reason=_reason(error)
+            )
+            word = apology(error, skill=self._skill, language=self._asked.language)
+            yield Piece(f"\n\n{word}" if has_said else word)
+        if not self._is_cancelled:
+            yield Piece("", finish="stop")
+
+    def _pieces(self) -> Iterator[Piece]:
+        run = self._begin()
+        self._run = run
+        if self._is_cancelled:
+            run.cancel()
+        with run:
+            was_text = True
+            for reply in run:
+                is_text = isinstance(reply, Text)
+                text = as_markdown(reply)
+                # What is not text stands in a paragraph of its own.
+                yield Piece(text if is_text and was_text else f"\n\n{text}")
+                was_text = is_text
+
+
+def _reason(error: SkillError) -> str:
+    """The class of what went wrong, and the place in the skill's code where it is known. No content."""
+    if isinstance(error, SkillFailed):
+        return f"{error.error} at {error.place}"
+    return str(error) if isinstance(error, SkillBroke) else type(error).__name__

@@ -1,0 +1,142 @@
+"""A turn that is for a skill, from the message to the answer, and that nothing changes where there is none."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from parlour.skills.authoring import check, new_skill
+from parlour.skills.environment import Environments
+from parlour.skills.room import OFFERED
+from parlour.skills.service import SkillBook
+from parlour.turns.states import Author, TurnState
+from tests.fakes.turns import ScriptedEngine
+from tests.support.stage import Stage, copy_of, make_template, open_stage
+
+ADDED = '''
+
+@skill.command("story", "Tell a story", zh="讲故事")
+async def story(turn: Turn, model: Model):
+    """As the model tells it."""
+    async for piece in model.stream(turn.text or "anything", system="You tell stories."):
+        yield piece
+
+
+@skill.command("crash", "Break")
+async def crash() -> str:
+    """Break in the middle."""
+    yield "Half of it"
+    __import__("os")._exit(1)
+
+
+@skill.command("fail", "Raise")
+async def fail(turn: Turn) -> str:
+    """Raise with what was said."""
+    raise ValueError(turn.text)
+'''
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with a skill installed."""
+    folder = tmp_path_factory.mktemp("skilled")
+    new_skill(folder, "notes")
+    source = folder / "notes" / "src" / "parlour_notes" / "__init__.py"
+    source.write_text(source.read_text().replace("import Skill,", "import Model, Skill,") + ADDED)
+    assert check(folder / "notes", is_freezing=True).problems == ()
+    data = make_template(folder / "data")
+    with open_stage(data) as stage:
+        offer = _book(stage).offer(folder / "notes")
+        _book(stage).install(offer, granted=offer.new_grants)
+    return data
+
+
+def _book(stage: Stage) -> SkillBook:
+    parts = stage.platform
+    return SkillBook(
+        database=parts.database,
+        privacy=parts.privacy,
+        environments=Environments(stage.settings.data_dir.resolve() / "skills"),
+        workspace_id=parts.accounts.ensure_workspace(),
+        offered=OFFERED,
+    )
+
+
+@pytest.fixture
+def stage(template: Path, tmp_path: Path) -> Iterator[Stage]:
+    with open_stage(Path(copy_of(template, tmp_path / "data"))) as made:
+        yield made
+        made.platform.skills.close()
+
+
+@pytest.fixture
+def told(stage: Stage) -> Callable[..., str]:
+    """Gives a command and returns what is answered at last."""
+
+    def tell(command: str, *, engine: ScriptedEngine | None = None, **details: str) -> str:
+        stage.command(command, **details)
+        answerer = stage.platform.answerer(cast("Any", engine or ScriptedEngine()))
+        while waiting := stage.queue.take():
+            for turn_id in waiting:
+                answerer.answer(turn_id)
+        return stage.messages(Author.ASSISTANT.value)[-1]
+
+    return tell
+
+
+def test_a_command_of_a_skill_is_answered_by_it(told: Callable[..., str]) -> None:
+    assert told("notes") == "None yet."
+
+
+def test_a_skill_asks_the_model_in_the_turns_name(told: Callable[..., str]) -> None:
+    engine = ScriptedEngine(["Once ", "upon a time."])
+
+    assert told("story of a fox", engine=engine) == "Once upon a time."
+    assert engine.prompt[-1] == ("user", "of a fox")
+    assert engine.system.endswith("You tell stories.")
+
+
+def test_a_skill_that_crashes_leaves_an_honest_answer(told: Callable[..., str]) -> None:
+    assert told("crash") == "Half of it\n\nThe skill “notes” had a problem and could not answer."
+    assert told("notes") == "None yet."
+
+
+def test_what_a_skill_raises_is_not_shown(told: Callable[..., str], stage: Stage) -> None:
+    said = told("fail MARKER", language="zh")
+
+    assert "MARKER" not in said
+    assert "notes" in said
+    assert stage.turns()[-1].state == TurnState.ANSWERED
+
+
+def test_help_and_skills_tell_what_is_installed(stage: Stage) -> None:
+    stage.command("help")
+    stage.command("skills")
+
+    help_text, skills = stage.messages()[-2:]
+    assert "- /story: Tell a story" in help_text
+    assert "- notes: Keeps notes for you" in skills
+
+
+def test_a_disabled_skill_is_not_called(stage: Stage) -> None:
+    _book(stage).enable("notes", is_enabled=False)
+
+    stage.command("story")
+
+    assert stage.queue.take() == []
+    assert "/help" in stage.messages()[-1]
+
+
+def test_what_is_no_command_goes_to_the_model(stage: Stage, told: Callable[..., str]) -> None:
+    stage.say("tell me a story")
+
+    assert told("notes", engine=ScriptedEngine(["From the model."])) == "None yet."
+    assert "From the model." in stage.messages(Author.ASSISTANT.value)
+
+
+def test_the_skills_folder_is_not_needed_by_who_takes_messages_in(stage: Stage) -> None:
+    shutil.rmtree(stage.settings.data_dir / "skills")
+
+    assert stage.command("story").turn_id is not None

@@ -1,0 +1,118 @@
+"""`parlour skill`, as typed."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from parlour.cli.main import run
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def parlour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Runs a command line in a data folder of this test's own: exit code, stdout, stderr."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PARLOUR_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def typed(*arguments: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            run(arguments)
+        captured = capsys.readouterr()
+        assert isinstance(ended.value.code, int)
+        return ended.value.code, captured.out, captured.err
+
+    return typed
+
+
+@pytest.fixture
+def ready(parlour: Command, tmp_path: Path) -> Command:
+    """The same, with databases, keys, and a skill's folder `notes`."""
+    from parlour.settings import load  # noqa: PLC0415 (after the environment is set)
+    from tests.support.storage import open_storage  # noqa: PLC0415
+
+    settings = load()
+    with open_storage(settings.database_url, settings.keys_url, settings.key_file) as storage:
+        storage.workspace()
+    assert parlour("skill", "new", "notes")[0] == 0
+    return parlour
+
+
+def test_a_skill_is_begun_and_checked(parlour: Command) -> None:
+    code, said, _ = parlour("skill", "new", "notes")
+    assert code == 0
+    assert "notes/src/parlour_notes/__init__.py" in said
+
+    code, said, _ = parlour("skill", "check", "notes")
+    assert code == 0
+    assert "may keep documents about the person it talks to, sealed (UserStore)" in said
+    assert said.endswith("is what the code says. Nothing is wrong.\n")
+
+
+def test_what_is_wrong_is_told_with_its_line(parlour: Command, tmp_path: Path) -> None:
+    parlour("skill", "new", "notes")
+    source = tmp_path / "notes/src/parlour_notes/__init__.py"
+    source.write_text("import parlour.store\n")
+
+    code, said, problem = parlour("skill", "check", "notes")
+
+    assert code == 1
+    assert "__init__.py:1: imports parlour.store" in said
+    assert problem == "1 problem in notes.\n"
+
+
+def test_a_skill_is_installed_seen_set_disabled_and_removed(ready: Command) -> None:
+    code, said, _ = ready("skill", "install", "notes", "--yes")
+    assert code == 0
+    assert said.index("may keep documents") < said.index("Granted: UserStore.") < said.index("is installed")
+
+    listed = json.loads(ready("skill", "list", "--json")[1])
+    assert [(row["name"], row["version"], row["state"], row["may"]) for row in listed] == [
+        ("notes", "0.1.0", "enabled", "UserStore")
+    ]
+
+    assert ready("skill", "configure", "notes", "most=7")[0] == 0
+    assert json.loads(ready("skill", "info", "notes", "--json")[1])["settings"] == {"most": 7}
+    assert ready("skill", "configure", "notes", "most=")[0] == 0
+    assert json.loads(ready("skill", "info", "notes", "--json")[1])["settings"] == {"most": 50}
+
+    assert ready("skill", "disable", "notes")[0] == 0
+    assert json.loads(ready("skill", "list", "--json")[1])[0]["state"] == "disabled"
+    assert ready("skill", "enable", "notes")[0] == 0
+
+    assert ready("skill", "remove", "notes", "--with-data", "--yes")[0] == 0
+    assert ready("skill", "list")[1] == "None yet. Begin one with: parlour skill new NAME\n"
+
+
+def test_without_a_yes_nothing_is_installed(ready: Command) -> None:
+    code, _, problem = ready("skill", "install", "notes")
+
+    assert code == 1
+    assert problem.endswith("\n")
+    assert ready("skill", "list", "--json")[1] == "[]\n"
+
+
+def test_a_setting_that_does_not_fit_is_one_line(ready: Command) -> None:
+    ready("skill", "install", "notes", "--yes")
+
+    assert ready("skill", "configure", "notes", "most=many") == (1, "", "notes: most must be of type integer.\n")
+
+
+@pytest.mark.parametrize("command", [["info"], ["enable"], ["disable"], ["remove", "--yes"], ["configure", "x=1"]])
+def test_an_unknown_skill_is_one_line(ready: Command, command: list[str]) -> None:
+    code, _, problem = ready("skill", command[0], "tax", *command[1:])
+
+    assert code == 1
+    remedy = "Install one with: parlour skill install FOLDER_OR_WHEEL"
+    assert problem == f"No skill named 'tax'. Installed: none. {remedy}\n"
+
+
+def test_what_is_no_skill_is_one_line(ready: Command) -> None:
+    code, _, problem = ready("skill", "install", "nothing")
+
+    assert code == 1
+    assert problem == "nothing is neither a folder nor a wheel. Give the skill's folder or its .whl file.\n"
