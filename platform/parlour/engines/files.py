@@ -1,5 +1,7 @@
 """Where model files are, by catalogue name, file or folder."""
 
+import json
+import struct
 from pathlib import Path
 
 from parlour.engines.catalogue import CATALOGUE, FIRST_CONTACT
@@ -65,4 +67,24 @@ def _checked(folder: Path, model: str) -> Path:
         raise ModelFileError(
             f"{folder} is no model for vLLM (config.json is missing). Make it: parlour model convert {model}"
         )
+    for weights in sorted(folder.glob("*.safetensors")):
+        if not _is_whole(weights):
+            raise ModelFileError(
+                f"{weights} is cut short or damaged. Fetch the model again, or: parlour model convert --again {model}"
+            )
     return folder
+
+
+def _is_whole(weights: Path) -> bool:
+    """Whether a safetensors file is as long as its table says: https://huggingface.co/docs/safetensors (the format)."""
+    size = weights.stat().st_size
+    try:
+        with weights.open("rb") as file:
+            (table_size,) = struct.unpack("<Q", file.read(8))
+            if table_size > size:
+                return False
+            table = json.loads(file.read(table_size))
+        ends = [entry["data_offsets"][1] for name, entry in table.items() if name != "__metadata__"]
+    except (struct.error, ValueError, LookupError, TypeError, AttributeError):
+        return False
+    return bool(size == 8 + table_size + max(ends, default=0))

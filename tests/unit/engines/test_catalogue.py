@@ -1,5 +1,7 @@
 """Models by name, by memory, by path."""
 
+import json
+import struct
 from pathlib import Path
 
 import pytest
@@ -65,6 +67,26 @@ def test_a_folder_for_vllm_is_found_by_name_or_path_and_a_hub_id_is_left_to_vllm
     assert find_safetensors(str(folder), Path("elsewhere")) == folder
     assert find_safetensors("someone/some-model", tmp_path) == "someone/some-model"
     assert find_safetensors("qwen3.5-4b", tmp_path) == "Qwen/Qwen3.5-4B"
+
+
+def safetensors(values: int) -> bytes:
+    table = json.dumps(
+        {"__metadata__": {}, "w": {"dtype": "U8", "shape": [values], "data_offsets": [0, values]}}
+    ).encode()
+    return struct.pack("<Q", len(table)) + table + bytes(values)
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [b"", b"GGUF", safetensors(100)[:-1], safetensors(100)[:20], struct.pack("<Q", 2**60) + b"{}", b"PK\x03\x04" * 100],
+)
+def test_weights_that_are_cut_short_or_something_else_are_refused(tmp_path: Path, weights: bytes) -> None:
+    (tmp_path / "config.json").touch()
+    (tmp_path / "model-00001.safetensors").write_bytes(safetensors(10))
+    (tmp_path / "model-00002.safetensors").write_bytes(weights)
+
+    with pytest.raises(ModelFileError, match=r"model-00002\.safetensors is cut short"):
+        find_safetensors(str(tmp_path), tmp_path)
 
 
 @pytest.mark.parametrize("model", ["small", "/no/such/folder", "./none"])
