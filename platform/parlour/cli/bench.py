@@ -1,5 +1,7 @@
 """`parlour bench`: measure Parlour beside its references."""
 
+import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +27,8 @@ Seed = Annotated[int, typer.Option(help="Of everything that is drawn by chance."
 @app.callback()
 def bench() -> None:
     """Measure Parlour beside its references."""
+    # Ended from outside, it still ends its processes and removes what it made.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
 
 @app.command(epilog="Example: parlour bench pipeline --users 1 --users 8 --memory --json-file figures.json")
