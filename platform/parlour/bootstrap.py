@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from celery import Celery
 from prometheus_client import CollectorRegistry
@@ -16,6 +17,7 @@ from parlour.engines.factory import build as build_engine
 from parlour.engines.host import EngineHost
 from parlour.engines.options import EngineOptions
 from parlour.engines.protocol import Sampling
+from parlour.knowledge.access import Asker
 from parlour.people.accounts import AccountBook
 from parlour.people.admit import Access
 from parlour.privacy.lookup import Lookup
@@ -30,6 +32,7 @@ from parlour.skills.supervisor import Supervisor, starter
 from parlour.store import schema
 from parlour.store.clock import Clock
 from parlour.store.database import Database
+from parlour.store.ids import WorkspaceId
 from parlour.turns.answer import Answerer, AnswerRules
 from parlour.turns.attachments import AttachmentStore
 from parlour.turns.budget import LocalBudget, RedisBudget, SendBudget
@@ -48,6 +51,9 @@ from parlour.turns.skilled import SkillPath
 from parlour.turns.states import Mode
 from parlour.turns.sweeper import sweep
 from parlour.turns.tasks import CeleryQueue, celery_config
+
+if TYPE_CHECKING:
+    from parlour.knowledge.service import Knowledge
 
 # How many turns a worker answers at once where the settings leave it open and the engine is not built yet.
 _THREADS = {"echo": 8, "llamacpp": 4, "openai": 32, "vllm": 32}
@@ -204,7 +210,24 @@ class Platform:
             supervisor=Supervisor(starter(environments)),
             documents=documents,
             lookup=self.lookup,
+            search=self._passages,
         )
+
+    def _passages(self, workspace_id: WorkspaceId, role: str, query: str, limit: int) -> list[dict[str, Any]]:
+        """What a person of that role may find, as skills are told it."""
+        found = self.knowledge.search.find(Asker(workspace_id, role), query, limit=limit)
+        return [
+            {"text": one.text, "source": one.source, "place": one.place, "score": one.similarity or 0.0}
+            for one in found
+        ]
+
+    @cached_property
+    def knowledge(self) -> "Knowledge":
+        """The organisation's documents. Nothing is loaded before the first search."""
+        # Its libraries are optional, and large: a process that never searches has them not.
+        from parlour.knowledge.service import default_embedder, open_knowledge  # noqa: PLC0415
+
+        return open_knowledge(database=self.database, privacy=self.privacy, embedder=default_embedder())
 
     def sweep(self) -> int:
         """Publish what is due and was lost; how many turns."""

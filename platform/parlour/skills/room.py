@@ -31,7 +31,7 @@ _NOTICED_AFTER_S: Final = 2.0
 RUN_TIMEOUT_S: Final = 120.0
 
 # What answers a skill's calls here; a skill that asks for more is refused before anything of it is installed.
-OFFERED: Final = frozenset({"Model", "UserStore", "SharedStore", "Http", "Secrets"})
+OFFERED: Final = frozenset({"Model", "Knowledge", "UserStore", "SharedStore", "Http", "Secrets"})
 
 # Passages for a person of that workspace and role.
 Search = Callable[[WorkspaceId, str, str, int], list[dict[str, Any]]]

@@ -24,6 +24,12 @@ async def story(turn: Turn, model: Model):
         yield piece
 
 
+@skill.command("find", "Find in the documents")
+async def find(turn: Turn, knowledge: Knowledge) -> str:
+    """The best passage and where it is from."""
+    return " ".join(f"{one.source}: {one.text}" for one in await knowledge.search(turn.text, limit=1)) or "Nothing."
+
+
 @skill.command("crash", "Break")
 async def crash() -> str:
     """Break in the middle."""
@@ -44,7 +50,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("skilled")
     new_skill(folder, "notes")
     source = folder / "notes" / "src" / "parlour_notes" / "__init__.py"
-    source.write_text(source.read_text().replace("import Skill,", "import Model, Skill,") + ADDED)
+    source.write_text(source.read_text().replace("import Skill,", "import Knowledge, Model, Skill,") + ADDED)
     assert check(folder / "notes", is_freezing=True).problems == ()
     data = make_template(folder / "data")
     with open_stage(data) as stage:
@@ -96,6 +102,18 @@ def test_a_skill_asks_the_model_in_the_turns_name(told: Callable[..., str]) -> N
     assert told("story of a fox", engine=engine) == "Once upon a time."
     assert engine.prompt[-1] == ("user", "of a fox")
     assert engine.system.endswith("You tell stories.")
+
+
+def test_a_skill_finds_what_its_person_may_read(told: Callable[..., str], stage: Stage, tmp_path: Path) -> None:
+    workspace_id = stage.platform.accounts.ensure_workspace()
+    (tmp_path / "hours.md").write_text("# Opening hours\n\nThe office opens at nine.\n")
+    (tmp_path / "wages.md").write_text("# Wages\n\nThe office pays on the last day.\n")
+    library = stage.platform.knowledge.library
+    library.add(workspace_id, tmp_path / "hours.md")
+    library.add(workspace_id, tmp_path / "wages.md", least_role="owner")
+
+    assert "The office opens at nine." in told("find office opens nine")
+    assert "wages" not in told("find office pays last day")
 
 
 def test_a_skill_that_crashes_leaves_an_honest_answer(told: Callable[..., str]) -> None:
