@@ -4,6 +4,7 @@
 from tests.unit.turns.test_answer import *
 from tests.unit.turns.test_commands import *
 from tests.unit.turns.test_context import *
+from tests.unit.turns.test_deliver import *
 from tests.unit.turns.test_history import *
 from tests.unit.turns.test_intake import *
 from tests.unit.turns.test_ledger import *
