@@ -45,7 +45,7 @@ def _chromium() -> str:
     pytest.skip(problem)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     executable = _chromium()
     arguments = ["--no-sandbox"] if os.geteuid() == 0 else []

@@ -1,13 +1,17 @@
 """`parlour up`: everything on one machine in one command."""
 
 import secrets
-from contextlib import ExitStack
+import shutil
+import signal
+import socket
+import sys
+from contextlib import ExitStack, closing
 
 import typer
 
 from parlour import logs
 from parlour.processes.everything import House, data_folder, house
-from parlour.processes.gateway import Gateway
+from parlour.processes.gateway import Gateway, listen
 from parlour.processes.messengers import build_channels, build_terminal, make_app
 from parlour.processes.note import announced
 from parlour.processes.running import run_until_signalled
@@ -25,10 +29,12 @@ def up() -> None:
     """
     settings = load()
     logs.set_up(level=settings.log.level, style=settings.log.format)
-    with data_folder(settings):
+    # The port is taken before the model is loaded: that it is not free must not take half a minute to be told.
+    with data_folder(settings), closing(listen(settings.web.host, settings.web.port)) as sock:
         fetch_model(settings)
         with house(settings) as parts:
-            _serve(settings, parts)
+            _serve(settings, parts, sock)
+            _say_what_ends(settings, parts)
 
 
 def fetch_model(settings: Settings) -> None:
@@ -41,17 +47,32 @@ def fetch_model(settings: Settings) -> None:
     ensure_model(settings)
 
 
-def _serve(settings: Settings, parts: House) -> None:
+def _serve(settings: Settings, parts: House, sock: socket.socket) -> None:
     # The word that `parlour chat` reads from the data folder and shows to the terminals' own HTTP interface.
     token = secrets.token_urlsafe(32)
     channels = [*build_channels(parts.platform), build_terminal(parts.platform, token)]
-    gateway = Gateway(parts.platform, channels, make_app(parts.platform, channels, {"engine": parts.room.host.check}))
+    app_of = make_app(parts.platform, channels, {"engine": parts.room.host.check})
+    gateway = Gateway(parts.platform, channels, app_of, sock=sock)
     with ExitStack() as stack:
 
         def say_where(url: str) -> None:
             stack.enter_context(announced(settings, url, token))
             names = ", ".join(channel.name for channel in channels)
             typer.echo(f"Parlour is ready: {url}  (engine {parts.room.host.name}; channels {names})")
-            typer.echo("Open it in a browser, or talk in another terminal: parlour chat. Ctrl-C stops it.")
+            typer.echo(f"Open it in a browser, or talk in another terminal: {_command()} chat. Ctrl-C stops it.")
 
         run_until_signalled(gateway, on_ready=say_where)
+
+
+def _say_what_ends(settings: Settings, parts: House) -> None:
+    """Tell what the stop waits for; a second Ctrl-C puts what is being answered back into the queue at once."""
+    running = parts.platform.running
+    if len(running):
+        signal.signal(signal.SIGINT, lambda *_: running.hand_back_all())
+        longest = f"{settings.turns.drain_s:g}"
+        typer.echo(f"Finishing {len(running)} answers, up to {longest} s. Ctrl-C again leaves them for the next start.")
+
+
+def _command() -> str:
+    """How to call this command here: by its name where that is found, else by its path."""
+    return "parlour" if shutil.which("parlour") else sys.argv[0]

@@ -78,7 +78,7 @@ def approve(code: Annotated[str, typer.Argument(help="The pairing code that the 
     """Admit the person who was told this pairing code."""
     with open_storage() as storage:
         user_id = users.approve(storage.database, storage.privacy, code, now=storage.database.clock.now())
-    typer.echo(f"{user_id} may talk now.")
+    typer.echo(f"{user_id} may talk now. Ask them to write again.")
 
 
 def _user_id(text: str) -> UserId:

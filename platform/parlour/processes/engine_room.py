@@ -37,7 +37,7 @@ class EngineRoom:
         self._host.start()
         self._answerer = self._platform.answerer(self._host)
         self._platform.running.start()
-        log.info("engine_ready", engine=self._host.name, threads=worker_threads(self._platform.settings))
+        log.info("engine_ready", engine=self._host.name, answers_at_once=worker_threads(self._platform.settings))
 
     def answer(self, turn_id: TurnId) -> None:
         """Answer a turn; the body of the Celery task."""

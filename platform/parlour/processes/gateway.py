@@ -25,11 +25,17 @@ class Gateway:
     """Runs channels and their posting in the current event loop, until `stop` is set."""
 
     def __init__(
-        self, platform: Platform, channels: Sequence[Channel], make_app: Callable[["Gateway"], Starlette]
+        self,
+        platform: Platform,
+        channels: Sequence[Channel],
+        make_app: Callable[["Gateway"], Starlette],
+        *,
+        sock: socket.socket | None = None,
     ) -> None:
         self._platform = platform
         self._channels = channels
         self._make_app = make_app
+        self._sock = sock
         self.open_channels: set[str] = set()
         self.url = ""
 
@@ -39,7 +45,8 @@ class Gateway:
         A messenger that does not accept its token stops the start: `CredentialsRejected` names the setting. One that
         cannot be reached does not: its channel is opened when it can be.
         """
-        sock = _listen(self._platform.settings.web.host, self._platform.settings.web.port)
+        web = self._platform.settings.web
+        sock = self._sock or listen(web.host, web.port)
         host, port = sock.getsockname()[:2]
         self.url = f"http://{host}:{port}"
         channels: list[asyncio.Task[None]] = []
@@ -113,7 +120,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
     """A listening socket, or `SettingsError` with the remedy. Taken early: a port in use must be known at once."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
