@@ -38,8 +38,8 @@ def up() -> None:
 
 
 def fetch_model(settings: Settings) -> None:
-    """Get the catalogue model that the embedded engine needs, with progress, unless it is there."""
-    if settings.engine.kind != "llamacpp":
+    """Get the catalogue model that an engine in this process needs, with progress, unless it is there."""
+    if settings.engine.kind not in ("llamacpp", "vllm"):
         return
     # Loaded here alone: other engines have no use for it.
     from parlour.cli.model import ensure_model  # noqa: PLC0415

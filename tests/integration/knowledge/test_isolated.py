@@ -134,6 +134,21 @@ def test_a_reader_that_dies_is_replaced(reader: IsolatedReader, tmp_path: Path) 
     assert _reads_on(reader, tmp_path)
 
 
+@pytest.mark.parametrize(
+    "said", [b"no json\n", b"{}\n", b"[]\n", b'{"block": 3}\n', b'{"problem": "x", "refused": "sys"}\n']
+)
+def test_a_reader_that_was_taken_over_is_not_believed(
+    reader: IsolatedReader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: bytes
+) -> None:
+    _reads_on(reader, tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(reader, "_line", lambda _process, _deadline: said)
+        with pytest.raises(DocumentUnreadable, match="nonsense"):
+            reader.read(_good(tmp_path))
+
+    assert _reads_on(reader, tmp_path)
+
+
 def test_the_reading_process_gets_nothing_of_the_environment(
     reader: IsolatedReader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

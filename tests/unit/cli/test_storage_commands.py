@@ -184,7 +184,7 @@ def test_a_stranger_is_approved_by_their_code(parlour: Command, storage: Storage
 
     code, said, _ = parlour("user", "approve", person.pairing_code or "")
 
-    assert (code, said) == (0, f"{person.user_id} may talk now.\n")
+    assert (code, said) == (0, f"{person.user_id} may talk now. Ask them to write again.\n")
     assert _write(storage, "4711", "pairing").state == "active"
 
 

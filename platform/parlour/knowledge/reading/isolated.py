@@ -86,6 +86,10 @@ class IsolatedReader:
             # What the process still has to say belongs to this document.
             self.close()
             raise
+        except (ValueError, KeyError, TypeError, AttributeError):
+            # Not what the reader says of itself: the document has taken it over.
+            self.close()
+            raise DocumentUnreadable("made its reader talk nonsense. Do not open it.") from None
 
     def _collect(self, process: subprocess.Popen[bytes], kind: str) -> Document:
         blocks: list[Block] = []
@@ -151,7 +155,12 @@ def _write(process: subprocess.Popen[bytes], line: str) -> None:
 
 
 def _is_readable(process: subprocess.Popen[bytes], timeout_s: float) -> bool:
-    return process.stdout is not None and bool(select.select([process.stdout], [], [], timeout_s)[0])
+    if process.stdout is None:
+        raise _Died
+    # Not `select.select`, which cannot see file descriptors above 1,023.
+    waiting = select.poll()
+    waiting.register(process.stdout, select.POLLIN)
+    return bool(waiting.poll(timeout_s * 1_000))
 
 
 def _receive(process: subprocess.Popen[bytes]) -> bytes:
