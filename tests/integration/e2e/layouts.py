@@ -106,13 +106,12 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
 
 def production_environment(folder: Path, databases: PostgresDatabases, broker_url: str, **more: str) -> dict[str, str]:
     """A production installation over two new databases and a broker."""
-    return environment(
-        folder,
-        PARLOUR_DATABASE__URL=_plain(databases.create()),
-        PARLOUR_KEYS__URL=_plain(databases.create()),
-        PARLOUR_BROKER__URL=broker_url,
-        **more,
-    )
+    own = {
+        "PARLOUR_DATABASE__URL": _plain(databases.create()),
+        "PARLOUR_KEYS__URL": _plain(databases.create()),
+        "PARLOUR_BROKER__URL": broker_url,
+    }
+    return environment(folder, **(own | more))
 
 
 def _plain(url: str) -> str:
