@@ -141,7 +141,7 @@ class Running:
         for watch in due:
             if watch.claim in held:
                 watch.renewed_at = now
-            else:
+            elif watch.claim in self._watches:  # else it ended by itself a moment ago, and let the lease go
                 self._lose(watch)
 
     def _drop_expired(self, watches: list[Watch]) -> None:
