@@ -1,38 +1,18 @@
 """`parlour db`, `parlour keys`, `parlour user`, as typed."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from parlour.cli.main import run
 from parlour.people.admit import Access, Person, admit
 from parlour.settings import load
 from parlour.store.schema import Schema, downgrade, head
 from parlour.turns.ports import Sender
 from tests.support.storage import Storage, open_storage
-
-Command = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def parlour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    """Runs a command line in a data folder of this test's own: exit code, stdout, stderr."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PARLOUR_DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def typed(*arguments: str) -> tuple[int, str, str]:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            run(arguments)
-        captured = capsys.readouterr()
-        assert isinstance(ended.value.code, int)
-        return ended.value.code, captured.out, captured.err
-
-    return typed
+from tests.unit.cli.conftest import Command
 
 
 @pytest.fixture
