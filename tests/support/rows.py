@@ -38,6 +38,8 @@ def _key(table: Table) -> str:
 
 def _value(column: Column[Any], ids: dict[str, list[Any]], number: int) -> Any:
     for reference in column.foreign_keys:
+        if reference.column.table is column.table:
+            return None
         return ids[reference.column.table.name][number]
     values = {
         Uuid: uuid4,

@@ -64,11 +64,18 @@ class User(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id", ondelete="CASCADE"), index=True)
     role: Mapped[str] = mapped_column(String(16), default="member")
-    # active, pending (has a pairing code), blocked, erased
+    # active, pending (has a pairing code), blocked, merged (into another user, by linking), erased
     state: Mapped[str] = mapped_column(String(16), default="active")
     language: Mapped[str | None] = mapped_column(String(16))
+    # Whether they may be remembered: asked, given, refused; none: not asked yet. The newest row of `consents`.
+    consent: Mapped[str | None] = mapped_column(String(16))
     pairing_hash: Mapped[bytes | None] = mapped_column(LargeBinary(32), index=True)
     pairing_until: Mapped[datetime | None]
+    # The code that links another messenger to this person, while it lasts.
+    link_hash: Mapped[bytes | None] = mapped_column(LargeBinary(32), index=True)
+    link_until: Mapped[datetime | None]
+    # Who they are now. What they said before stays sealed under this row's own key: see docs/people.md.
+    merged_into: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     created_at: Mapped[datetime]
 
 

@@ -1,7 +1,5 @@
 """What a person can tell the assistant to do by a command in the chat."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -9,51 +7,14 @@ from uuid import UUID
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from parlour.people.admit import Person
-from parlour.privacy.service import Privacy
 from parlour.sdk.manifest import Entry
 from parlour.skills.service import enabled_manifests
 from parlour.store.changes import changed_rows
 from parlour.store.ids import UserId, WorkspaceId
-from parlour.store.models import Conversation, Message, Turn, User
+from parlour.store.models import Message, Turn, User
+from parlour.turns.command import Command, Context, Order
 from parlour.turns.states import Author, Mode, TurnState
 from parlour.turns.wording import ENGLISH_NAMES, LANGUAGES, say
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """Where a command was given. Its effects go into the same transaction as the event."""
-
-    session: Session
-    privacy: Privacy
-    conversation: Conversation
-    turn: Turn
-    person: Person
-    language: str
-    now: datetime
-    keep_days: int
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What comes of a command: a reply at once, or a text to be answered as if it had been sent again."""
-
-    reply: str | None = None
-    asks_again: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """A command as messengers list it."""
-
-    name: str
-    english: str
-    chinese: str
-    run: Callable[[Context, str], Order]
-
-    def describe(self, language: str) -> str:
-        """What it does, in the person's language."""
-        return self.chinese if language == "zh" else self.english
 
 
 def run(context: Context, text: str) -> Order:

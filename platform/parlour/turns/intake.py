@@ -16,6 +16,7 @@ from parlour.store.database import Database
 from parlour.store.ids import ConversationId, TurnId, WorkspaceId, new_id
 from parlour.store.models import Account, Attachment, Conversation, Message, Turn, Workspace
 from parlour.turns import commands
+from parlour.turns.command import Context
 from parlour.turns.conversations import address_hash, enter, message_hash
 from parlour.turns.gate import RateGate
 from parlour.turns.metrics import Metrics
@@ -241,7 +242,7 @@ class TakeIn:
     def _command(self, entry: _Entry) -> tuple[Taken, TurnId | None]:
         self._add_turn(entry, TurnState.ANSWERED, kind="command")
         order = commands.run(
-            commands.Context(
+            Context(
                 session=entry.session,
                 privacy=self._privacy,
                 conversation=entry.conversation,
