@@ -69,7 +69,7 @@ test: $(STAMPS)/dev $(if $(filter no,$(VLLM)),,$(STAMPS)/vllm) ## Set up everyth
 
 .PHONY: quick
 quick: $(STAMPS)/dev ## The tests that need no service and no model, under a minute
-	@$(BIN)/pytest -n auto tests/unit tests/architecture $(ARGS)
+	@$(BIN)/pytest -n auto tests/unit tests/architecture plugins $(ARGS)
 
 .PHONY: gpu
 gpu: $(STAMPS)/dev ## On a machine with an NVIDIA GPU: the vLLM tests and figures there
@@ -106,4 +106,4 @@ lock: $(STAMPS)/venv ## Write the lock files anew from pyproject.toml; newest ve
 .PHONY: clean
 clean: ## Remove what was installed, built and cached; data stays
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
-	find platform tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find platform plugins tests -name __pycache__ -type d -prune -exec rm -rf {} +

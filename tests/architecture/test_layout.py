@@ -1,6 +1,5 @@
 """The tree tells the story: one package, small modules, names that say what is in them."""
 
-import ast
 import platform
 import re
 import subprocess
@@ -9,10 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.modules import imports_of
+
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "platform" / "parlour"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-OURS = [*MODULES, *sorted((ROOT / "tests").rglob("*.py")), *sorted((ROOT / "scripts").rglob("*.py"))]
+OURS = [
+    *MODULES,
+    *(path for folder in ("tests", "scripts", "plugins") for path in sorted((ROOT / folder).rglob("*.py"))),
+]
 LONGEST_MODULE = 500
 # A list of behaviours is read by searching, not from top to bottom.
 LONGEST_TEST_MODULE = 700
@@ -71,20 +75,10 @@ def test_only_settings_reads_the_environment(path: Path) -> None:
 
 def test_the_sdk_stands_on_the_standard_library_alone() -> None:
     """A skill's author installs nothing else to run a skill's tests."""
-    imported = {name for path in (PACKAGE / "sdk").rglob("*.py") for name in _imports(path)}
+    imported = {name for path in (PACKAGE / "sdk").rglob("*.py") for name in imports_of(path)}
     foreign = {name for name in imported if not name.startswith("parlour.sdk")}
 
     assert {name.partition(".")[0] for name in foreign} <= set(sys.stdlib_module_names)
-
-
-def _imports(path: Path) -> set[str]:
-    found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module)
-    return found
 
 
 def test_make_help_lists_every_target() -> None:

@@ -1,0 +1,43 @@
+"""The skills that come along are strangers to the platform, and ready to be installed."""
+
+from pathlib import Path
+
+import pytest
+
+from parlour.skills.authoring import check
+from tests.support.modules import imports_of
+
+ROOT = Path(__file__).parents[2]
+PLUGINS = sorted(path.parent for path in (ROOT / "plugins").glob("*/pyproject.toml"))
+
+of_each = pytest.mark.parametrize("plugin", PLUGINS, ids=[path.name for path in PLUGINS])
+
+
+@of_each
+def test_a_plugin_would_be_installed_as_it_lies_here(plugin: Path) -> None:
+    """It loads, imports `parlour.sdk` alone, and its frozen manifest is what the code says."""
+    assert check(plugin).problems == ()
+
+
+@of_each
+def test_a_plugin_is_a_distribution_with_tests_of_its_own(plugin: Path) -> None:
+    package = f"parlour_{plugin.name.replace('-', '_')}"
+
+    assert (plugin / "README.md").is_file()
+    assert (plugin / "src" / package / "__init__.py").is_file()
+    assert any((plugin / "tests").glob("test_*.py"))
+    # `tests` is the name of the platform's; two plugins' modules of one name could not both be checked.
+    assert not (plugin / "tests" / "__init__.py").exists()
+    words = package.removeprefix("parlour_")
+    assert [path.name for path in (plugin / "tests").glob("*.py") if words not in path.stem] == []
+
+
+def test_the_platform_imports_no_plugin() -> None:
+    packages = {f"parlour_{plugin.name.replace('-', '_')}" for plugin in PLUGINS}
+
+    assert {
+        (path.name, name)
+        for path in (ROOT / "platform").rglob("*.py")
+        for name in imports_of(path)
+        if name.partition(".")[0] in packages
+    } == set()
