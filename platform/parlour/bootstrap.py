@@ -24,7 +24,8 @@ from parlour.privacy.lookup import Lookup
 from parlour.privacy.sealing import Sealer
 from parlour.privacy.service import Privacy, open_privacy
 from parlour.settings import Settings, SettingsError
-from parlour.skills.documents import Documents
+from parlour.skills.crowd import CrowdCounts
+from parlour.skills.documents import KEEP_DOCUMENTS, Documents
 from parlour.skills.environment import Environments
 from parlour.skills.room import OFFERED, SkillRoom
 from parlour.skills.service import SkillBook
@@ -59,7 +60,6 @@ if TYPE_CHECKING:
 _THREADS = {"echo": 8, "llamacpp": 4, "openai": 32, "vllm": 32}
 _SENDER_LEASE = timedelta(seconds=12)
 _FLOOD_NOTICES_PER_MINUTE = 1
-_KEEP_SKILL_DOCUMENTS = timedelta(days=365)
 
 
 @dataclass(frozen=True)
@@ -196,9 +196,8 @@ class Platform:
     def skills(self) -> SkillRoom:
         """Skills at work in this process. Nothing is started before a turn is for one."""
         environments = Environments(self.settings.data_dir.resolve() / "skills")
-        documents = Documents(
-            database=self.database, privacy=self.privacy, clock=self.clock, keep=_KEEP_SKILL_DOCUMENTS
-        )
+        documents = Documents(database=self.database, privacy=self.privacy, clock=self.clock, keep=KEEP_DOCUMENTS)
+        crowd = CrowdCounts(database=self.database, privacy=self.privacy, clock=self.clock)
         return SkillRoom(
             book_of=lambda workspace_id: SkillBook(
                 database=self.database,
@@ -209,6 +208,7 @@ class Platform:
             ),
             supervisor=Supervisor(starter(environments)),
             documents=documents,
+            crowd=crowd,
             lookup=self.lookup,
             search=self._passages,
         )

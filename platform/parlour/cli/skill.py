@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
 from parlour.cli.errors import Refused
 from parlour.cli.output import JsonFlag, printable, show_json, show_rows
@@ -14,10 +16,15 @@ from parlour.cli.storage import Storage, open_storage
 from parlour.people.accounts import AccountBook
 from parlour.sdk.capabilities import MEANINGS
 from parlour.sdk.manifest import Manifest
+from parlour.sdk.replies import as_markdown
 from parlour.skills import authoring
+from parlour.skills.crowd import CrowdCounts
+from parlour.skills.documents import KEEP_DOCUMENTS, Documents
 from parlour.skills.environment import Environments
+from parlour.skills.inbox import OnProgress, SkillInbox
 from parlour.skills.room import OFFERED
 from parlour.skills.service import Offer, SkillBook, SkillView
+from parlour.skills.supervisor import Supervisor, starter
 
 app = typer.Typer(no_args_is_help=True, help="Write, check, install, set and remove skills.")
 
@@ -127,6 +134,18 @@ def configure(
     typer.echo(f"{name} is set.")
 
 
+@app.command("import", epilog="Example: parlour skill import recommendation catalogue ./items.csv")
+def import_file(
+    name: Name,
+    what: Annotated[str, typer.Argument(metavar="WHAT", help="What the file holds, from: parlour skill info NAME")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to hand in.")],
+) -> None:
+    """Hand a file to a skill: a catalogue, past dialogues, whatever it takes in."""
+    with _book() as (storage, book), closing(_inbox(storage, book)) as inbox, _progress(file) as on_progress:
+        for reply in inbox.take_in(book.workspace_id, name, what, file, on_progress=on_progress):
+            typer.echo(printable(as_markdown(reply)))
+
+
 @app.command("remove", epilog="Example: parlour skill remove greenhouse --with-data --yes")
 def remove(
     name: Name,
@@ -163,6 +182,26 @@ def _book() -> Iterator[tuple[Storage, SkillBook]]:
         )
 
 
+def _inbox(storage: Storage, book: SkillBook) -> SkillInbox:
+    database, privacy = storage.database, storage.privacy
+    return SkillInbox(
+        book_of=lambda _: book,
+        supervisor=Supervisor(starter(Environments(storage.settings.data_dir.resolve() / "skills"))),
+        documents=Documents(database=database, privacy=privacy, clock=database.clock, keep=KEEP_DOCUMENTS),
+        crowd=CrowdCounts(database=database, privacy=privacy, clock=database.clock),
+    )
+
+
+@contextmanager
+def _progress(file: Path) -> Iterator[OnProgress]:
+    """A bar on a terminal; nothing elsewhere."""
+    console = Console(stderr=True)
+    columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(printable(file.name), total=file.stat().st_size if file.is_file() else None)
+        yield lambda done: bar.update(task, completed=done)
+
+
 def _ask(offer: Offer, *, is_granted: bool) -> None:
     if not offer.new_grants:
         return
@@ -184,6 +223,8 @@ def _show(manifest: Manifest) -> None:
     _listed("commands", [f"/{one.name}: {one.about}" for one in manifest.of_kind("command")])
     _listed("answers", [example for one in manifest.of_kind("answers") for example in one.examples])
     _listed("runs by itself", [f"{one.name}: {one.schedule}" for one in manifest.of_kind("job")])
+    _listed("takes in", [f"{one.name}: {one.about}" for one in manifest.of_kind("import")])
+    _listed("is told", [f"{one.name}: {one.about}" for one in manifest.of_kind("event")])
     _listed("tools for the model", [one.name for one in manifest.of_kind("tool")])
 
 

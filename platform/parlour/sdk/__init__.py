@@ -2,6 +2,7 @@
 
 from parlour.sdk.capabilities import (
     Clock,
+    Crowd,
     Handoff,
     Http,
     Knowledge,
@@ -12,6 +13,7 @@ from parlour.sdk.capabilities import (
     Secrets,
     SharedStore,
     Turn,
+    Upload,
     UserStore,
     Vectors,
 )
@@ -34,6 +36,7 @@ __all__ = [
     "CapabilityError",
     "Chart",
     "Clock",
+    "Crowd",
     "File",
     "Handoff",
     "Http",
@@ -57,6 +60,7 @@ __all__ = [
     "TooMuch",
     "Turn",
     "TurnOver",
+    "Upload",
     "UserStore",
     "Vectors",
 ]

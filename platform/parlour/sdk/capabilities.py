@@ -154,6 +154,50 @@ class SharedStore(Protocol):
         ...
 
 
+class Crowd(Protocol):
+    """What many people have in common, counted by the host over everybody's documents; nobody's are handed out.
+
+    What fewer than five people share is not told. Who is erased, or deletes a document, is not in the next count.
+
+    ```python
+    @skill.every("1h")
+    async def learn(crowd: Crowd, shared: SharedStore):
+        await shared.put("favourites", await crowd.counts("plant", "name"), id="now")
+    ```
+    """
+
+    async def counts(self, kind: str, field: str, *, days: int | None = None) -> dict[str, int]:
+        """How many people have documents of `kind` with each value of the text `field`, the commonest first.
+
+        `days` counts only documents that were put in so many last days.
+        """
+        ...
+
+    def pairs(self, kind: str, field: str, *, within: int | None = None) -> AsyncIterator[tuple[str, str, int]]:
+        """Two values and how many people have documents with both; the latest 200 values of each person count.
+
+        With `within` the order counts: the second came at most so many documents after the first.
+        """
+        ...
+
+
+class Upload(Protocol):
+    """The file that an operator hands in with `parlour skill import`, for handlers of `@skill.imports` alone.
+
+    ```python
+    @skill.imports("plants", "A list of plants, one a line")
+    async def take(upload: Upload, shared: SharedStore):
+        text = b"".join([piece async for piece in upload.pieces()]).decode()
+        await shared.put("plants", {"names": text.splitlines()}, id="all")
+        return f"{len(text.splitlines())} plants."
+    ```
+    """
+
+    def pieces(self) -> AsyncIterator[bytes]:
+        """Its bytes, in pieces of at most 1 MB."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Response:
     """What a server answered."""
@@ -286,6 +330,8 @@ CapabilityName = Literal[
     "Knowledge",
     "UserStore",
     "SharedStore",
+    "Crowd",
+    "Upload",
     "Http",
     "Notify",
     "Handoff",
@@ -300,6 +346,8 @@ CAPABILITIES: Final[Mapping[CapabilityName, type]] = {
     "Knowledge": Knowledge,
     "UserStore": UserStore,
     "SharedStore": SharedStore,
+    "Crowd": Crowd,
+    "Upload": Upload,
     "Http": Http,
     "Notify": Notify,
     "Handoff": Handoff,
@@ -308,7 +356,7 @@ CAPABILITIES: Final[Mapping[CapabilityName, type]] = {
     "Clock": Clock,
 }
 # These give nothing that needs to be granted.
-HARMLESS: Final = frozenset({"Turn", "Clock"})
+HARMLESS: Final = frozenset({"Turn", "Clock", "Upload"})
 
 # What an operator reads before granting it: English, Chinese.
 MEANINGS: Final[Mapping[str, tuple[str, str]]] = {
@@ -317,6 +365,11 @@ MEANINGS: Final[Mapping[str, tuple[str, str]]] = {
     "Knowledge": ("search the organisation's documents", "搜索组织的文档"),
     "UserStore": ("keep documents about the person it talks to, sealed", "保存与其对话者的资料（加密）"),
     "SharedStore": ("keep documents of the whole workspace", "保存整个工作区的资料"),
+    "Crowd": (
+        "count what at least five people have in common among the documents that it keeps",
+        "统计至少五人在其保存资料中的共同点",
+    ),
+    "Upload": ("read the file that an operator hands to it", "读取管理员交给它的文件"),
     "Http": ("reach the hosts named below, over the network", "访问下列主机（网络）"),
     "Notify": ("write to conversations that subscribed", "向已订阅的对话发送消息"),
     "Handoff": ("hand a conversation over to a human", "把对话转给人工"),

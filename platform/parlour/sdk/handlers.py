@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_type_hints
+from typing import Any, Final, Literal, get_type_hints
 
 from parlour.sdk.capabilities import CAPABILITIES, CapabilityName
 from parlour.sdk.errors import SkillMistake
@@ -11,15 +11,20 @@ from parlour.sdk.schema import schema_of
 
 Function = Callable[..., Any]
 _NAME_OF = {kind: name for name, kind in CAPABILITIES.items()}
-Kind = Literal["answers", "command", "tool", "job"]
+Kind = Literal["answers", "command", "tool", "event", "import", "job"]
+# Those that are called with values of a JSON schema and return a value.
+CALLED: Final = frozenset({"tool", "event"})
+# In these nobody speaks, so there is no person and no conversation.
+NOBODY: Final = {"job": "since nobody spoke", "import": "since a file has no person"}
+_PERSONAL: Final = frozenset({"Turn", "UserStore", "Handoff"})
 
 
 @dataclass(frozen=True, slots=True)
 class Handler:
     """One function of a skill, and when it is called.
 
-    `given` names the capability of each parameter, "settings" for the settings class. `arguments` is a tool's JSON
-    schema. Of `examples`, `schedule` and `about` only those are set that its kind has.
+    `given` names the capability of each parameter, "settings" for the settings class. `arguments` is the JSON schema
+    of a tool or event. Of `examples`, `schedule` and `about` only those are set that its kind has.
     """
 
     kind: Kind
@@ -69,17 +74,28 @@ def read(
             given[parameter.name] = _NAME_OF[hint]
         elif settings is not None and hint is settings:
             given[parameter.name] = "settings"
-        elif kind == "tool":
+        elif kind in CALLED:
             properties[parameter.name] = _argument(function, parameter, hint)
             if parameter.default is parameter.empty:
                 required.append(parameter.name)
         else:
             raise SkillMistake(_cannot_fill(function, parameter))
-    if kind == "job" and (personal := {"Turn", "UserStore", "Handoff"} & {*given.values()}):
-        names = " and no ".join(sorted(personal))
-        raise SkillMistake(f"{where(function)}: a job has no {names}, since nobody spoke. Take it out.")
+    _refuse_misplaced(kind, function, frozenset(given.values()))
     schema = {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
-    return Handler(kind, name, function, given, schema if kind == "tool" else {}, **details)
+    return Handler(kind, name, function, given, schema if kind in CALLED else {}, **details)
+
+
+def _refuse_misplaced(kind: Kind, function: Function, given: frozenset[str]) -> None:
+    """Raises `SkillMistake` for a capability that a handler of this kind cannot have."""
+    if kind in NOBODY and (personal := _PERSONAL & given):
+        names = " and no ".join(sorted(personal))
+        a_kind = "an import" if kind == "import" else f"a {kind}"
+        raise SkillMistake(f"{where(function)}: {a_kind} has no {names}, {NOBODY[kind]}. Take it out.")
+    if kind == "event" and (spoken := {"Turn", "Handoff"} & given):
+        names = " and no ".join(sorted(spoken))
+        raise SkillMistake(f"{where(function)}: an event has no {names}, since nobody spoke. Take it out.")
+    if kind != "import" and "Upload" in given:
+        raise SkillMistake(f"{where(function)}: an Upload is for @skill.imports alone. Take it out.")
 
 
 def _hints(function: Function) -> dict[str, Any]:

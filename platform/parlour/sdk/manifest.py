@@ -3,11 +3,11 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Final, get_origin, get_type_hints
+from typing import Any, Final, get_args, get_origin, get_type_hints
 
 from parlour.sdk.capabilities import CAPABILITIES, HARMLESS
 from parlour.sdk.errors import SkillMistake
-from parlour.sdk.handlers import Handler
+from parlour.sdk.handlers import Handler, Kind
 from parlour.sdk.hosts import HOST
 from parlour.sdk.schedule import read_schedule
 from parlour.sdk.schema import object_schema
@@ -56,7 +56,7 @@ class Manifest:
         return tuple(name for name in self.capabilities if name not in HARMLESS)
 
     def of_kind(self, kind: str) -> tuple[Entry, ...]:
-        """The handlers of a kind: `answers`, `command`, `tool`, `job`."""
+        """The handlers of a kind: `answers`, `command`, `tool`, `event`, `import`, `job`."""
         return tuple(entry for entry in self.handlers if entry.kind == kind)
 
 
@@ -163,7 +163,7 @@ def _contradictions(manifest: Manifest) -> list[str]:
 
 def _entry_contradictions(manifest: Manifest, entry: Entry) -> list[str]:
     found = []
-    if entry.kind not in {"answers", "command", "tool", "job"} or entry.id != f"{entry.kind}:{entry.name}":
+    if entry.kind not in get_args(Kind) or entry.id != f"{entry.kind}:{entry.name}":
         found.append("a handler is of no known kind")
     if {*entry.capabilities} - {*manifest.capabilities}:
         found.append(f"{entry.id} asks for more than the skill does")

@@ -22,6 +22,7 @@ from parlour.sdk import calling, wire
 from parlour.sdk.capabilities import Turn
 from parlour.sdk.confine import Limits, confine
 from parlour.sdk.errors import BY_CODE, CapabilityError, SkillMistake, TurnOver
+from parlour.sdk.handlers import CALLED
 from parlour.sdk.manifest import manifest_of
 from parlour.sdk.remote import remote
 from parlour.sdk.replies import to_wire
@@ -127,7 +128,7 @@ class _Run:
 
     async def _called(self) -> Any:  # noqa: ANN401 (what a tool returns)
         handler = self._skill.handler(self._begin["handler"])
-        if handler.kind == "tool":
+        if handler.kind in CALLED:
             return await calling.result(handler, self._give, self._begin["arguments"])
         async for reply in calling.replies(handler, self._give):
             await self._send({"is": "reply", "value": to_wire(reply)})

@@ -77,6 +77,39 @@ class RemoteStore:
         return bool(await self._line.call(self._capability, "delete", kind=kind, id=id))
 
 
+class RemoteCrowd:
+    """`Crowd`, asked over the line."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+
+    async def counts(self, kind: str, field: str, *, days: int | None = None) -> dict[str, int]:
+        """How many people have each value."""
+        pieces = self._line.stream("Crowd", "counts", kind=kind, field=field, days=days)
+        return {value: number async for piece in pieces for value, number in piece}
+
+    async def pairs(self, kind: str, field: str, *, within: int | None = None) -> AsyncIterator[tuple[str, str, int]]:
+        """Two values and how many people have both."""
+        async for piece in self._line.stream("Crowd", "pairs", kind=kind, field=field, within=within):
+            for first, second, number in piece:
+                yield first, second, number
+
+
+class RemoteUpload:
+    """`Upload`, read over the line."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """Its bytes."""
+        at = 0
+        # One piece after the other: a skill that works slowly does not gather the whole file in its memory.
+        while piece := await self._line.call("Upload", "read", at=at):
+            yield piece
+            at += len(piece)
+
+
 class RemoteHttp:
     """`Http`, asked over the line."""
 
@@ -179,6 +212,8 @@ def remote(capability: str, line: Line) -> Any:  # noqa: ANN401 (any of them)
 
 _KINDS: Mapping[str, type] = {
     "Model": RemoteModel,
+    "Crowd": RemoteCrowd,
+    "Upload": RemoteUpload,
     "Http": RemoteHttp,
     "Knowledge": RemoteKnowledge,
     "Notify": RemoteNotify,

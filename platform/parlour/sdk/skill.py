@@ -24,7 +24,8 @@ RESERVED_COMMANDS: Final = frozenset({
 
 
 class Skill:
-    """A trade that the assistant learns. Decorate functions with `answers`, `command`, `tool` and `every`.
+    """A trade that the assistant learns. Decorate functions with `answers`, `command`, `tool`, `event`, `imports` and
+    `every`.
 
     `hosts` are the servers that `Http` may reach (`*.example.org` means all below). `keeps` tells what kinds of
     documents are stored, each with a word on why; it is shown before the skill is installed. `zh` is the description
@@ -109,6 +110,34 @@ class Skill:
             return function
 
         return register if function is None else register(function)
+
+    def event(self, name: str) -> Callable[[F], F]:
+        """Take in what a person did elsewhere (in a shop, in an app), told over the API: a typed function.
+
+        Who it was comes from the host. Its docstring says what it means.
+        """
+
+        def register(function: F) -> F:
+            about = getdoc(function)
+            if not about or not NAME.fullmatch(name):
+                raise SkillMistake(
+                    f"{where(function)}: an event has a lower-case name, and a docstring that says what it means."
+                )
+            self._add(read("event", name, function, self.settings_class, about=about))
+            return function
+
+        return register
+
+    def imports(self, name: str, description: str, *, zh: str = "") -> Callable[[F], F]:
+        """Take in a file that an operator hands over: `parlour skill import SKILL NAME FILE`. Ask for `Upload`."""
+
+        def register(function: F) -> F:
+            if not NAME.fullmatch(name):
+                raise SkillMistake(f"{where(function)}: {name!r} cannot be an import. Use lower-case words.")
+            self._add(read("import", name, function, self.settings_class, about=description, about_zh=zh))
+            return function
+
+        return register
 
     def every(self, schedule: str) -> Callable[[F], F]:
         """Run on a schedule: every `"30s"`, `"5m"`, `"2h"`, `"1d"`, or at the times of a cron line, in UTC."""

@@ -21,7 +21,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any, TypeVar
 
-from parlour.sdk import calling
+from parlour.sdk import calling, crowd
 from parlour.sdk.capabilities import Passage, Response, Turn
 from parlour.sdk.errors import Invalid, NotGranted
 from parlour.sdk.handlers import Handler
@@ -123,6 +123,49 @@ class FakeStore:
     async def delete(self, kind: str, id: str) -> bool:  # noqa: A002
         """Delete it."""
         return self.documents.pop((kind, id), None) is not None
+
+
+class FakeCrowd:
+    """Counts over the stores of all people of the rehearsal; `least` is how many people it takes.
+
+    It knows no days: all documents are of today.
+    """
+
+    def __init__(self, stores: Mapping[str, FakeStore], *, least: int = crowd.LEAST_PEOPLE) -> None:
+        self.stores = stores
+        self.least = least
+
+    async def counts(self, kind: str, field: str, *, days: int | None = None) -> dict[str, int]:
+        """How many people have each value."""
+        return crowd.counts(self._people(kind, field), least=self.least)
+
+    async def pairs(self, kind: str, field: str, *, within: int | None = None) -> AsyncIterator[tuple[str, str, int]]:
+        """Two values and how many people have both."""
+        for pair in crowd.pairs(self._people(kind, field), within=within, least=self.least):
+            yield pair
+
+    def _people(self, kind: str, field: str) -> list[list[str]]:
+        return [
+            [
+                str(document[field])
+                for (its, _), document in store.documents.items()
+                if its == kind and field in document
+            ]
+            for store in self.stores.values()
+        ]
+
+
+class FakeUpload:
+    """A file in memory, read in small pieces."""
+
+    def __init__(self, content: bytes = b"", *, piece_bytes: int = 1_000) -> None:
+        self.content = content
+        self.piece_bytes = piece_bytes
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """Its bytes."""
+        for start in range(0, len(self.content), self.piece_bytes):
+            yield self.content[start : start + self.piece_bytes]
 
 
 class FakeKnowledge:
@@ -232,7 +275,12 @@ class Rehearsal:
     secrets: FakeSecrets = field(default_factory=FakeSecrets)
     settings: Mapping[str, Any] = field(default_factory=dict)
     stores: dict[str, FakeStore] = field(default_factory=dict)
+    upload: FakeUpload = field(default_factory=FakeUpload)
+    crowd: FakeCrowd = field(init=False)
     _turns: "count[int]" = field(default_factory=lambda: count(1))
+
+    def __post_init__(self) -> None:
+        self.crowd = FakeCrowd(self.stores)
 
     def say(self, text: str, *, handler: str | None = None, user: str = "ann", **turn: Any) -> Said:  # noqa: ANN401 (Turn's)
         """Someone says something; `handler` names the function where the skill answers with more than one."""
@@ -251,6 +299,17 @@ class Rehearsal:
         turn = self._turn("", user)
         handler = self._named("tool", name)
         return _run(calling.result(handler, lambda wanted: self._give(wanted, turn), arguments))
+
+    def event(self, name: str, *, user: str = "ann", **arguments: Any) -> Any:  # noqa: ANN401 (what it returns)
+        """The API tells what someone did."""
+        turn = self._turn("", user)
+        handler = self._named("event", name)
+        return _run(calling.result(handler, lambda wanted: self._give(wanted, turn), arguments))
+
+    def hand_in(self, name: str, content: bytes | str) -> Said:
+        """An operator hands in a file: `parlour skill import SKILL NAME FILE`."""
+        self.upload = FakeUpload(content.encode() if isinstance(content, str) else content)
+        return self._answered(self._named("import", name), None)
 
     def tick(self, name: str) -> Said:
         """A job's time has come."""
@@ -289,6 +348,8 @@ class Rehearsal:
             "Model": self.model,
             "Knowledge": self.knowledge,
             "SharedStore": self.shared,
+            "Crowd": self.crowd,
+            "Upload": self.upload,
             "Http": self.http,
             "Notify": self.notify,
             "Handoff": self.handoff,

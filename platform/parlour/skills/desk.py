@@ -6,6 +6,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 from parlour.sdk.errors import CapabilityError, Invalid, NotAvailable, NotGranted
 from parlour.sdk.schema import problems
+from parlour.skills.crowd import CrowdCounts
 from parlour.skills.documents import Documents, Shelf
 from parlour.skills.http import SkillHttp
 from parlour.store.ids import SkillId, UserId, WorkspaceId
@@ -16,6 +17,7 @@ _NAMES: Final = {"type": "array", "items": _TEXT}
 _TEXTS_BY_NAME: Final = {"type": "object", "additionalProperties": _TEXT}
 _MAYBE_TEXT: Final = {"anyOf": [_TEXT, {"type": "null"}]}
 _NUMBER: Final = {"type": "integer"}
+_MAYBE_NUMBER: Final = {"anyOf": [_NUMBER, {"type": "null"}]}
 _PASSAGE: Final = {
     "type": "object",
     "properties": {"text": _TEXT, "source": _TEXT, "place": _TEXT},
@@ -45,6 +47,11 @@ METHODS: Final[Mapping[str, Mapping[str, Mapping[str, Any]]]] = {
     "Knowledge": {"search": {"query": _TEXT, "limit": _NUMBER}},
     "UserStore": _STORE,
     "SharedStore": _STORE,
+    "Crowd": {
+        "counts": {**_KIND, "field": _TEXT, "days": _MAYBE_NUMBER},
+        "pairs": {**_KIND, "field": _TEXT, "within": _MAYBE_NUMBER},
+    },
+    "Upload": {"read": {"at": _NUMBER}},
     "Http": {
         "get": {"url": _TEXT, "headers": _TEXTS_BY_NAME},
         "post": {"url": _TEXT, "body": {}, "headers": _TEXTS_BY_NAME},
@@ -98,6 +105,8 @@ class Services:
     search: Callable[[str, int], list[dict[str, Any]]] | None = None
     embed: Callable[[Sequence[str]], list[list[float]]] | None = None
     secret: Callable[[str], str] | None = None
+    crowd: CrowdCounts | None = None
+    upload: Callable[[int], bytes] | None = None
 
     def offered(self) -> frozenset[str]:
         """The capabilities that there are."""
@@ -106,6 +115,8 @@ class Services:
             "Knowledge": self.search,
             "UserStore": self.documents,
             "SharedStore": self.documents,
+            "Crowd": self.crowd,
+            "Upload": self.upload,
             "Http": self.http,
             "Vectors": self.embed,
             "Secrets": self.secret,
@@ -159,6 +170,21 @@ class HostDesk:
                 return documents.all(shelf, kind)
             case _:
                 return documents.delete(shelf, kind, arguments["id"])
+
+    def _crowd(
+        self, method: str, *, kind: str, field: str, days: int | None = None, within: int | None = None
+    ) -> object:
+        crowd = _there(self._services.crowd)
+        if kind not in self._grants.kinds:
+            raise NotGranted(f"Documents of kind {kind[:40]!r} are not named in Skill(keeps=…).")
+        if any(number is not None and number < 1 for number in (days, within)):
+            raise Invalid(f"Crowd.{method}: a number of days or documents is at least 1.")
+        if method == "counts":
+            return crowd.counts(self._whose.skill_id, kind, field, days)
+        return crowd.pairs(self._whose.skill_id, kind, field, within)
+
+    def _upload(self, method: str, *, at: int) -> object:
+        return _there(self._services.upload)(max(0, at))
 
     def _http(self, method: str, *, url: str, headers: Mapping[str, str], body: object = None) -> object:
         http = _there(self._services.http)

@@ -21,6 +21,8 @@ LARGEST_BYTES: Final = 64_000
 MOST_DOCUMENTS: Final = 10_000
 MOST_AT_ONCE: Final = 1_000
 _LONGEST_ID: Final = 200
+# What nobody touched for so long is no longer needed.
+KEEP_DOCUMENTS: Final = timedelta(days=365)
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,3 +40,7 @@ class SkillFailed(SkillError):
         super().__init__(f"The skill {skill!r} failed: {error} at {place or 'an unknown place'}.")
         self.error = error
         self.place = place
+
+
+class BadInput(SkillError):
+    """What was handed to a skill is not there, or not what the skill takes."""

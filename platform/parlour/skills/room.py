@@ -13,6 +13,7 @@ from parlour.engines.protocol import Piece, Request
 from parlour.privacy.lookup import Lookup
 from parlour.sdk.manifest import Entry
 from parlour.sdk.replies import Text, as_markdown
+from parlour.skills.crowd import CrowdCounts
 from parlour.skills.desk import HostDesk, Services, Whose
 from parlour.skills.documents import Documents
 from parlour.skills.errors import SkillBroke, SkillError, SkillFailed
@@ -31,7 +32,7 @@ _NOTICED_AFTER_S: Final = 2.0
 RUN_TIMEOUT_S: Final = 120.0
 
 # What answers a skill's calls here; a skill that asks for more is refused before anything of it is installed.
-OFFERED: Final = frozenset({"Model", "Knowledge", "UserStore", "SharedStore", "Http", "Secrets"})
+OFFERED: Final = frozenset({"Model", "Knowledge", "UserStore", "SharedStore", "Crowd", "Upload", "Http", "Secrets"})
 
 # Passages for a person of that workspace and role.
 Search = Callable[[WorkspaceId, str, str, int], list[dict[str, Any]]]
@@ -70,6 +71,7 @@ class SkillRoom:
         book_of: Callable[[WorkspaceId], SkillBook],
         supervisor: Supervisor,
         documents: Documents,
+        crowd: CrowdCounts,
         lookup: Lookup,
         http: SkillHttp | None = None,
         search: Search | None = None,
@@ -78,6 +80,7 @@ class SkillRoom:
         self._book_of = book_of
         self._supervisor = supervisor
         self._documents = documents
+        self._crowd = crowd
         self._lookup = lookup
         self._http = http or SkillHttp()
         self._search = search
@@ -108,6 +111,7 @@ class SkillRoom:
         skill, book = chosen.skill, self._book_of(asked.workspace_id)
         services = Services(
             documents=self._documents,
+            crowd=self._crowd,
             http=self._http,
             model=TurnModel(ask, request),
             search=self._searching(asked),

@@ -92,6 +92,11 @@ class SkillBook:
         self._workspace_id = workspace_id
         self._offered = offered | HARMLESS
 
+    @property
+    def workspace_id(self) -> WorkspaceId:
+        """Whose skills these are."""
+        return self._workspace_id
+
     # ---- installing ----
 
     def offer(self, source: Path) -> Offer:

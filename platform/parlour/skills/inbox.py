@@ -1,0 +1,105 @@
+"""What comes to skills from outside of conversations: files that an operator hands in, events told over the API."""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+from parlour.sdk.manifest import Entry
+from parlour.sdk.replies import Reply
+from parlour.sdk.schema import problems
+from parlour.skills.crowd import CrowdCounts
+from parlour.skills.desk import HostDesk, Services, Whose
+from parlour.skills.documents import Documents
+from parlour.skills.errors import BadInput, SkillUnavailable
+from parlour.skills.http import SkillHttp
+from parlour.skills.process import Work
+from parlour.skills.service import SkillBook, SkillView
+from parlour.skills.supervisor import Supervisor
+from parlour.store.ids import UserId, WorkspaceId
+
+IMPORT_TIMEOUT_S: Final = 3_600.0
+EVENT_TIMEOUT_S: Final = 30.0
+_PIECE_BYTES: Final = 1_000_000
+
+# Told how many bytes of the file were read.
+OnProgress = Callable[[int], None]
+
+
+class SkillInbox:
+    """Files and events for skills of any workspace. Whose event it is comes from the caller, who has checked it."""
+
+    def __init__(
+        self,
+        *,
+        book_of: Callable[[WorkspaceId], SkillBook],
+        supervisor: Supervisor,
+        documents: Documents,
+        crowd: CrowdCounts,
+    ) -> None:
+        self._book_of = book_of
+        self._supervisor = supervisor
+        self._documents = documents
+        self._crowd = crowd
+
+    def take_in(
+        self, workspace_id: WorkspaceId, name: str, what: str, file: Path, *, on_progress: OnProgress = lambda _: None
+    ) -> Iterator[Reply]:
+        """Hand a file to the import `what` of a skill; what it answers, as it comes.
+
+        Raises `BadInput` for a file or an import that is not there, `NoSuchSkill`, and what a skill's call raises.
+        """
+        skill, entry = self._entry(workspace_id, name, "import", what)
+        if not file.is_file():
+            raise BadInput(f"{file} is no file. Give the file to import.")
+        with file.open("rb") as opened:
+            services = self._services(workspace_id, skill, upload=lambda at: _piece(opened, at, on_progress))
+            desk = HostDesk(Whose(skill.id, workspace_id, None), skill.allowed, services)
+            work = Work(entry.id, settings=self._book_of(workspace_id).settings(skill))
+            with self._supervisor.begin(skill, work, desk, timeout_s=IMPORT_TIMEOUT_S) as run:
+                yield from run
+
+    def tell(
+        self, workspace_id: WorkspaceId, user_id: UserId, name: str, what: str, arguments: Mapping[str, Any]
+    ) -> object:
+        """Tell a skill what a person did; what it returns. Raises as `take_in` does, and `BadInput` for arguments."""
+        skill, entry = self._entry(workspace_id, name, "event", what)
+        for problem in problems(entry.arguments, dict(arguments)):
+            raise BadInput(f"{name} {what}: {problem}.")
+        desk = HostDesk(Whose(skill.id, workspace_id, user_id), skill.allowed, self._services(workspace_id, skill))
+        work = Work(entry.id, settings=self._book_of(workspace_id).settings(skill), arguments=dict(arguments))
+        with self._supervisor.begin(skill, work, desk, timeout_s=EVENT_TIMEOUT_S) as run:
+            for _ in run:
+                pass
+            return run.value
+
+    def close(self) -> None:
+        """End the processes of skills."""
+        self._supervisor.close()
+
+    def _entry(self, workspace_id: WorkspaceId, name: str, kind: str, what: str) -> tuple[SkillView, Entry]:
+        skill = self._book_of(workspace_id).get(name)
+        if not skill.is_enabled:
+            raise SkillUnavailable(f"The skill {name!r} is disabled. Enable it with: parlour skill enable {name}")
+        there = {entry.name: entry for entry in skill.manifest.of_kind(kind)}
+        if what not in there:
+            raise BadInput(f"{name} has no {kind} {what!r}. There are: {', '.join(there) or 'none'}.")
+        return skill, there[what]
+
+    def _services(
+        self, workspace_id: WorkspaceId, skill: SkillView, *, upload: Callable[[int], bytes] | None = None
+    ) -> Services:
+        book = self._book_of(workspace_id)
+        return Services(
+            documents=self._documents,
+            crowd=self._crowd,
+            http=SkillHttp(),
+            secret=lambda name: str(book.settings(skill, with_secrets=True).get(name, "")),
+            upload=upload,
+        )
+
+
+def _piece(opened: BinaryIO, at: int, on_progress: OnProgress) -> bytes:
+    opened.seek(at)
+    piece = opened.read(_PIECE_BYTES)
+    on_progress(at + len(piece))
+    return piece

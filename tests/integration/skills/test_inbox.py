@@ -1,0 +1,144 @@
+"""Files and events for a skill, and what it may count of everybody's documents: real processes, both databases."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from parlour.people.admit import Access, admit
+from parlour.sdk.crowd import LEAST_PEOPLE
+from parlour.sdk.replies import as_markdown
+from parlour.skills.authoring import check, new_skill
+from parlour.skills.crowd import CrowdCounts
+from parlour.skills.documents import Documents, Shelf
+from parlour.skills.environment import Environments
+from parlour.skills.errors import BadInput, NoSuchSkill, SkillUnavailable
+from parlour.skills.inbox import SkillInbox
+from parlour.skills.service import SkillBook
+from parlour.skills.supervisor import Supervisor, starter
+from parlour.store.ids import UserId
+from parlour.turns.ports import Sender
+from tests.support.storage import Storage
+
+SKILL = '''
+"""A skill that is told and handed things."""
+
+from parlour.sdk import Crowd, Skill, Upload, UserStore
+
+skill = Skill("shop", "Counts", keeps={"bought": "what people bought"})
+
+
+@skill.event("bought")
+async def bought(plant: str, mine: UserStore) -> int:
+    """A person bought a plant."""
+    await mine.put("bought", {"plant": plant}, id=plant)
+    return len(await mine.all("bought"))
+
+
+@skill.imports("list", "Anything")
+async def take(upload: Upload, crowd: Crowd) -> str:
+    """Its length, and what many bought."""
+    size = 0
+    async for piece in upload.pieces():
+        size += len(piece)
+    pairs = [pair async for pair in crowd.pairs("bought", "plant", within=1)]
+    return f"{size} {await crowd.counts('bought', 'plant')} {await crowd.counts('bought', 'plant', days=7)} {pairs}"
+'''
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("made")
+    new_skill(folder, "shop")
+    (folder / "shop/src/parlour_shop/__init__.py").write_text(SKILL)
+    assert check(folder / "shop", is_freezing=True).problems == ()
+    return folder / "shop"
+
+
+@pytest.fixture
+def book(storage: Storage, tmp_path: Path, made: Path) -> SkillBook:
+    book = SkillBook(
+        database=storage.database,
+        privacy=storage.privacy,
+        environments=Environments(tmp_path / "skills"),
+        workspace_id=storage.workspace(),
+        offered=frozenset({"UserStore", "Crowd", "Upload"}),
+    )
+    offer = book.offer(made)
+    book.install(offer, granted=offer.new_grants)
+    return book
+
+
+@pytest.fixture
+def inbox(storage: Storage, book: SkillBook, tmp_path: Path) -> Iterator[SkillInbox]:
+    inbox = SkillInbox(
+        book_of=lambda _: book,
+        supervisor=Supervisor(starter(Environments(tmp_path / "skills"))),
+        documents=_documents(storage),
+        crowd=CrowdCounts(database=storage.database, privacy=storage.privacy, clock=storage.clock),
+    )
+    yield inbox
+    inbox.close()
+
+
+def _documents(storage: Storage) -> Documents:
+    return Documents(database=storage.database, privacy=storage.privacy, clock=storage.clock, keep=timedelta(days=365))
+
+
+def _person(storage: Storage, name: str) -> UserId:
+    workspace_id = storage.workspace()
+    sender = Sender(name, name)
+    with storage.database.begin() as session:
+        access = Access("open")
+        made = admit(
+            session, storage.privacy, access, workspace_id=workspace_id, channel="telegram", sender=sender,
+            now=storage.clock.now(),
+        )  # fmt: skip
+    assert made is not None
+    return made.user_id
+
+
+def test_events_are_kept_with_the_person_and_counted_only_when_many_share_them(
+    storage: Storage, book: SkillBook, inbox: SkillInbox, tmp_path: Path
+) -> None:
+    workspace_id, people = storage.workspace(), [_person(storage, f"p{number}") for number in range(LEAST_PEOPLE)]
+    for user_id in people:
+        assert inbox.tell(workspace_id, user_id, "shop", "bought", {"plant": "ficus"}) == 1
+        inbox.tell(workspace_id, user_id, "shop", "bought", {"plant": "agave"})
+    inbox.tell(workspace_id, people[0], "shop", "bought", {"plant": "orchid"})
+    (tmp_path / "file").write_bytes(b"x" * 2_500_000)
+
+    read: list[int] = []
+    told = inbox.take_in(workspace_id, "shop", "list", tmp_path / "file", on_progress=read.append)
+
+    many = {"ficus": LEAST_PEOPLE, "agave": LEAST_PEOPLE}
+    assert "".join(map(as_markdown, told)) == f"2500000 {many} {many} [('ficus', 'agave', {LEAST_PEOPLE})]"
+    assert read[-1] == 2_500_000
+    assert max(later - earlier for earlier, later in pairwise(read)) == 1_000_000
+
+    # One has taken it back: those who are left are too few to be told of.
+    documents, skill_id = _documents(storage), book.get("shop").id
+    assert documents.delete(Shelf(skill_id, workspace_id, people[-1]), "bought", "ficus")
+    (tmp_path / "file").write_bytes(b"")
+    told = inbox.take_in(workspace_id, "shop", "list", tmp_path / "file")
+    few = {"agave": LEAST_PEOPLE}
+    assert "".join(map(as_markdown, told)) == f"0 {few} {few} []"
+
+
+def test_what_is_not_there_is_named(storage: Storage, book: SkillBook, inbox: SkillInbox, tmp_path: Path) -> None:
+    workspace_id = storage.workspace()
+    user_id = _person(storage, "ann")
+
+    with pytest.raises(BadInput, match="There are: list"):
+        list(inbox.take_in(workspace_id, "shop", "catalogue", tmp_path / "file"))
+    with pytest.raises(BadInput, match="is no file"):
+        list(inbox.take_in(workspace_id, "shop", "list", tmp_path / "gone.csv"))
+    with pytest.raises(NoSuchSkill):
+        list(inbox.take_in(workspace_id, "tax", "list", tmp_path / "file"))
+    with pytest.raises(BadInput, match="plant is missing"):
+        inbox.tell(workspace_id, user_id, "shop", "bought", {})
+    book.enable("shop", is_enabled=False)
+    with pytest.raises(SkillUnavailable, match="parlour skill enable shop"):
+        inbox.tell(workspace_id, user_id, "shop", "bought", {"plant": "ficus"})
