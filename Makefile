@@ -12,7 +12,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 STAMPS := $(VENV)/.stamps
 LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" -c locks/constraints.in $(UPGRADE)
-PRODUCTION := --extra llamacpp --extra openai --extra postgres --extra redis --extra rabbitmq --extra knowledge
+PRODUCTION := --extra llamacpp --extra openai --extra postgres --extra redis --extra rabbitmq --extra knowledge \
+	--extra charts
 
 .PHONY: help
 help: ## This list
@@ -99,7 +100,7 @@ lock: $(STAMPS)/venv ## Write the lock files anew from pyproject.toml; newest ve
 	@mkdir -p locks
 	@$(LOCK) $(PRODUCTION) --extra dev -o locks/dev.txt >/dev/null
 	@$(LOCK) -c locks/dev.txt -o locks/base.txt >/dev/null
-	@$(LOCK) -c locks/dev.txt --extra llamacpp --extra knowledge -o locks/demo.txt >/dev/null
+	@$(LOCK) -c locks/dev.txt --extra llamacpp --extra knowledge --extra charts -o locks/demo.txt >/dev/null
 	@$(LOCK) -c locks/dev.txt $(PRODUCTION) -o locks/production.txt >/dev/null
 	@grep -c == locks/*.txt
 

@@ -6,10 +6,13 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, Route, expect
 
+from parlour.sdk.replies import Button
 from parlour.turns.ports import IncomingKind
+from parlour.turns.said import FileView
 from tests.browser.conftest import NewPage
 from tests.fakes.gateway import FakeGateway
 from tests.fakes.talk import FakeTalk
+from tests.support.pictures import png
 
 pytestmark = pytest.mark.browser
 
@@ -307,6 +310,48 @@ def test_nothing_makes_the_page_scroll_sideways(new_page: NewPage, width: int, s
     _send(page, "a" * 400 + " " + "https://example.org/" + "b" * 300)
     expect(page.locator(".assistant[data-message]")).to_have_count(2)
 
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def _rich_answer(page: Page, talk: FakeTalk) -> None:
+    """An answer by hand, with a chart, a file and buttons."""
+    talk.script = None
+    _send(page, "report")
+    expect(page.get_by_label("Stop the answer")).to_be_visible()
+    (turn,) = next(iter(talk.chats.values())).open
+    table = "**Growth**\n\n|  | cm |\n| --- | --- |\n| Mon | 1 |"
+    chart = talk.enclose(turn, FileView("chart.png", "image/png", png()), alt="Growth", words=table)
+    report = talk.enclose(turn, FileView("report.csv", "text/csv", b"a,b"))
+    buttons = (Button("Tell me more", "thank you"), Button("说谢谢", "/thanks"))
+    talk.answer(turn, "Here.", enclosures=(chart, report), buttons=buttons, closing="What next?")
+
+
+def test_pictures_are_shown_files_kept_and_buttons_pressed_by_keyboard(page: Page, talk: FakeTalk) -> None:
+    _rich_answer(page, talk)
+
+    expect(page.get_by_role("img", name="Growth")).to_have_js_property("complete", value=True)
+    assert page.get_by_role("img", name="Growth").evaluate("picture => picture.naturalWidth") == 1
+    page.get_by_text("As a table").click()
+    expect(page.get_by_role("cell", name="Mon")).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="report.csv").click()
+    assert (download.value.suggested_filename, Path(download.value.path()).read_bytes()) == ("report.csv", b"a,b")
+
+    page.get_by_role("list", name="Choices").get_by_role("button", name="Tell me more").focus()
+    page.keyboard.press("Enter")
+
+    expect(page.locator(".user").last).to_contain_text("thank you")
+    assert _messages(talk)[-1] == "thank you"
+
+
+def test_axe_finds_nothing_serious_about_pictures_and_buttons(new_page: NewPage, talk: FakeTalk) -> None:
+    page = new_page(reduced_motion="reduce", viewport={"width": 320, "height": 800})
+    _rich_answer(page, talk)
+    expect(page.get_by_role("button", name="说谢谢")).to_be_visible()
+
+    found = Axe().run(page)
+
+    assert [one for one in found.response["violations"] if one["impact"] in {"serious", "critical"}] == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 

@@ -153,6 +153,15 @@ class FakeSlack:
         """What the bot's messages in a channel show, oldest first."""
         return [shown(message) for message in self.messages(channel)]
 
+    def files(self, channel: str) -> list[tuple[Json, bytes]]:
+        """The files that the bot shared in a channel, oldest first, with their bytes."""
+
+        def read(app: SlackApp) -> list[tuple[Json, bytes]]:
+            shared = [file for message in app.world.channels[channel].in_order() for file in message.get("files") or ()]
+            return [(file, app.world.files[file["id"]].content) for file in shared]
+
+        return self._call(read)
+
     def state(self) -> Json:
         """Where the server stands; see `SlackApp.control_state`."""
         return self.do("state")
@@ -195,7 +204,7 @@ class FakeSlack:
         site = web.TCPSite(runner, "127.0.0.1", self.port)
         await site.start()
         self.port = runner.addresses[0][1]
-        self._app.base_url = self._app.people.base_url = self.url
+        self._app.base_url = self._app.people.base_url = world.base_url = self.url
         self._ready.set()
         await self._done.wait()
         await runner.cleanup()

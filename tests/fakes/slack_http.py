@@ -40,6 +40,7 @@ class SlackApp:
         app.router.add_route("*", "/api/{method}", self._handle_method)
         app.router.add_get("/oauth/v2/authorize", self._handle_authorize)
         app.router.add_get("/files-pri/{id}/{name}", self._handle_file)
+        app.router.add_post("/upload/{id}", self._handle_upload)
         app.router.add_post("/response/{id}", self._handle_response_url)
         app.router.add_get("/link", self._handle_socket)
         app.router.add_get("/_fake/{what}", self._handle_control)
@@ -186,6 +187,21 @@ class SlackApp:
                 # So does Slack: a page to log in, and 200.
                 return web.Response(text="<html>Sign in</html>", content_type="text/html")
             return web.Response(body=file.content, content_type=file.about["mimetype"])
+
+        return await self._answer(request, work, fault)
+
+    async def _handle_upload(self, request: web.Request) -> web.StreamResponse:
+        """The bytes of an announced file, as many as were announced."""
+        file = self.world.files.get(request.match_info["id"])
+        content = await request.read()
+        fault = self.faults.take("upload", None, kinds=lambda kind: kind not in DELIVERY_FAULTS)
+
+        def work() -> web.Response:
+            if file is None or len(content) != file.about["size"]:
+                return web.Response(status=400, text="file size mismatch")
+            file.content = content
+            self.world.note("uploaded", file=file.about["id"], size=len(content))
+            return web.Response(text=f"OK - {len(content)}")
 
         return await self._answer(request, work, fault)
 

@@ -28,6 +28,8 @@ SCOPES: dict[str, tuple[str, ...]] = {
     "conversations.info": ("channels:read", "groups:read", "im:read", "mpim:read"),
     "conversations.open": ("im:write",),
     "conversations.replies": ("channels:history", "groups:history", "im:history", "mpim:history"),
+    "files.completeUploadExternal": ("files:write",),
+    "files.getUploadURLExternal": ("files:write",),
     "files.info": ("files:read",),
     "reactions.add": ("reactions:write",),
     "users.info": ("users:read",),
@@ -44,12 +46,15 @@ TIERS: dict[str, int] = {
     "conversations.info": 50,
     "conversations.open": 50,
     "conversations.replies": 50,
+    "files.completeUploadExternal": 100,
+    "files.getUploadURLExternal": 100,
     "files.info": 100,
     "users.info": 100,
 }
 MARKDOWN_LIMIT = 12_000
 TEXT_LIMIT = 40_000
 BLOCK_LIMIT = 50
+LABEL_LIMIT = 75
 _KIND_SCOPES = {"channel": "channels:history", "group": "groups:history", "im": "im:history", "mpim": "mpim:history"}
 
 
@@ -75,6 +80,8 @@ class Methods:
             "conversations.info": self.conversation_info,
             "conversations.open": self.conversation_open,
             "conversations.replies": self.replies,
+            "files.completeUploadExternal": self.complete_upload,
+            "files.getUploadURLExternal": self.upload_url,
             "files.info": self.file_info,
             "reactions.add": self.add_reaction,
             "users.info": self.user_info,
@@ -254,6 +261,35 @@ class Methods:
             raise Refused("file_not_found")
         return {"file": file.about}
 
+    def upload_url(self, team: Team, params: Params) -> Json:
+        """Where to send a file of that name and length; it is nobody's yet."""
+        name, length = str(params.get("filename") or ""), str(params.get("length") or "")
+        if not name or not length.isdecimal() or int(length) == 0:
+            raise Refused("invalid_arguments")
+        return self.world.announce_file(name, int(length), team=team.id, alt=str(params.get("alt_txt") or ""))
+
+    def complete_upload(self, team: Team, params: Params) -> Json:
+        """Share uploaded files in a conversation, in one message."""
+        wanted = _parsed(params, "files") or []
+        files = [self.world.files.get(str(one.get("id"))) for one in wanted]
+        if not wanted or any(file is None or file.team != team.id or not file.content for file in files):
+            raise Refused("file_not_found")
+        about = []
+        for file, one in zip(files, wanted, strict=True):
+            assert file is not None
+            file.about["title"] = one.get("title") or file.about["name"]
+            about.append(file.about)
+        if channel_id := params.get("channel_id"):
+            channel = self._writable(team, channel_id)
+            message = self._ours(team, {"text": str(params.get("initial_comment") or ""), "files": about})
+            message["upload"] = True
+            if thread := params.get("thread_ts"):
+                if str(thread) not in channel.messages:
+                    raise Refused("thread_not_found")
+                message["thread_ts"] = str(thread)
+            self._put(channel, message, "posted", links_names=False)
+        return {"files": [{"id": one["id"], "title": one["title"]} for one in about]}
+
     # ---- assistant, reactions -----------------------------------------------------------------------------------
 
     def set_status(self, team: Team, params: Params) -> Json:
@@ -350,6 +386,11 @@ def _content(params: Params) -> Json:
 
 def _check_blocks(blocks: list[Json]) -> None:
     if len(blocks) > BLOCK_LIMIT or not all(block.get("type") for block in blocks):
+        raise Refused("invalid_blocks")
+    elements = [one for block in blocks if block["type"] == "actions" for one in block.get("elements") or []]
+    labels = [str((one.get("text") or {}).get("text") or "") for one in elements if one.get("type") == "button"]
+    names = [one.get("action_id") for one in elements]
+    if any(not 0 < len(label) <= LABEL_LIMIT for label in labels) or len(set(names)) < len(names):
         raise Refused("invalid_blocks")
     marked = [str(block.get("text") or "") for block in blocks if block["type"] == "markdown"]
     if any(not text for text in marked):

@@ -70,14 +70,28 @@ class People:
 
     def press(self, user: str, channel: str, ts: str, value: str) -> Any:
         """A person presses the feedback button `up` or `down` under a message. Returns what the app answered."""
+        action_id = next(
+            element["action_id"] for element in self._elements(channel, ts) if element.get("type") == "feedback_buttons"
+        )
+        return self._act(user, channel, ts, {"type": "feedback_buttons", "action_id": action_id, "value": value})
+
+    def choose(self, user: str, channel: str, ts: str, label: str) -> Any:
+        """A person presses the button with that label under a message. Returns what the app answered."""
+        button = next(
+            element
+            for element in self._elements(channel, ts)
+            if element.get("type") == "button" and element["text"]["text"] == label
+        )
+        about = {name: button[name] for name in ("type", "action_id", "value", "text")}
+        return self._act(user, channel, ts, about)
+
+    def _elements(self, channel: str, ts: str) -> list[Json]:
+        blocks = self.world.channels[channel].messages[ts].get("blocks") or []
+        return [element for block in blocks for element in block.get("elements") or []]
+
+    def _act(self, user: str, channel: str, ts: str, action: Json) -> Any:
         where = self.world.channels[channel]
         message = where.messages[ts]
-        action_id = next(
-            element["action_id"]
-            for block in message.get("blocks") or []
-            for element in block.get("elements") or []
-            if element.get("type") == "feedback_buttons"
-        )
         payload = {
             "type": "block_actions",
             "team": {"id": where.team, "domain": "fake"},
@@ -88,9 +102,7 @@ class People:
             "channel": {"id": channel, "name": where.name},
             "message": {name: part for name, part in message.items() if name != "metadata"},
             "response_url": f"{self.base_url}/response/{self.world.new_id('r')}",
-            "actions": [
-                {"type": "feedback_buttons", "action_id": action_id, "value": value, "action_ts": self.world.ts()}
-            ],
+            "actions": [{**action, "action_ts": self.world.ts()}],
         }
         return self.delivery.action(payload)
 

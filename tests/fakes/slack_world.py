@@ -18,6 +18,7 @@ ALL_SCOPES = frozenset(
         "chat:write",
         "commands",
         "files:read",
+        "files:write",
         "groups:history",
         "groups:read",
         "im:history",
@@ -133,6 +134,7 @@ class World:
         self.users: dict[str, Json] = {}
         self.channels: dict[str, Channel] = {}
         self.files: dict[str, StoredFile] = {}
+        self.base_url = ""
         self.streams: dict[tuple[str, str], Stream] = {}
         self.stream_idle_s = 300.0
         self.codes: dict[str, tuple[str, str]] = {}
@@ -193,6 +195,12 @@ class World:
         channel.user = user
         channel.members.add(user)
         return channel
+
+    def announce_file(self, name: str, length: int, *, team: str, alt: str) -> Json:
+        """A file that the app is about to send: nobody's until it is shared."""
+        about = self.add_file(name, b"", team=team, media_type="application/octet-stream", base_url=self.base_url)
+        about |= {"size": length, "alt_txt": alt}
+        return {"upload_url": f"{self.base_url}/upload/{about['id']}", "file_id": about["id"]}
 
     def add_file(self, name: str, content: bytes, *, team: str, media_type: str, base_url: str) -> Json:
         """A file as Slack describes it in events."""

@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from threading import Event, Lock, Thread
-from typing import Literal
+from typing import Any, Literal
 
 from parlour.store.errors import DatabaseUnavailable
-from parlour.store.ids import AccountId, ConversationId, MessageId, SubjectId, TurnId, UserId, new_id
+from parlour.store.ids import AccountId, AttachmentId, ConversationId, MessageId, SubjectId, TurnId, UserId, new_id
 from parlour.turns.ports import Address, Frame, Incoming, IncomingKind, Live, Taken, Verdict
-from parlour.turns.said import ConversationView, Said
+from parlour.turns.said import ConversationView, Enclosure, FileView, Said
 
 
 class FakeClock:
@@ -97,6 +97,7 @@ class Chat:
     account_id: AccountId
     said: list[Said] = field(default_factory=list)
     open: list[TurnId] = field(default_factory=list)
+    files: dict[AttachmentId, FileView] = field(default_factory=dict)
 
 
 class FakeTalk:
@@ -192,6 +193,11 @@ class FakeTalk:
             raise DatabaseUnavailable("The database is away.")
         return list(self._chat(conversation_id).open)
 
+    def file(self, conversation_id: ConversationId, file_id: AttachmentId) -> FileView | None:
+        if self.is_down:
+            raise DatabaseUnavailable("The database is away.")
+        return self._chat(conversation_id).files.get(file_id)
+
     def _chat(self, conversation_id: ConversationId) -> Chat:
         return next(chat for chat in self.chats.values() if chat.view.id == conversation_id)
 
@@ -203,14 +209,22 @@ class FakeTalk:
         body = self.sealer.seal_live(chat.view.user_id, turn_id, text.encode())
         self.bus.publish(Live(Frame.DRAFT, chat.account_id, chat.view.id, turn_id, body))
 
-    def answer(self, turn_id: TurnId, text: str, *, author: Literal["assistant", "notice"] = "assistant") -> Said:
-        """Store the answer, end the turn, tell the bus."""
+    def answer(
+        self, turn_id: TurnId, text: str, *, author: Literal["assistant", "notice"] = "assistant", **more: Any
+    ) -> Said:
+        """Store the answer, end the turn, tell the bus. `more` are other fields of `Said`."""
         chat = self._of(turn_id)
         with self._lock:
-            said = self._say(chat, turn_id, author, text)
+            said = chat.said[-1] = replace(self._say(chat, turn_id, author, text), **more)
             chat.open.remove(turn_id)
         self.bus.publish(Live(Frame.READY, chat.account_id, chat.view.id, turn_id))
         return said
+
+    def enclose(self, turn_id: TurnId, file: FileView, *, alt: str | None = None, words: str = "") -> Enclosure:
+        """Keep a file for an answer of that turn."""
+        file_id = AttachmentId(new_id())
+        self._of(turn_id).files[file_id] = file
+        return Enclosure(file_id, file.name, file.media_type, len(file.content), alt, words)
 
     def _of(self, turn_id: TurnId) -> Chat:
         return next(chat for chat in self.chats.values() if turn_id in chat.open)

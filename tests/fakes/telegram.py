@@ -128,8 +128,19 @@ class FakeTelegram:
         return [message for message in found if not of_bot or message.get("from", {}).get("id") == bot_id]
 
     def texts(self, chat: int) -> list[str]:
-        """The texts of the bot's messages in a chat, oldest first."""
-        return [message.get("text", "") for message in self.messages(chat)]
+        """The texts of the bot's messages in a chat, oldest first, files left out."""
+        return [message["text"] for message in self.messages(chat) if "text" in message]
+
+    def files(self, chat: int) -> list[tuple[Json, bytes]]:
+        """The bot's messages that are files or pictures, oldest first, with their bytes."""
+        stored: Json = self._call(lambda app: dict(app.world.files))
+        media = [
+            (message, one)
+            for message in self.messages(chat)
+            for one in (message.get("document"), *(message.get("photo") or ())[-1:])
+            if one
+        ]
+        return [(message, stored[one["file_id"]].content) for message, one in media]
 
     def drafts(self, chat: int) -> list[Json]:
         """The drafts that a person sees now."""

@@ -24,6 +24,8 @@ _ACTIONS = {
     "upload_video_note",
 }
 MAX_DOWNLOAD = 20_000_000
+_MEDIA = {"photo", "document"}
+_PICTURE_STARTS = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,8 @@ class Methods:
             "sendmessage": self.send_message,
             "sendmessagedraft": self.send_message_draft,
             "editmessagetext": self.edit_message_text,
+            "editmessagecaption": self.edit_message_caption,
+            "editmessagemedia": self.edit_message_media,
             "editmessagereplymarkup": self.edit_message_reply_markup,
             "deletemessage": self.delete_message,
             "sendchataction": self.send_chat_action,
@@ -182,6 +186,31 @@ class Methods:
         before = message["text"]
         self._replace(message, text=text, entities=entities or None, reply_markup=markup)
         self._world.note("bot_edited", chat=chat.id, message_id=message["message_id"], text=text, before=before)
+        return message
+
+    def edit_message_caption(self, params: Params) -> Json:
+        chat = self._world.chat(params.get("chat_id"))
+        message = self._world.own_message(chat, params.number("message_id", 0), missing="message to edit not found")
+        if not _MEDIA & message.keys():
+            raise bad_request("there is no caption in the message to edit")
+        changes = {**self._caption(params), "reply_markup": params.parsed("reply_markup")}
+        self._same_is_an_error(message, changes)
+        self.limits.check(chat)
+        self._replace(message, **changes)
+        self._world.note("bot_edited_caption", chat=chat.id, message_id=message["message_id"])
+        return message
+
+    def edit_message_media(self, params: Params) -> Json:
+        """The new media; a text may become a picture too."""
+        chat = self._world.chat(params.get("chat_id"))
+        message = self._world.own_message(chat, params.number("message_id", 0), missing="message to edit not found")
+        media: Json = params.parsed("media") or {}
+        kind = str(media.get("type"))
+        content = self._uploaded(Params({**media, kind: media.get("media")}, params.uploads), kind)
+        self.limits.check(chat)
+        gone = dict.fromkeys(("text", "entities", "photo", "document", "caption", "caption_entities"))
+        self._replace(message, **{**gone, **content, "reply_markup": params.parsed("reply_markup")})
+        self._world.note("bot_edited_media", chat=chat.id, message_id=message["message_id"])
         return message
 
     def edit_message_reply_markup(self, params: Params) -> Json:
@@ -317,6 +346,9 @@ class Methods:
 
     def _send_upload(self, params: Params, kind: str) -> Json:
         chat = self._world.chat(params.get("chat_id"))
+        return self._post(chat, params, self._uploaded(params, kind))
+
+    def _uploaded(self, params: Params, kind: str) -> Json:
         upload = params.file(kind)
         if upload is None:
             raise bad_request(f"there is no {kind} in the request")
@@ -327,15 +359,19 @@ class Methods:
             "file_size": len(upload.content),
         }
         shape: Any = {**about, "file_name": upload.name, "mime_type": upload.media_type}
+        if kind == "photo" and not upload.content.startswith(_PICTURE_STARTS):
+            raise bad_request("IMAGE_PROCESS_FAILED")
         if kind == "photo":
             shape = [{**about, "width": 640, "height": 480}]
-        content: Json = {kind: shape}
-        if params.get("caption"):
-            caption, entities = self._text(
-                params, name="caption", limit=tt.MAX_CAPTION, too_long="message caption is too long"
-            )
-            content |= {"caption": caption, **({"caption_entities": entities} if entities else {})}
-        return self._post(chat, params, content)
+        return {kind: shape, **{name: value for name, value in self._caption(params).items() if value}}
+
+    def _caption(self, params: Params) -> Json:
+        if not params.get("caption"):
+            return {"caption": None, "caption_entities": None}
+        caption, entities = self._text(
+            params, name="caption", limit=tt.MAX_CAPTION, too_long="message caption is too long"
+        )
+        return {"caption": caption, "caption_entities": entities or None}
 
     def _same_is_an_error(self, message: Json, wanted: Json) -> None:
         if all(message.get(key) == value for key, value in wanted.items()):

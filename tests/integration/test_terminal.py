@@ -17,14 +17,19 @@ from typing import Any
 
 import httpx
 import pytest
+from anyio.from_thread import start_blocking_portal
 
 from parlour.channels.mailbox import Beat, Event, Waiting
 from parlour.channels.talk import TalkBroken, folder_id
 from parlour.channels.terminal import TerminalChannel
 from parlour.channels.terminal_api import API
 from parlour.channels.terminal_remote import RemoteTalk
+from parlour.cli.saving import Files
+from parlour.cli.talking import Talking
+from parlour.sdk.replies import Button
+from parlour.store.ids import AttachmentId, new_id
 from parlour.turns.ports import IncomingKind, Verdict
-from parlour.turns.said import Said
+from parlour.turns.said import FileView, Said
 from tests.fakes.gateway import FakeGateway, serving
 from tests.fakes.talk import FakeClock, FakeTalk, Script
 
@@ -50,6 +55,56 @@ def gateway(talk: FakeTalk) -> Iterator[FakeGateway]:
 async def remote(gateway: FakeGateway) -> AsyncIterator[RemoteTalk]:
     async with RemoteTalk(gateway.url, TOKEN, "ann") as remote:
         yield remote
+
+
+async def _rich(talk: FakeTalk, remote: RemoteTalk) -> Said:
+    """An answer with a file and a button, as it comes to a terminal."""
+    talk.script = None
+    taken = await remote.say("report", client_id="0123456789abcdef")
+    assert taken.turn_id
+    report = talk.enclose(taken.turn_id, FileView("report.csv", "text/csv", b"a,b"), words="[report.csv, 3 bytes]")
+    talk.answer(taken.turn_id, "Here.", enclosures=(report,), buttons=(Button("More", "/more"),), closing="Next?")
+    return (await remote.recent(limit=5))[-1]
+
+
+async def test_files_and_buttons_come_to_a_terminal(talk: FakeTalk, remote: RemoteTalk) -> None:
+    said = await _rich(talk, remote)
+
+    file = await remote.file(said.enclosures[0].id)
+    assert file is not None
+    assert file.content == b"a,b"
+    assert await remote.file(AttachmentId(new_id())) is None
+    assert (said.closing, said.buttons[0].says) == ("Next?", "/more")
+
+
+async def test_a_file_is_written_where_the_person_says_and_over_no_other(
+    talk: FakeTalk, remote: RemoteTalk, tmp_path: Path
+) -> None:
+    said = await _rich(talk, remote)
+    with start_blocking_portal() as portal:
+        files = Files(Talking(_Fetched(await remote.file(said.enclosures[0].id)), portal))
+
+        shown = files.in_words(said)
+        words = [files.save(f"1 {tmp_path}"), files.save(f"1 {tmp_path}"), files.save(f"1 {tmp_path / 'report.csv'}")]
+        unknown = files.save("7")
+
+    assert "(report.csv, 3 bytes: `/save 1`)" in shown
+    assert "- More: `/more`" in shown
+    assert words[:2] == [f"Written: {tmp_path / 'report.csv'}", f"Written: {tmp_path / 'report-2.csv'}"]
+    assert words[2].startswith("Not written:")
+    assert unknown.endswith("Files: 1: report.csv")
+    assert (tmp_path / "report.csv").read_bytes() == b"a,b"
+    assert (tmp_path / "report.csv").stat().st_mode & 0o077 == 0
+
+
+class _Fetched(RemoteTalk):
+    """A conversation of which one file is known already."""
+
+    def __init__(self, file: FileView | None) -> None:
+        self._file = file
+
+    async def file(self, file_id: AttachmentId) -> FileView | None:
+        return self._file
 
 
 async def _news(events: AsyncIterator[Event]) -> Event:

@@ -10,13 +10,15 @@ from datetime import timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any, cast
+from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from parlour.bootstrap import Platform, platform
 from parlour.engines.host import EngineHost  # noqa: TC001 (an annotation like the others)
 from parlour.people.accounts import AccountBook
+from parlour.privacy.models import DataKeyRow
 from parlour.settings import Settings, load
 from parlour.store.clock import Clock
 from parlour.store.database import Database
@@ -165,6 +167,13 @@ class Stage:
             "on_rejected": lambda: self.platform.accounts.reject(self.account_id),
         }
         return Sender(**parts | changes)
+
+    def shred(self, user_id: UUID) -> None:
+        """Destroy a person's data key, as erasing does."""
+        privacy = self.platform.privacy
+        with privacy.key_store.begin() as session:
+            session.execute(update(DataKeyRow).where(DataKeyRow.subject_id == user_id).values(wrapped=None))
+        privacy.keyring.forget(UserId(user_id))
 
     def pass_time(self, seconds: float) -> None:
         """Let time pass, and have senders look again."""

@@ -18,9 +18,9 @@ import structlog
 
 from parlour.privacy.errors import PrivacyError
 from parlour.store.errors import StoreError
-from parlour.store.ids import AccountId, ConversationId, MessageId, SubjectId, TurnId
+from parlour.store.ids import AccountId, AttachmentId, ConversationId, MessageId, SubjectId, TurnId
 from parlour.turns.ports import Address, Frame, Live, LiveBus
-from parlour.turns.said import ConversationView, Said
+from parlour.turns.said import ConversationView, FileView, Said
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -43,6 +43,10 @@ class ReadsHistory(Protocol):
         self, conversation_id: ConversationId, *, after: MessageId | None = None, limit: int = PAGE
     ) -> Sequence[Said]:
         """Oldest first: the newest `limit`, or the first `limit` with an id above `after`, which may not exist."""
+        ...
+
+    def file(self, conversation_id: ConversationId, file_id: AttachmentId) -> FileView | None:
+        """A file of an answer in this conversation, None where it has no such file."""
         ...
 
     def open_turns(self, conversation_id: ConversationId) -> Sequence[TurnId]:
@@ -149,6 +153,15 @@ class Mailbox:
                 return [], ()
             waiting = tuple(self.history.open_turns(view.id))
             return list(self.history.messages(view.id, limit=limit)), waiting
+
+        return await self._in_thread(read)
+
+    async def file(self, address: Address, file_id: AttachmentId) -> FileView | None:
+        """A file of an answer at this address, None where there is none. Raises `StoreError`, `PrivacyError`."""
+
+        def read() -> FileView | None:
+            view = self.history.find(self.account_id, address)
+            return None if view is None else self.history.file(view.id, file_id)
 
         return await self._in_thread(read)
 

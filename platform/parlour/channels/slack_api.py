@@ -26,6 +26,9 @@ _SERVER_ERROR: Final = 500
 _SECRETS: Final = re.compile(r"\bx(?:ox[a-z]|app)-[\w.-]+|(?<=\?)[^\s'\"<>()]+")
 _TOO_MANY: Final = 429
 _OK: Final = 200
+_BINARY: Final = {"Content-Type": "application/octet-stream"}
+# A file takes longer than a message.
+_UPLOAD: Final = aiohttp.ClientTimeout(total=120.0, sock_connect=10.0)
 
 
 class SlackError(Exception):
@@ -113,8 +116,23 @@ class SlackApi:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise NotSent(f"download: {type(error).__name__}") from None
 
+    async def upload(self, url: str, content: bytes) -> None:
+        """Send a file's bytes to the address that Slack named for them. Nobody sees it yet, so it may be repeated."""
+        if not self._is_slack(url):
+            raise Rejected("file_elsewhere")
+        try:
+            async with self._session.post(
+                url, data=content, headers=_BINARY, allow_redirects=False, proxy=self.client.proxy, timeout=_UPLOAD
+            ) as response:
+                if response.status == _TOO_MANY:
+                    raise Throttled(retry_after_s=_seconds(response.headers.get("Retry-After")))
+                if response.status != _OK:
+                    raise NotSent(f"upload: {response.status}")
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise NotSent(f"upload: {type(error).__name__}") from None
+
     def _is_slack(self, url: str) -> bool:
-        """Whether the token may be shown to this address: Slack's own, or the server that stands in for it."""
+        """Whether the token or a file may be shown to this address: Slack's, or the server that stands in for it."""
         target, home = urlsplit(url), urlsplit(self.base_url)
         if target.netloc == home.netloc and target.scheme == home.scheme:
             return True

@@ -9,6 +9,8 @@ from parlour.turns.ports import Post
 DELIVERY: Final = "parlour_delivery"
 DRAFT: Final = "parlour_draft"
 FEEDBACK_ACTION: Final = "parlour_feedback"
+# Before the number of a button: Slack wants another id for each in a message.
+SAYS_ACTION: Final = "parlour_says:"
 
 
 def text_content(text: str) -> dict[str, Any]:
@@ -18,13 +20,28 @@ def text_content(text: str) -> dict[str, Any]:
 
 
 def final_content(post: Post) -> dict[str, Any]:
-    """Content of a finished part: the text, and the feedback buttons when it asks for them."""
+    """Content of a finished part: the text, and its buttons."""
     content = text_content(clean(post.text))
-    content["blocks"] += feedback(post)
+    content["blocks"] += buttons(post)
     return content
 
 
-def feedback(post: Post) -> list[dict[str, Any]]:
+def buttons(post: Post) -> list[dict[str, Any]]:
+    """The blocks below a part: the answer's own buttons, then thumbs, where it has them."""
+    own = [
+        {
+            "type": "button",
+            "action_id": f"{SAYS_ACTION}{number}",
+            "text": {"type": "plain_text", "text": label, "emoji": True},
+            # What it says is known to intake by its number.
+            "value": str(number),
+        }
+        for number, label in enumerate(post.buttons)
+    ]
+    return [*([{"type": "actions", "elements": own}] if own else []), *_feedback(post)]
+
+
+def _feedback(post: Post) -> list[dict[str, Any]]:
     """The block with thumbs up and down, if this part asks for it."""
     if not post.asks_feedback:
         return []

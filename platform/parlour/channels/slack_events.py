@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from parlour.channels.slack_content import FEEDBACK_ACTION
+from parlour.channels.slack_content import FEEDBACK_ACTION, SAYS_ACTION
 from parlour.channels.slack_text import mentions, read
 from parlour.store.ids import AccountId
 from parlour.turns.ports import Address, Incoming, IncomingAttachment, IncomingKind, Sender
@@ -156,31 +156,40 @@ def slash_command(body: Event, at: Installation, person: Person, *, direct_chann
     )
 
 
-def feedback(body: Event, at: Installation, person: Person) -> Incoming | None:
-    """A pressed feedback button as an event for intake, None for any other action."""
-    pressed = next((action for action in body.get("actions") or () if action.get("action_id") == FEEDBACK_ACTION), None)
+def pressed(body: Event, at: Installation, person: Person) -> Incoming | None:
+    """A pressed button, a thumb or one of the answer's own, as an event for intake; None for any other action."""
+    action = next((action for action in body.get("actions") or () if _is_ours(action)), None)
+    if action is None:
+        return None
+    is_thumb = action.get("action_id") == FEEDBACK_ACTION
     message: Event = body.get("message") or {}
     container: Event = body.get("container") or {}
     channel = str((body.get("channel") or {}).get("id") or container.get("channel_id") or "")
     key = str(message.get("ts") or container.get("message_ts") or "")
     user = str((body.get("user") or {}).get("id") or "")
-    moment = str((pressed or {}).get("action_ts") or key)
-    is_whole = channel and user and _TS.match(key) and _TS.match(moment)
-    if pressed is None or pressed.get("value") not in {"up", "down"} or not is_whole:
+    moment = str(action.get("action_ts") or key)
+    if not (channel and user and _TS.match(key) and _TS.match(moment)):
         return None
     thread = message.get("thread_ts") or container.get("thread_ts")
     return Incoming(
         account_id=at.account_id,
-        event_id=_event_id("feedback", channel, key, user, moment),
-        kind=IncomingKind.FEEDBACK,
+        event_id=_event_id("feedback" if is_thumb else "press", channel, key, user, moment),
+        kind=IncomingKind.FEEDBACK if is_thumb else IncomingKind.PRESS,
         address=address(
             channel, str(thread) if thread else None, at.team_id, user, person, is_direct=channel.startswith("D")
         ),
         sender=Sender(user, person.name, person.language),
-        text=str(pressed["value"]),
+        text=str(action["value"]),
         message_key=key,
         sent_at=to_time(moment),
     )
+
+
+def _is_ours(action: Event) -> bool:
+    value = str(action.get("value"))
+    if action.get("action_id") == FEEDBACK_ACTION:
+        return value in {"up", "down"}
+    return str(action.get("action_id")).startswith(SAYS_ACTION) and value.isascii() and value.isdecimal()
 
 
 def address(channel: str, thread: str | None, team: str, user: str, person: Person, *, is_direct: bool) -> Address:

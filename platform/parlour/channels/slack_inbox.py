@@ -105,7 +105,7 @@ class SlackInbox:
         workspace = await self._workspaces.find(events.team_of(body))
         if workspace is not None:
             person = workspace.known_person(str((body.get("user") or {}).get("id") or ""))
-            incoming = events.feedback(body, workspace.at, person)
+            incoming = events.pressed(body, workspace.at, person)
             if incoming is not None:
                 await self._take(incoming)
         await ack()

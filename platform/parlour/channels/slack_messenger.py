@@ -4,13 +4,14 @@ import re
 import time
 from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 import structlog
 
+from parlour.channels import slack_files
 from parlour.channels.slack_api import PUBLIC_API, SlackApi, SlackError, paged
-from parlour.channels.slack_content import DELIVERY, DRAFT, feedback, final_content, mark, read_mark, text_content
+from parlour.channels.slack_content import DELIVERY, DRAFT, buttons, final_content, mark, read_mark, text_content
 from parlour.channels.slack_text import clean, settled, split
 from parlour.channels.slack_wording import say
 from parlour.store.ids import AccountId, TurnId
@@ -21,6 +22,7 @@ from parlour.turns.ports import (
     NotSent,
     OutcomeUnknown,
     Post,
+    PostedFile,
     Receipt,
     Rejected,
     SendLimits,
@@ -50,6 +52,8 @@ _PAGES: Final = 20
 _PAGE_SIZE: Final = 100
 # Clocks of ours and Slack's may differ by so much.
 _CLOCK_SLACK_S: Final = 600
+# So many times longer than a text until a file that was shared can be seen.
+_FILES_TAKE_LONGER: Final = 5
 
 
 @dataclass(slots=True)
@@ -103,6 +107,11 @@ class SlackMessenger:
         """Post it, or turn the draft into it. Raises what `turns.ports.Messenger.send` raises."""
         if post.draft_key is not None:
             return await self._finish(post, post.draft_key)
+        if post.file is not None:
+            return await self._send_file(post, post.file)
+        return await self._send_text(post)
+
+    async def _send_text(self, post: Post) -> Receipt:
         arguments = final_content(post) | mark(DELIVERY, "key", post.key)
         try:
             answer = await self._post(post.address, arguments)
@@ -110,6 +119,17 @@ class SlackMessenger:
             self._note_unclear(post.key)
             raise
         return Receipt(str(answer["ts"]))
+
+    async def _send_file(self, post: Post, file: PostedFile) -> Receipt:
+        """Share it; say it in words where the workspace lets the app share no files, or not this one."""
+        try:
+            return Receipt(await slack_files.share(self._call, self._api, post.address, file))
+        except OutcomeUnknown:
+            self._note_unclear(post.key)
+            raise
+        except (SlackError, Rejected) as refused:
+            log.info("slack_file_refused", account_id=str(self._account_id), code=refused.code)
+        return await self._send_text(replace(post, text=split(file.words or file.name)[0]))
 
     async def _post(self, address: Address, arguments: dict[str, Any]) -> dict[str, Any]:
         """A new message. Nothing in it is unfurled or linked that was not meant to be."""
@@ -152,7 +172,7 @@ class SlackMessenger:
         """End the stream, with what is still to be said and the final blocks when `post` is given."""
         ending: dict[str, Any] = {"markdown_text": rest or None}
         if post is not None:
-            ending |= {"blocks": feedback(post) or None} | mark(DELIVERY, "key", post.key)
+            ending |= {"blocks": buttons(post) or None} | mark(DELIVERY, "key", post.key)
         try:
             await self._call("chat.stopStream", is_repeatable=True, channel=address.chat, ts=key, **ending)
         except NotSent:
@@ -202,12 +222,19 @@ class SlackMessenger:
             event, payload = read_mark(message)
             if event == DELIVERY and payload.get("key") == post.key:
                 return Receipt(key)
-            if self._is_stray(post, key, event, payload):
+            shared = slack_files.found_in(message, post.file, known_keys=post.known_keys) if post.file else None
+            if shared is not None:
+                return Receipt(shared)
+            if not message.get("files") and self._is_stray(post, key, event, payload):
                 stray = key
         if stray is not None:
             return await self._finish(post, stray)
+        if post.file is not None and post.key not in self._unclear_at:
+            # Slack shares a file a while after it said so; of one that another process sent, it is not known when.
+            self._note_unclear(post.key)
         unclear_at = self._unclear_at.get(post.key)
-        if unclear_at is not None and self._monotonic() - unclear_at < self._settle_after_s:
+        settle_after_s = self._settle_after_s * (1 if post.file is None else _FILES_TAKE_LONGER)
+        if unclear_at is not None and self._monotonic() - unclear_at < settle_after_s:
             raise OutcomeUnknown("not there yet")
         self._unclear_at.pop(post.key, None)
         return None
@@ -238,7 +265,7 @@ class SlackMessenger:
         A stream cannot carry metadata while it is open; every other message of ours does, and turns of a conversation
         come one at a time: one of ours without metadata that nobody knows of, after the message answered, is it.
         """
-        if post.index != 0:
+        if post.index != 0 or post.file is not None:
             return False
         if event == DRAFT:
             return payload.get("turn") == str(post.turn_id)

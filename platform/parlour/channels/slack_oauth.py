@@ -28,6 +28,7 @@ SCOPES: Final = (
     "chat:write",
     "commands",
     "files:read",
+    "files:write",
     "groups:history",
     "im:history",
     "im:write",

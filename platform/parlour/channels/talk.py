@@ -11,9 +11,9 @@ from uuid import uuid4
 from parlour.channels.mailbox import Event, Mailbox
 from parlour.channels.typed import Person
 from parlour.store.clock import Clock
-from parlour.store.ids import AccountId, MessageId
+from parlour.store.ids import AccountId, AttachmentId, MessageId
 from parlour.turns.ports import Incoming, Intake, Taken
-from parlour.turns.said import Said
+from parlour.turns.said import FileView, Said
 
 TERMINAL: Final = "terminal"
 
@@ -39,6 +39,10 @@ class Talk(Protocol):
 
     async def recent(self, *, limit: int) -> list[Said]:
         """The newest messages, oldest first. Raises as `say`."""
+        ...
+
+    async def file(self, file_id: AttachmentId) -> FileView | None:
+        """A file of an answer, None where there is none. Raises as `say`."""
         ...
 
     def follow(self) -> AsyncIterator[Event]:
@@ -68,6 +72,10 @@ class OwnTalk:
         """The newest messages, oldest first."""
         said, _ = await self._mailbox.recent(self._person.address, limit=limit)
         return said
+
+    async def file(self, file_id: AttachmentId) -> FileView | None:
+        """A file of an answer."""
+        return await self._mailbox.file(self._person.address, file_id)
 
     async def follow(self, after: MessageId | None = None) -> AsyncIterator[Event]:
         """What is said from now on."""

@@ -19,7 +19,15 @@ from parlour.channels.protocol import Accounts
 from parlour.channels.telegram_api import POLL_S, PUBLIC_BASE_URL, make_bot, translated
 from parlour.channels.telegram_messenger import TelegramMessenger
 from parlour.channels.telegram_polling import Polling
-from parlour.channels.telegram_updates import ALLOWED_UPDATES, Json, Me, UnreadableUpdate, kind_of, read_update
+from parlour.channels.telegram_updates import (
+    ALLOWED_UPDATES,
+    FEEDBACK,
+    Json,
+    Me,
+    UnreadableUpdate,
+    kind_of,
+    read_update,
+)
 from parlour.store.errors import StoreError
 from parlour.store.ids import TurnId
 from parlour.turns.ports import Intake, Messenger, NotSent, OutcomeUnknown, Rejected, Throttled
@@ -191,13 +199,14 @@ class TelegramChannel:
         query = update.get("callback_query")
         if not isinstance(query, dict) or "id" not in query:
             return
-        task = asyncio.create_task(self._answer_press(str(query["id"]), language))
+        is_thumb = str(query.get("data")) in FEEDBACK
+        task = asyncio.create_task(self._answer_press(str(query["id"]), _thanks(language) if is_thumb else None))
         self._thanks.add(task)
         task.add_done_callback(self._thanks.discard)
 
-    async def _answer_press(self, query_id: str, language: str | None) -> None:
+    async def _answer_press(self, query_id: str, word: str | None) -> None:
         with suppress(TelegramError):
-            await self._open_bot().answer_callback_query(query_id, _thanks(language))
+            await self._open_bot().answer_callback_query(query_id, word)
 
     # ---- webhook ------------------------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """The posting side of a Telegram bot: messages, drafts, typing, files, and what became of a lost answer."""
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from hashlib import sha256
 from http import HTTPStatus
 from typing import Final, TypeVar
@@ -10,12 +10,13 @@ import httpx
 from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, LinkPreviewOptions, MessageEntity, ReplyParameters
 from telegram.constants import ChatAction
 
-from parlour.channels import telegram_text
+from parlour.channels import telegram_files, telegram_text
 from parlour.channels.telegram_api import PUBLIC_BASE_URL, Refused, translated
-from parlour.channels.telegram_settling import Deeds, Settling
+from parlour.channels.telegram_settling import ABOUT_THE_CHAT, Deeds, Settling
 from parlour.channels.telegram_text import NOTHING, Rendered
+from parlour.channels.telegram_updates import SAYS
 from parlour.store.ids import AccountId, TurnId
-from parlour.turns.ports import Address, DraftStyle, NotSent, Post, Receipt, Rejected, SendLimits
+from parlour.turns.ports import Address, DraftStyle, NotSent, Post, PostedFile, Receipt, Rejected, SendLimits
 from parlour.turns.wording import say
 
 T = TypeVar("T")
@@ -26,14 +27,13 @@ _GROUP_DRAFTS_S: Final = 3.5
 _PRIVATE_DRAFTS_S: Final = 1.0
 # A preview is fetched by Telegram's servers: an address made up by a model could carry out what it was told.
 _NO_PREVIEW: Final = LinkPreviewOptions(is_disabled=True)
-_FEEDBACK_BUTTONS: Final = InlineKeyboardMarkup(
-    [
-        [
-            InlineKeyboardButton("👍", callback_data="feedback:up"),
-            InlineKeyboardButton("👎", callback_data="feedback:down"),
-        ]
-    ]
+_THUMBS: Final = (
+    InlineKeyboardButton("👍", callback_data="feedback:up"),
+    InlineKeyboardButton("👎", callback_data="feedback:down"),
 )
+# So many stand side by side where their labels are short.
+_SHORT_LABEL: Final = 14
+_BUTTONS_A_ROW: Final = 3
 
 
 class TelegramMessenger:
@@ -83,6 +83,8 @@ class TelegramMessenger:
         if post.draft_key is not None:
             await self._edit_into(post, int(post.draft_key))
             return self._noted(post, Receipt(post.draft_key))
+        if post.file is not None:
+            return self._noted(post, await self._send_file(post, post.file))
         rendered = telegram_text.render(post.text)
         message_id = await self._post(post.address, rendered, reply_to=post.reply_to, markup=_buttons(post))
         return self._noted(post, Receipt(str(message_id)))
@@ -175,6 +177,9 @@ class TelegramMessenger:
         return await self._post(post.address, Rendered(NOTHING), reply_to=post.reply_to, is_silent=True)
 
     async def _edit_into(self, post: Post, message_id: int) -> None:
+        if post.file is not None:
+            await self._edit_into_file(post, post.file, message_id)
+            return
         self._shown.pop((post.address.chat, str(message_id)), None)
         await self._edit(post.address, message_id, telegram_text.render(post.text), _buttons(post))
 
@@ -184,6 +189,46 @@ class TelegramMessenger:
     async def _delete(self, post: Post, message_id: int) -> None:
         async with translated(is_repeatable=True):
             await self._bot.delete_message(self._chat_id(post.address), message_id)
+
+    # ---- files of answers ----------------------------------------------------------------------------------------
+
+    async def _send_file(self, post: Post, file: PostedFile) -> Receipt:
+        """As a picture, as a document where Telegram takes it for none, in words where it takes neither."""
+        try:
+            return Receipt(str(await self._post_file(post, file, as_picture=telegram_files.is_picture(file))))
+        except Rejected as refused:
+            if refused.code in ABOUT_THE_CHAT:
+                raise
+        try:
+            return Receipt(str(await self._post_file(post, file, as_picture=False)))
+        except Rejected as refused:
+            if refused.code in ABOUT_THE_CHAT:
+                raise
+        words = telegram_text.render(telegram_text.split(file.words or file.name)[0])
+        return Receipt(str(await self._post(post.address, words, reply_to=post.reply_to, markup=_buttons(post))))
+
+    async def _post_file(self, post: Post, file: PostedFile, *, as_picture: bool) -> int:
+        where = {
+            "message_thread_id": _thread(post.address),
+            "reply_parameters": _reply(post.address, post.reply_to),
+            "reply_markup": _buttons(post),
+        }
+
+        async def request(chat_id: int, _: list[MessageEntity]) -> int:
+            send = telegram_files.send_picture if as_picture else telegram_files.send_document
+            return await send(self._bot, chat_id, file, **where)
+
+        async with translated(is_repeatable=False):
+            return await self._in_chat(post.address, Rendered(NOTHING), request)
+
+    async def _edit_into_file(self, post: Post, file: PostedFile, message_id: int) -> None:
+        """Make that message of ours this file. Raises `DraftLost` and `Rejected` for one that is not ours or gone."""
+
+        async def request(chat_id: int, _: list[MessageEntity]) -> None:
+            await telegram_files.replace(self._bot, chat_id, message_id, file, _buttons(post))
+
+        async with translated(is_repeatable=True):
+            await self._in_chat(post.address, Rendered(NOTHING), request)
 
     # ---- drafts -------------------------------------------------------------------------------------------------
 
@@ -284,8 +329,15 @@ class TelegramMessenger:
 
 
 def _buttons(post: Post) -> InlineKeyboardMarkup | None:
-    """Thumbs under the last part of an answer."""
-    return _FEEDBACK_BUTTONS if post.asks_feedback and post.index == post.count - 1 else None
+    """The answer's own buttons, and thumbs, where the part has them. What one says is known to intake by its number."""
+    own = [InlineKeyboardButton(label, callback_data=f"{SAYS}{number}") for number, label in enumerate(post.buttons)]
+    side_by_side = _BUTTONS_A_ROW if all(len(label) <= _SHORT_LABEL for label in post.buttons) else 1
+    rows: list[Sequence[InlineKeyboardButton]] = [
+        own[start : start + side_by_side] for start in range(0, len(own), side_by_side)
+    ]
+    if post.asks_feedback:
+        rows.append(_THUMBS)
+    return InlineKeyboardMarkup(rows) if rows else None
 
 
 def _thread(address: Address) -> int | None:

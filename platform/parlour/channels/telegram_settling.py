@@ -18,7 +18,7 @@ MAX_CANDIDATES: Final = 50
 _MAX_SEARCHES: Final = 1_000
 _CLEAN_UPS: Final = 5
 # Refusals that are about the chat as a whole; any other is about the message that was tried.
-_ABOUT_THE_CHAT: Final = frozenset({"forbidden", "chat_not_found", "chat_moved"})
+ABOUT_THE_CHAT: Final = frozenset({"forbidden", "chat_not_found", "chat_moved"})
 
 
 @dataclass(slots=True)
@@ -102,7 +102,7 @@ class Settling:
         except DraftLost:
             return False
         except Rejected as refused:
-            if refused.code in _ABOUT_THE_CHAT:
+            if refused.code in ABOUT_THE_CHAT:
                 raise
             return False
         return True
@@ -111,8 +111,12 @@ class Settling:
         """The message never was: the placeholder becomes it."""
         try:
             await self._do.edit(post, search.placeholder)
-        except DraftLost:
-            # Somebody deleted the placeholder: nothing is there, and sending anew is safe.
+        except (DraftLost, Rejected) as refused:
+            if isinstance(refused, Rejected) and (post.file is None or refused.code in ABOUT_THE_CHAT):
+                raise
+            # Somebody deleted the placeholder, or it cannot become a file: nothing is there, sending anew is safe.
+            if post.file is not None:
+                await self._clean_up(post, search)
             del self._searches[post.key]
             return None
         del self._searches[post.key]

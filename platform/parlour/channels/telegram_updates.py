@@ -12,6 +12,8 @@ from parlour.turns.ports import Address, Incoming, IncomingAttachment, IncomingK
 Json = dict[str, Any]
 
 ALLOWED_UPDATES: Final = ("message", "edited_message", "callback_query", "stopped_message_generation")
+# Before the number of a button under an answer.
+SAYS: Final = "says:"
 FEEDBACK: Final = {"feedback:up": "up", "feedback:down": "down"}
 
 _COMMAND: Final = re.compile(r"/([A-Za-z0-9_]{1,64})(?:@([A-Za-z0-9_]{3,32}))?(?![/<>\w@])(.*)", re.DOTALL)
@@ -259,14 +261,17 @@ def _in_words(message: Json) -> str:
 
 
 def _read_press(query: Json, me: Me, event_id: str, now: datetime) -> Incoming | None:
-    """A thumb under an answer."""
-    rating = FEEDBACK.get(str(query.get("data")))
+    """A thumb under an answer, or a button of the answer itself, by its number."""
+    pressed = str(query.get("data"))
+    rating, button = FEEDBACK.get(pressed), pressed.removeprefix(SAYS)
+    is_button = pressed.startswith(SAYS) and button.isascii() and button.isdecimal()
     message = query.get("message")
-    if rating is None or not message:
+    if not (rating or is_button) or not message:
         return None
     return Incoming(
-        account_id=me.account_id, event_id=event_id, kind=IncomingKind.FEEDBACK, address=_address(message),
-        sender=_sender(query["from"]), text=rating, message_key=str(int(message["message_id"])), sent_at=now,
+        account_id=me.account_id, event_id=event_id, kind=IncomingKind.FEEDBACK if rating else IncomingKind.PRESS,
+        address=_address(message), sender=_sender(query["from"]), text=rating or button,
+        message_key=str(int(message["message_id"])), sent_at=now,
     )  # fmt: skip
 
 

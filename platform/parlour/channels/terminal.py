@@ -10,7 +10,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Header
 from pydantic import Field
 from starlette.exceptions import HTTPException
-from starlette.responses import StreamingResponse
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute
 
 from parlour.channels.mailbox import Event, Mailbox, OpensLive, ReadsHistory
@@ -18,8 +18,9 @@ from parlour.channels.protocol import Accounts
 from parlour.channels.pull import PullMessenger
 from parlour.channels.talk import TERMINAL, OwnTalk, person, register
 from parlour.channels.terminal_api import API, SaidBody, SayBody, StopBody, TakenBody, User, encode, to_body
+from parlour.channels.web_files import file_response
 from parlour.store.clock import Clock
-from parlour.store.ids import MessageId
+from parlour.store.ids import AttachmentId, MessageId
 from parlour.turns.ports import Intake, LiveBus, Messenger
 
 
@@ -59,6 +60,7 @@ class TerminalChannel:
         router.get("/events", summary="What is said from now on, as server-sent events", response_model=None)(
             self._events
         )
+        router.get("/files/{file_id}", summary="A file of an answer", response_class=Response)(self._file)
         return router.routes
 
     def messengers(self) -> Sequence[Messenger]:
@@ -89,6 +91,12 @@ class TerminalChannel:
         return StreamingResponse(
             _encoded(events), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
         )
+
+    async def _file(self, file_id: UUID, user: User) -> Response:
+        file = await self._talk(user).file(AttachmentId(file_id))
+        if file is None:
+            raise HTTPException(HTTPStatus.NOT_FOUND)
+        return file_response(file)
 
     def _talk(self, user: str) -> OwnTalk:
         if self._intake is None or self._mailbox is None:

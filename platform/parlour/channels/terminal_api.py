@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
@@ -10,9 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from parlour.channels.mailbox import Away, Beat, Draft, Event, Waiting
 from parlour.channels.typed import CLIENT_ID
-from parlour.store.ids import MessageId, TurnId
+from parlour.sdk.replies import Button
+from parlour.store.ids import AttachmentId, MessageId, TurnId
 from parlour.turns.ports import Verdict
-from parlour.turns.said import Said
+from parlour.turns.said import Enclosure, Said
 
 API: Final = "/api/v1/local"
 
@@ -44,6 +46,24 @@ class TakenBody(_Value):
     turn: UUID | None
 
 
+class EnclosureBody(_Value):
+    """A file or picture of an answer; its bytes are had by its id."""
+
+    id: UUID
+    name: str
+    media_type: str
+    size: int
+    alt: str | None
+    words: str
+
+
+class ButtonBody(_Value):
+    """What can be said next."""
+
+    label: str
+    says: str
+
+
 class SaidBody(_Value):
     """One message."""
 
@@ -52,16 +72,37 @@ class SaidBody(_Value):
     author: Literal["user", "assistant", "notice"]
     text: str
     at: datetime
+    enclosures: tuple[EnclosureBody, ...] = ()
+    buttons: tuple[ButtonBody, ...] = ()
+    closing: str = ""
 
 
 def to_body(said: Said) -> SaidBody:
     """The message as it goes over the wire."""
-    return SaidBody(id=said.id, turn=said.turn_id, author=said.author, text=said.text, at=said.created_at)
+    return SaidBody(
+        id=said.id,
+        turn=said.turn_id,
+        author=said.author,
+        text=said.text,
+        at=said.created_at,
+        enclosures=tuple(EnclosureBody(**asdict(one)) for one in said.enclosures),
+        buttons=tuple(ButtonBody(label=one.label, says=one.says) for one in said.buttons),
+        closing=said.closing,
+    )
 
 
 def from_body(body: SaidBody) -> Said:
     """The message as it came."""
-    return Said(MessageId(body.id), TurnId(body.turn), body.author, body.text, body.at)
+    return Said(
+        MessageId(body.id),
+        TurnId(body.turn),
+        body.author,
+        body.text,
+        body.at,
+        enclosures=tuple(Enclosure(**one.model_dump() | {"id": AttachmentId(one.id)}) for one in body.enclosures),
+        buttons=tuple(Button(one.label, one.says) for one in body.buttons),
+        closing=body.closing,
+    )
 
 
 def encode(event: Event) -> str:

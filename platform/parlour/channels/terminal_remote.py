@@ -9,9 +9,9 @@ import httpx
 from parlour.channels.mailbox import Event
 from parlour.channels.talk import TalkBroken
 from parlour.channels.terminal_api import API, SaidBody, TakenBody, decode, from_body
-from parlour.store.ids import TurnId
+from parlour.store.ids import AttachmentId, TurnId
 from parlour.turns.ports import Taken
-from parlour.turns.said import Said
+from parlour.turns.said import FileView, Said
 
 _CONNECT_S: Final = 5.0
 _REQUEST_S: Final = 30.0
@@ -53,6 +53,14 @@ class RemoteTalk:
         answer = await self._request("GET", "/history", params={"user": self._user, "limit": limit})
         return [from_body(SaidBody.model_validate(one)) for one in answer.json()]
 
+    async def file(self, file_id: AttachmentId) -> FileView | None:
+        """A file of an answer."""
+        answer = await self._request("GET", f"/files/{file_id}", params={"user": self._user}, may_be_missing=True)
+        if answer.status_code == HTTPStatus.NOT_FOUND:
+            return None
+        # Its name is known from the message that it belongs to.
+        return FileView("", answer.headers.get("content-type", ""), answer.content)
+
     async def follow(self) -> AsyncIterator[Event]:
         """What is said from now on. Ends when the other process stops. Raises `TalkBroken`."""
         timeout = httpx.Timeout(_SILENCE_S, connect=_CONNECT_S)
@@ -64,12 +72,20 @@ class RemoteTalk:
         except httpx.HTTPError as error:
             raise TalkBroken(_away(error)) from error
 
-    async def _request(self, method: str, path: str, **values: Any) -> httpx.Response:  # noqa: ANN401 (httpx's own)
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        may_be_missing: bool = False,
+        **values: Any,  # noqa: ANN401 (httpx's own)
+    ) -> httpx.Response:
         try:
             answer = await self._client.request(method, path, **values)
         except httpx.HTTPError as error:
             raise TalkBroken(_away(error)) from error
-        _check(answer)
+        if not (may_be_missing and answer.status_code == HTTPStatus.NOT_FOUND):
+            _check(answer)
         return answer
 
 

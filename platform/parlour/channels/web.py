@@ -20,15 +20,16 @@ from parlour.channels.mailbox import Away, Beat, Draft, Event, Mailbox, OpensLiv
 from parlour.channels.protocol import Accounts
 from parlour.channels.pull import PullMessenger, inline
 from parlour.channels.typed import Person
+from parlour.channels.web_files import file_response
 from parlour.channels.web_forms import FileField, MessageForm, RatingForm, StopForm, fields_of, is_json
 from parlour.channels.web_markdown import to_html
-from parlour.channels.web_page import CONTENT_SECURITY_POLICY, STATIC_PATH, ChatPage
+from parlour.channels.web_page import CONTENT_SECURITY_POLICY, FILES_PATH, STATIC_PATH, ChatPage
 from parlour.channels.web_session import Session, is_same_origin, keep, new_session, session_of
 from parlour.channels.web_texts import TEXTS, choose_language
 from parlour.privacy.errors import PrivacyError
 from parlour.store.clock import Clock
 from parlour.store.errors import StoreError
-from parlour.store.ids import MessageId, TurnId, new_id
+from parlour.store.ids import AttachmentId, MessageId, TurnId, new_id
 from parlour.turns.ports import Incoming, IncomingAttachment, Intake, LiveBus, Messenger, Taken, Verdict
 from parlour.turns.said import Said
 
@@ -88,6 +89,7 @@ class WebChannel:
             Route("/chat/stop", self._posted(self._stop), methods=["POST"]),
             Route("/chat/history", self._recent, methods=["GET"]),
             Route("/chat/events", self._events, methods=["GET"]),
+            Route(f"{FILES_PATH}/{{id:uuid}}", self._file, methods=["GET"]),
             Route(f"{STATIC_PATH}/{{name}}", self._static, methods=["GET"]),
         )
 
@@ -221,6 +223,20 @@ class WebChannel:
         show = partial(self._said, language=_language(request))
         body = {"messages": [show(one) for one in said], "waiting": [str(turn_id) for turn_id in waiting]}
         return JSONResponse(body, headers={"Cache-Control": "no-store"})
+
+    async def _file(self, request: Request) -> Response:
+        """A file of an answer, for the session that was answered and no other."""
+        session = session_of(request)
+        if session is None:
+            return _problem(HTTPStatus.FORBIDDEN, TEXTS[_language(request)]["no_cookies"])
+        address = self._person(request, session).address
+        try:
+            file = await self._open_mailbox.file(address, AttachmentId(request.path_params["id"]))
+        except (StoreError, PrivacyError) as error:
+            log.warning("chat_file_unreadable", reason=type(error).__name__)
+            return _problem(HTTPStatus.SERVICE_UNAVAILABLE, TEXTS[_language(request)]["away"], _RETRY_AFTER)
+        # No word on whether somebody else's conversation has it.
+        return file_response(file) if file else _problem(HTTPStatus.NOT_FOUND, "No such file.")
 
     async def _events(self, request: Request) -> Response:
         """Messages, drafts and open turns as they come, from where the browser says that it is."""

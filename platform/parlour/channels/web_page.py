@@ -14,10 +14,12 @@ from starlette.responses import Response
 from parlour.channels.web_markdown import plain_to_html, to_html
 from parlour.channels.web_texts import TEXTS
 from parlour.store.ids import TurnId, new_id
-from parlour.turns.said import Said
+from parlour.turns.said import Enclosure, Said
 
 STATIC_PATH: Final = "/chat/static"
+FILES_PATH: Final = "/chat/files"
 _TYPES: Final = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+_NOTHING: Final = Markup("")
 _PAGES = files("parlour.channels") / "web_pages"
 
 # Nothing inline, nothing from elsewhere, nowhere to send a form but here.
@@ -55,6 +57,8 @@ class ChatPage:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        # For forms that work without a script: sent twice, each is one message.
+        environment.globals["fresh_id"] = lambda: str(new_id())
         self._chat = environment.get_template("chat.html")
         self._article = environment.get_template("message.html").make_module({}).article  # type: ignore[attr-defined]
 
@@ -77,22 +81,56 @@ class ChatPage:
 
     def article(self, said: Said, language: str) -> str:
         """One message."""
-        return str(self._article(said, _html(said), TEXTS[language]))
+        return str(self._article(_shown(said), TEXTS[language]))
 
 
-def _by_turn(said: Sequence[Said], waiting: Sequence[TurnId]) -> list[tuple[str, list[tuple[Said, Markup]]]]:
+@dataclass(frozen=True, slots=True)
+class ShownFile:
+    """A file of an answer. `table` is a chart's numbers, for who cannot see it."""
+
+    address: str
+    name: str
+    size: str
+    alt: str | None
+    table: Markup
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A message with its Markdown as HTML."""
+
+    said: Said
+    html: Markup
+    files: tuple[ShownFile, ...] = ()
+    closing: Markup = _NOTHING
+
+
+def _shown(said: Said) -> Shown:
+    if said.author == "user":
+        return Shown(said, plain_to_html(said.text))
+    files = tuple(_shown_file(one) for one in said.enclosures)
+    return Shown(said, to_html(said.text), files, to_html(said.closing) if said.closing else _NOTHING)
+
+
+def _shown_file(one: Enclosure) -> ShownFile:
+    is_chart = one.alt is not None and one.words.startswith("**")
+    table = to_html(one.words) if is_chart else _NOTHING
+    return ShownFile(f"{FILES_PATH}/{one.id}", one.name, _size(one.size), one.alt, table)
+
+
+def _size(size: int) -> str:
+    return f"{size / 1_000_000:.1f} MB" if size >= 1_000_000 else f"{max(1, round(size / 1_000))} kB"  # noqa: PLR2004
+
+
+def _by_turn(said: Sequence[Said], waiting: Sequence[TurnId]) -> list[tuple[str, list[Shown]]]:
     """Messages grouped by turn in the order of arrival, so that an answer stands under its question."""
     of_turn = {str(turn): [*group] for turn, group in groupby(sorted(said, key=_turn), key=_turn)}
     turns = {**{str(turn_id): [] for turn_id in waiting}, **of_turn}
-    return [(turn, [(one, _html(one)) for one in turns[turn]]) for turn in sorted(turns)]
+    return [(turn, [_shown(one) for one in turns[turn]]) for turn in sorted(turns)]
 
 
 def _turn(said: Said) -> str:
     return str(said.turn_id)
-
-
-def _html(said: Said) -> Markup:
-    return plain_to_html(said.text) if said.author == "user" else to_html(said.text)
 
 
 def _static(name: str, content: bytes) -> Static:

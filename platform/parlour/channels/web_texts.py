@@ -8,9 +8,11 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
     "en": {
         "add_file": "Add a file",
         "answering": "The assistant is writing",
+        "as_table": "As a table",
         "assistant": "Assistant",
         "away": "The server cannot read the conversation just now. Trying again.",
         "bad": "Bad answer",
+        "choices": "Choices",
         "commands": "Type /help for what else works here.",
         "conversation": "Conversation",
         "copied": "Copied",
@@ -43,9 +45,11 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
     "zh": {
         "add_file": "添加文件",
         "answering": "助手正在写",
+        "as_table": "以表格显示",
         "assistant": "助手",
         "away": "服务器暂时无法读取对话，正在重试。",
         "bad": "回答不好",
+        "choices": "选项",
         "commands": "输入 /help 查看其他用法。",
         "conversation": "对话",
         "copied": "已复制",

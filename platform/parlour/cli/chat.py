@@ -6,6 +6,7 @@ import io
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
+from pathlib import Path
 from typing import Annotated
 
 import httpx
@@ -17,6 +18,7 @@ from parlour.channels.mailbox import Draft
 from parlour.channels.talk import Talk
 from parlour.channels.terminal_remote import RemoteTalk
 from parlour.cli.errors import Refused
+from parlour.cli.saving import SAVE, Files
 from parlour.cli.screen import Screen
 from parlour.cli.talking import Asked, NoAnswer, Talking, closing
 from parlour.processes.note import running_at
@@ -38,13 +40,16 @@ def chat(
     wait: Annotated[
         float, typer.Option(min=1, help="Seconds without anything new after which nobody seems to answer.")
     ] = 300,
+    files: Annotated[Path | None, typer.Option(help="Write files of answers into this folder as they come.")] = None,
 ) -> None:
     """Talk to the assistant in this terminal. The conversation is kept from one time to the next.
 
-    /help tells what else works, Ctrl-C stops an answer and then leaves, /quit leaves. With input or output piped, each
-    line is one message and answers are plain text.
+    /help tells what else works, /save 1 writes a file of an answer here, Ctrl-C stops an answer and then leaves, /quit
+    leaves. With input or output piped, each line is one message and answers are plain text.
     """
     settings = load()
+    if files is not None and not files.is_dir():
+        raise Refused(f"--files: {files} is no folder. Name one that exists.")
     if not once and once is not None:
         raise Refused("--once: is empty. Give it the message to answer.")
     logs.set_up(level="error", style=settings.log.format)
@@ -53,12 +58,14 @@ def chat(
         sys.stdin.reconfigure(errors="replace")
     screen = Screen()
     with _talking(settings, screen) as talking:
+        kept = Files(talking, files)
+        screen.in_words = kept.in_words
         if new:
             _say_aside(talking, "/new")
         if once is not None:
             _answer_one(talking, screen, once, wait_s=wait)
         else:
-            _converse(talking, screen, wait_s=wait)
+            _converse(talking, screen, kept, wait_s=wait)
 
 
 # ---- one message, or many ---------------------------------------------------------------------------------------
@@ -89,13 +96,16 @@ def _answer_one(talking: Talking, screen: Screen, text: str, *, wait_s: float) -
         raise Refused(" ".join(notices) or "Nothing came of it: the message was empty, or its answer was stopped.")
 
 
-def _converse(talking: Talking, screen: Screen, *, wait_s: float) -> None:
+def _converse(talking: Talking, screen: Screen, files: Files, *, wait_s: float) -> None:
     """Prompt, answer, until the input ends."""
     if screen.is_terminal:
         for said in talking.history(_HISTORY):
             screen.said(said)
         screen.hint("Write a message; /help for commands, /quit or Ctrl-D to leave.")
     for text in _typed(screen):
+        if text.split()[0].lower() == SAVE:
+            screen.plain(files.save(text.strip()[len(SAVE) :]))
+            continue
         _answer(talking, screen, text, wait_s=wait_s)
 
 

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from collections.abc import Callable  # noqa: TC003 (an annotation like the others)
 from typing import TextIO
 
 from rich.console import Console
@@ -26,6 +27,8 @@ class Screen:
         self.is_terminal = self._out.isatty() if is_terminal is None else is_terminal
         self._console = Console(file=self._out, force_terminal=self.is_terminal, highlight=False)
         self._live: Live | None = None
+        # How a message is put into words; who knows its files sets this.
+        self.in_words: Callable[[Said], str] = lambda said: said.text
 
     def draft(self, text: str) -> None:
         """The answer so far; on a terminal only, since what is piped must hold the answer once."""
@@ -40,11 +43,11 @@ class Screen:
         """A finished message, in place of its draft."""
         self.clear_draft()
         if not self.is_terminal:
-            self.plain(said.text)
+            self.plain(self.in_words(said))
         elif said.author == "user":
             self._console.print(Text(f"> {_whole(said.text)}", style="bold"))
         else:
-            self._console.print(Markdown(_whole(said.text)), style="dim" if said.author == "notice" else "")
+            self._console.print(Markdown(_whole(self.in_words(said))), style="dim" if said.author == "notice" else "")
             self._console.print()
 
     def hint(self, text: str) -> None:

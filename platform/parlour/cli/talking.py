@@ -12,9 +12,9 @@ from anyio.from_thread import BlockingPortal
 
 from parlour.channels.mailbox import Away, Beat, Draft, Event, Waiting
 from parlour.channels.talk import Talk
-from parlour.store.ids import MessageId, TurnId
+from parlour.store.ids import AttachmentId, MessageId, TurnId
 from parlour.turns.ports import Verdict
-from parlour.turns.said import Said
+from parlour.turns.said import FileView, Said
 
 # Two rounds of looking into SQL that find nothing of a turn mean that nothing comes of it.
 _EMPTY_ROUNDS = 2
@@ -39,6 +39,10 @@ class Talking:
         said = self._portal.call(lambda: self._talk.recent(limit=limit))
         self._seen.update(one.id for one in said)
         return said
+
+    def file(self, file_id: AttachmentId) -> FileView | None:
+        """A file of an answer, None where it is no longer kept."""
+        return self._portal.call(self._talk.file, file_id)
 
     def stop(self) -> None:
         """Stop the running answer."""

@@ -11,8 +11,8 @@ import structlog
 
 from parlour.engines.protocol import Piece, Request
 from parlour.privacy.lookup import Lookup
+from parlour.sdk.errors import Invalid
 from parlour.sdk.manifest import Entry
-from parlour.sdk.replies import Text, as_markdown
 from parlour.skills.crowd import CrowdCounts
 from parlour.skills.desk import HostDesk, Services, Whose
 from parlour.skills.documents import Documents
@@ -20,6 +20,7 @@ from parlour.skills.errors import SkillBroke, SkillError, SkillFailed
 from parlour.skills.http import SkillHttp
 from parlour.skills.model import Ask, TurnModel
 from parlour.skills.process import Run, Work
+from parlour.skills.rich import Gathering, Rich
 from parlour.skills.service import SkillBook, SkillView
 from parlour.skills.supervisor import Supervisor
 from parlour.skills.wording import apology
@@ -151,7 +152,9 @@ class SkillRoom:
 
 
 class SkillAnswer:
-    """A skill's answer in pieces, like an engine's. Whatever goes wrong in the skill ends in an honest word."""
+    """A skill's answer in pieces, like an engine's, and what it has besides its text. Whatever goes wrong in the skill
+    ends in an honest word.
+    """
 
     def __init__(self, skill: str, asked: Asked, begin: Callable[[], Run]) -> None:
         self._skill = skill
@@ -159,6 +162,12 @@ class SkillAnswer:
         self._begin = begin
         self._run: Run | None = None
         self._is_cancelled = False
+        self._gathering = Gathering()
+
+    @property
+    def rich(self) -> Rich:
+        """Files, pictures and buttons that have come so far."""
+        return self._gathering.rich
 
     def __enter__(self) -> Self:
         return self
@@ -196,13 +205,13 @@ class SkillAnswer:
         if self._is_cancelled:
             run.cancel()
         with run:
-            was_text = True
             for reply in run:
-                is_text = isinstance(reply, Text)
-                text = as_markdown(reply)
-                # What is not text stands in a paragraph of its own.
-                yield Piece(text if is_text and was_text else f"\n\n{text}")
-                was_text = is_text
+                try:
+                    pieces = list(self._gathering.take(reply))
+                except Invalid as error:
+                    raise SkillBroke(str(error)) from None
+                for piece in pieces:
+                    yield Piece(piece)
 
 
 def _reason(error: SkillError) -> str:

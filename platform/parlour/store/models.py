@@ -195,6 +195,8 @@ class Message(Base):
     # user, assistant, notice (a notice is never part of a prompt)
     author: Mapped[str] = mapped_column(String(16))
     body: Mapped[bytes] = mapped_column(Sealed)
+    # Files and buttons of an answer that has some; see `turns.extras`.
+    extras: Mapped[bytes | None] = mapped_column(Sealed)
     # Keyed hash of the messenger's own message id, to find the message that an edit belongs to.
     external_hash: Mapped[bytes | None] = mapped_column(LargeBinary(32))
     # That id itself, to answer as a reply to it.
@@ -204,7 +206,9 @@ class Message(Base):
 
 
 class Attachment(Base):
-    """A file a person sent. Taken in by reference first, so that no acknowledgement waits for a download."""
+    """A file a person sent, or was sent. A person's is taken in by reference first, so that no acknowledgement waits
+    for a download.
+    """
 
     __tablename__ = "attachments"
     __table_args__ = (

@@ -18,6 +18,7 @@ from parlour.engines.protocol import Message as ModelMessage
 from parlour.engines.protocol import Piece, Request, Sampling
 from parlour.privacy.errors import KeyShredded
 from parlour.privacy.sealing import Sealer
+from parlour.skills.rich import PLAIN, Rich
 from parlour.store.database import Database
 from parlour.store.ids import TurnId, UserId
 from parlour.store.models import Attachment, Message, Turn
@@ -38,7 +39,7 @@ _FILES = (
     select(Attachment.id, Attachment.name, Attachment.state, Attachment.user_id)
     .join(Message, Message.id == Attachment.message_id)
     .join(Turn, Turn.id == Message.turn_id)
-    .where(Message.conversation_id == bindparam("conversation"), IS_ANSWERED)
+    .where(Message.conversation_id == bindparam("conversation"), Message.author == Author.USER.value, IS_ANSWERED)
     .order_by(Attachment.created_at, Attachment.id)
 )
 _END = (
@@ -105,6 +106,7 @@ class _Draft:
     began: float = field(default_factory=time.monotonic)
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    rich: Rich = PLAIN
 
 
 class Answerer:
@@ -190,7 +192,8 @@ class Answerer:
         )
         # The first piece is shown at once, also when the next one takes long.
         last_frame = -math.inf
-        with self._stream(claim, said, request) as stream:
+        skilled = self._skills.stream(claim, said, self._generator.stream, request) if self._skills else None
+        with skilled or self._generator.stream(request) as stream:
             watch.on_halt(stream.cancel)
             for piece in stream:
                 if draft.first_at is None and piece.text:
@@ -199,20 +202,21 @@ class Answerer:
                 draft.text += piece.text
                 if piece.finish is not None:
                     draft.prompt_tokens, draft.completion_tokens = piece.prompt_tokens, piece.completion_tokens
-                elif self._monotonic() - last_frame >= FRAME_EVERY_S:
+                elif draft.text and self._monotonic() - last_frame >= FRAME_EVERY_S:
                     last_frame = self._monotonic()
                     body = self._sealer.seal_live(claim.user_id, claim.turn_id, draft.text.encode())
                     self._publish_live(Frame.DRAFT, claim, body)
-
-    def _stream(self, claim: Claim, said: list[Remark], request: Request) -> PieceStream:
-        """The answer of the skill that the turn is for, of the model where it is for none."""
-        skilled = self._skills.stream(claim, said, self._generator.stream, request) if self._skills else None
-        return skilled or self._generator.stream(request)
+        if skilled is not None:
+            draft.rich = skilled.rich
 
     def _finish(self, claim: Claim, draft: _Draft, state: TurnState) -> None:
         """Commit the answer and let the conversation go; without the latest fence nothing is written."""
         now = self._database.clock.now()
-        text = draft.text.strip() or (say("stopped", claim.language) if state is TurnState.STOPPED else "…")
+        text = draft.text.strip()
+        if not text and state is TurnState.STOPPED:
+            text = say("stopped", claim.language)
+        elif not text and not draft.rich:
+            text = "…"
         with self._database.begin() as session:
             if not release(session, claim.conversation_id, claim.fence):
                 raise LeaseLost
@@ -226,7 +230,7 @@ class Answerer:
             }
             session.execute(_END, ended)
             if state is not TurnState.DROPPED:
-                self._outbox.put(session, claim.to, text, author=Author.ASSISTANT, now=now)
+                self._outbox.put(session, claim.to, text, author=Author.ASSISTANT, now=now, rich=draft.rich)
             following = next_open(session, claim.conversation_id)
         self._after(claim, following)
         self._count(claim, draft, state, now)

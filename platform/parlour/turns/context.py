@@ -16,6 +16,7 @@ from parlour.privacy.errors import KeyShredded
 from parlour.privacy.sealing import Sealer
 from parlour.store.ids import UserId
 from parlour.store.models import Message, Turn
+from parlour.turns.extras import open_extras
 from parlour.turns.order import Claim
 from parlour.turns.states import Author, TurnState
 from parlour.turns.wording import ENGLISH_NAMES
@@ -44,7 +45,7 @@ IS_ANSWERED: Final[ColumnElement[bool]] = or_(Turn.id == bindparam("turn"), Turn
 
 # Built once: it runs for every answer, and building it takes longer than executing it.
 _REMARKS = (
-    select(Message.id, Message.user_id, Message.author, Message.body, IS_ANSWERED)
+    select(Message.id, Message.user_id, Message.author, Message.body, Message.extras, IS_ANSWERED)
     .join(Turn, Turn.id == Message.turn_id)
     .where(
         Message.conversation_id == bindparam("conversation"),
@@ -72,9 +73,12 @@ def remarks(session: Session, sealer: Sealer, claim: Claim) -> list[Remark]:
     }
     rows = session.execute(_REMARKS, wanted).all()
     found = []
-    for message_id, user_id, author, body, is_asked in reversed(rows):
+    for message_id, user_id, author, body, extras, is_asked in reversed(rows):
         try:
             text = sealer.open_text(UserId(user_id), Message.body, message_id, body)
+            if extras is not None:
+                shown = open_extras(sealer, UserId(user_id), message_id, extras).in_words
+                text = f"{text}\n\n{shown}".strip()
         except KeyShredded:
             continue
         is_users = author == Author.USER.value

@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import structlog
 
@@ -26,6 +27,7 @@ from parlour.turns.ports import (
     Rejected,
     Throttled,
 )
+from parlour.turns.said import Enclosure
 from parlour.turns.shipments import Outcome, Shipment, with_draft
 from parlour.turns.states import DeliveryState
 
@@ -35,6 +37,8 @@ log = structlog.get_logger(__name__)
 _POLL_S = 1.0
 _BATCH = 50
 _IN_FLIGHT = 100
+# Each is whole in memory while it is on its way.
+_FILES_IN_FLIGHT = 8
 _BACKOFF_LONGEST_S = 60.0
 _CREDENTIALS_PAUSE_S = 60.0
 _DRAIN_S = 15.0
@@ -71,6 +75,7 @@ class Sender:
         self._held_until = 0.0
         self._is_first_hold = True
         self._wake = asyncio.Event()
+        self._room_for_files = asyncio.Semaphore(_FILES_IN_FLIGHT)
         # None is the last: no more will come.
         self._outcomes: asyncio.Queue[Outcome | None] = asyncio.Queue()
         self._in_flight: set[asyncio.Task[None]] = set()
@@ -226,10 +231,21 @@ class Sender:
         if shipment.must_settle:
             known = await asyncio.to_thread(self._ledger.known_keys, shipment)
         post = self._post(shipment, known)
+        if shipment.enclosure is not None:
+            return await self._request_file(shipment, shipment.enclosure, post)
         # What replaces a draft is an edit: doing it twice is doing it once, so there is nothing to settle.
         if shipment.must_settle and post.draft_key is None:
             return await self._messenger.settle(post)
         return await self._messenger.send(post)
+
+    async def _request_file(self, shipment: Shipment, enclosure: Enclosure, post: Post) -> Receipt | None:
+        """As for a text; its bytes are read only now."""
+        async with self._room_for_files:
+            file = await asyncio.to_thread(self._ledger.file, shipment.user_id, enclosure)
+            if file is None:
+                raise Rejected("file_gone")
+            post = replace(post, file=file)
+            return await (self._messenger.settle(post) if shipment.must_settle else self._messenger.send(post))
 
     def _post(self, shipment: Shipment, known: frozenset[str]) -> Post:
         return Post(
@@ -243,8 +259,9 @@ class Sender:
             draft_key=shipment.draft_key,
             reply_to=shipment.reply_to,
             language=shipment.language,
-            asks_feedback=shipment.is_answer and shipment.index + 1 == shipment.count,
+            asks_feedback=shipment.is_answer and shipment.is_handle and shipment.enclosure is None,
             known_keys=known,
+            buttons=shipment.buttons,
         )
 
     def _throttled(self, shipment: Shipment, error: Throttled) -> Outcome:

@@ -4,11 +4,12 @@ from sqlalchemy import and_, select
 
 from parlour.privacy.service import Privacy
 from parlour.store.database import Database
-from parlour.store.ids import AccountId, ConversationId, MessageId, TurnId, UserId
-from parlour.store.models import Conversation, Feedback, Message, Turn
+from parlour.store.ids import AccountId, AttachmentId, ConversationId, MessageId, TurnId, UserId
+from parlour.store.models import Attachment, Conversation, Feedback, Message, Turn
 from parlour.turns.conversations import address_hash
+from parlour.turns.extras import open_extras
 from parlour.turns.ports import Address
-from parlour.turns.said import ConversationView, Said
+from parlour.turns.said import ConversationView, FileView, Said
 from parlour.turns.states import Author, is_open_turn
 
 
@@ -49,6 +50,29 @@ class History:
             rows = session.execute(wanted).all()
         return [self._said(message, is_rated) for message, is_rated in (reversed(rows) if after is None else rows)]
 
+    def file(self, conversation_id: ConversationId, file_id: AttachmentId) -> FileView | None:
+        """A file of an answer in this conversation, None where it has no such file."""
+        wanted = (
+            select(Attachment)
+            .join(Message, Message.id == Attachment.message_id)
+            .where(
+                Attachment.id == file_id,
+                Attachment.content.is_not(None),
+                Message.conversation_id == conversation_id,
+                Message.author != Author.USER.value,
+            )
+        )
+        with self._database.read() as session:
+            row = session.scalars(wanted).one_or_none()
+        if row is None or row.content is None:
+            return None
+        sealer, owner = self._privacy.sealer, UserId(row.user_id)
+        return FileView(
+            name=sealer.open_text(owner, Attachment.name, row.id, row.name),
+            media_type=sealer.open_text(owner, Attachment.media_type, row.id, row.media_type),
+            content=sealer.open(owner, Attachment.content, row.id, row.content),
+        )
+
     def open_turns(self, conversation_id: ConversationId) -> list[TurnId]:
         """The turns that wait or run, in order."""
         with self._database.read() as session:
@@ -60,11 +84,17 @@ class History:
         return [TurnId(turn_id) for turn_id in found]
 
     def _said(self, message: Message, is_rated: bool | None) -> Said:  # noqa: FBT001 (a column's value)
+        sealer, owner = self._privacy.sealer, UserId(message.user_id)
+        extras = open_extras(sealer, owner, message.id, message.extras)
+        text, closing = extras.parted(sealer.open_text(owner, Message.body, message.id, message.body))
         return Said(
             id=MessageId(message.id),
             turn_id=TurnId(message.turn_id),
             author=message.author,  # type: ignore[arg-type]
-            text=self._privacy.sealer.open_text(UserId(message.user_id), Message.body, message.id, message.body),
+            text=text,
             created_at=message.created_at,
             is_rated=is_rated if message.author == Author.ASSISTANT.value else None,
+            enclosures=extras.enclosures,
+            buttons=extras.buttons,
+            closing=closing,
         )

@@ -33,6 +33,7 @@ from parlour.turns.ports import (
     TurnQueue,
     Verdict,
 )
+from parlour.turns.pressing import say_pressed
 from parlour.turns.rating import rate
 from parlour.turns.states import Author, Mode, TurnState, is_open_turn
 from parlour.turns.text import clean, detect_language
@@ -127,7 +128,7 @@ class TakeIn:
         return taken
 
     def _is_ignored(self, incoming: Incoming, text: str) -> bool:
-        if incoming.kind in (IncomingKind.FEEDBACK, IncomingKind.STOP):
+        if incoming.kind in (IncomingKind.FEEDBACK, IncomingKind.STOP, IncomingKind.PRESS):
             return False
         if not incoming.is_addressed and not self._rules.answers_all_in_groups:
             return True
@@ -153,7 +154,9 @@ class TakeIn:
             ).one_or_none()
         return Taken(Verdict.DUPLICATE, TurnId(found[0]), ConversationId(found[1])) if found else None
 
-    def _take(self, session: Session, incoming: Incoming, text: str) -> tuple[Taken, TurnId | None]:
+    def _take(  # noqa: PLR0911 (each return is one reason to take nothing)
+        self, session: Session, incoming: Incoming, text: str
+    ) -> tuple[Taken, TurnId | None]:
         now = self._database.clock.now()
         account = self._account(session, incoming.account_id)
         if account is None:
@@ -176,8 +179,11 @@ class TakeIn:
             if person.state == UserState.PENDING:
                 return Taken(Verdict.REFUSED), None
             return self._amend(session, incoming, text, person, now), None
-        entry = self._enter(session, incoming, text, account, person, now)
-        return self._decide(entry)
+        is_press = incoming.kind is IncomingKind.PRESS
+        said = say_pressed(session, self._privacy, incoming) if is_press else incoming
+        if said is None:
+            return Taken(Verdict.IGNORED), None
+        return self._decide(self._enter(session, said, clean(said.text), account, person, now))
 
     def _account(self, session: Session, account_id: UUID) -> Account | None:
         """The account, unless it or its workspace was removed."""

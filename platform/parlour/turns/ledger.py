@@ -5,7 +5,6 @@ One gateway at a time holds an account's sender lease and moves its rows. A row 
 anything is sent again.
 """
 
-import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,12 +19,15 @@ from parlour.store.changes import changed_rows
 from parlour.store.database import Database
 from parlour.store.errors import StoreError
 from parlour.store.ids import AccountId, ConversationId, DeliveryId, TurnId, UserId
-from parlour.store.models import Account, Conversation, Delivery, Message, Turn
+from parlour.store.models import Account, Attachment, Conversation, Delivery, Message, Turn
 from parlour.turns.budget import SendBudget
 from parlour.turns.conversations import message_hash, open_address
 from parlour.turns.draft_rows import DraftRows
+from parlour.turns.extras import open_extras
 from parlour.turns.message_keys import MessageKeys
-from parlour.turns.ports import Address, Messenger
+from parlour.turns.parts import Parts, pack, parts_of, unpack
+from parlour.turns.ports import Address, Messenger, PostedFile
+from parlour.turns.said import Enclosure
 from parlour.turns.shipments import Outcome, Shipment
 from parlour.turns.states import Author, DeliveryState, DraftState, is_open_delivery
 
@@ -198,6 +200,18 @@ class Ledger:
                 continue
         return frozenset(known)
 
+    def file(self, user_id: UserId, enclosure: Enclosure) -> PostedFile | None:
+        """The file to post, None when it is gone."""
+        with self._database.read() as session:
+            content = session.scalar(select(Attachment.content).where(Attachment.id == enclosure.id))
+        if content is None:
+            return None
+        try:
+            opened = self._privacy.sealer.open(user_id, Attachment.content, enclosure.id, content)
+        except KeyShredded:
+            return None
+        return PostedFile(enclosure.name, enclosure.media_type, opened, enclosure.alt, enclosure.words)
+
     # ---- inside ----
 
     def _take(
@@ -236,6 +250,7 @@ class Ledger:
         language: str,
     ) -> Shipment:
         parts = self._plan(messenger, delivery, message)
+        part, is_handle = parts.all[delivery.part_index], delivery.part_index == parts.handle
         is_settled = delivery.draft_state != DraftState.OPENING.value or delivery.part_index > 0
         return Shipment(
             delivery_id=DeliveryId(delivery.id),
@@ -245,9 +260,9 @@ class Ledger:
             message_id=message.id,
             address=address,
             lane=self._keys.lane(delivery.account_id, address),
-            text=parts[delivery.part_index],
+            text=part if isinstance(part, str) else "",
             index=delivery.part_index,
-            count=len(parts),
+            count=len(parts.all),
             attempts=delivery.attempts,
             must_settle=delivery.state == DeliveryState.UNKNOWN.value or not is_settled,
             keys=self._keys.open(UserId(delivery.user_id), delivery.id, delivery.external_keys),
@@ -256,18 +271,23 @@ class Ledger:
             language=language,
             is_answer=message.author == Author.ASSISTANT.value,
             created_at=delivery.created_at,
+            enclosure=None if isinstance(part, str) else part,
+            buttons=parts.buttons if is_handle else (),
+            is_handle=is_handle,
         )
 
-    def _plan(self, messenger: Messenger, delivery: Delivery, message: Message) -> list[str]:
-        """The parts of the delivery. Several are kept, sealed, until all are sent: no new splitter may shift them."""
+    def _plan(self, messenger: Messenger, delivery: Delivery, message: Message) -> Parts:
+        """The parts of the delivery, kept, sealed, until all are sent."""
         sealer, user_id = self._privacy.sealer, UserId(delivery.user_id)
+        extras = open_extras(sealer, UserId(message.user_id), message.id, message.extras)
         if delivery.parts is not None:
-            opened = sealer.open(user_id, Delivery.parts, delivery.id, delivery.parts)
-            return [str(part) for part in json.loads(opened)]
-        parts = messenger.split(sealer.open_text(UserId(message.user_id), Message.body, message.id, message.body))
-        delivery.part_count = len(parts)
-        if len(parts) > 1:
-            delivery.parts = sealer.seal(user_id, Delivery.parts, delivery.id, json.dumps(parts))
+            return unpack(sealer.open(user_id, Delivery.parts, delivery.id, delivery.parts), extras)
+        text = sealer.open_text(UserId(message.user_id), Message.body, message.id, message.body)
+        has_draft = delivery.draft_state != DraftState.NONE.value
+        parts = parts_of(text, extras, messenger.split, has_draft=has_draft)
+        delivery.part_count = len(parts.all)
+        if parts.are_kept:
+            delivery.parts = sealer.seal(user_id, Delivery.parts, delivery.id, pack(parts))
         return parts
 
     def _record(self, session: Session, outcome: Outcome, now: datetime) -> None:
@@ -292,7 +312,7 @@ class Ledger:
         )
         changes = update(Delivery).where(is_ours).values(**values).execution_options(synchronize_session=False)
         moved = changed_rows(session, changes)
-        if moved and values["state"] == DeliveryState.SENT.value:
+        if moved and shipment.is_handle and state is DeliveryState.SENT:
             self._remember_message(session, shipment, outcome.external_key or "")
         if moved and outcome.holds_up_chat:
             _hold_up(session, shipment, values["due_at"])
@@ -310,7 +330,7 @@ class Ledger:
         return done | {"sent_at": now, "parts": None}
 
     def _remember_message(self, session: Session, shipment: Shipment, key: str) -> None:
-        """Make the answer findable by the messenger's id of its last part: that is where the buttons are."""
+        """Make the answer findable by the messenger's id of the part where the buttons are."""
         found_by = message_hash(self._privacy, shipment.conversation_id, key)
         session.execute(_REMEMBER, {"message": shipment.message_id, "found_by": found_by})
 

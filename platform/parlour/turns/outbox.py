@@ -1,5 +1,6 @@
 """Writing what the assistant says into the ledger, in the transaction that decides it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -10,9 +11,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from parlour.privacy.service import Privacy
-from parlour.store.ids import AccountId, ConversationId, TurnId, UserId, new_id
-from parlour.store.models import Delivery, Message
+from parlour.skills.rich import PLAIN, Enclosed, Rich
+from parlour.store.ids import AccountId, AttachmentId, ConversationId, TurnId, UserId, new_id
+from parlour.store.models import Attachment, Delivery, Message
 from parlour.turns.conversations import message_hash
+from parlour.turns.extras import extras_of, seal_extras
 from parlour.turns.states import PULL_CHANNELS, Author, DeliveryState
 
 
@@ -47,13 +50,26 @@ class Outbox:
         self._privacy = privacy
         self._keep = keep_messages
 
-    def put(self, session: Session, to: Recipient, text: str, *, author: Author, now: datetime) -> UUID:
+    def put(
+        self,
+        session: Session,
+        to: Recipient,
+        text: str,
+        *,
+        author: Author,
+        now: datetime,
+        rich: Rich = PLAIN,
+        due_at: datetime | None = None,
+    ) -> UUID:
         """Say `text` as the answer of the turn, in the caller's transaction. Returns the message's id.
 
         A draft of the turn that is already out becomes this answer: the ledger has one row a turn, so that a draft can
-        never be left behind as a last word. For web and terminal the row itself is the delivery.
+        never be left behind as a last word. For web and terminal the row itself is the delivery. `rich` is what the
+        answer has besides its text; `due_at` puts the sending off.
         """
         message_id = new_id()
+        if rich.closing:
+            text = f"{text}\n\n{rich.closing}".strip()
         is_pull = to.channel in PULL_CHANNELS
         row = {
             "id": message_id,
@@ -68,11 +84,47 @@ class Outbox:
             "created_at": now,
             "expires_at": now + self._keep,
         }
+        file_ids = [AttachmentId(new_id()) for _ in rich.enclosed]
+        if rich:
+            row["extras"] = seal_extras(self._privacy.sealer, to.user_id, message_id, extras_of(rich, file_ids))
         session.execute(insert(Message), row)
-        self._deliver(session, to, message_id, now, is_pull=is_pull)
+        if file_ids:
+            self._enclose(session, to, message_id, zip(file_ids, rich.enclosed, strict=True), now)
+        self._deliver(session, to, message_id, now, is_pull=is_pull, due_at=due_at or now)
         return message_id
 
-    def _deliver(self, session: Session, to: Recipient, message_id: UUID, now: datetime, *, is_pull: bool) -> None:
+    def _enclose(
+        self,
+        session: Session,
+        to: Recipient,
+        message_id: UUID,
+        files: Iterable[tuple[AttachmentId, Enclosed]],
+        now: datetime,
+    ) -> None:
+        seal, user_id = self._privacy.sealer.seal, to.user_id
+        rows = [
+            {
+                "id": file_id,
+                "message_id": message_id,
+                "account_id": to.account_id,
+                "user_id": user_id,
+                "state": "stored",
+                "attempts": 0,
+                "size": len(one.content),
+                "name": seal(user_id, Attachment.name, file_id, one.name),
+                "media_type": seal(user_id, Attachment.media_type, file_id, one.media_type),
+                "reference": seal(user_id, Attachment.reference, file_id, ""),
+                "content": seal(user_id, Attachment.content, file_id, one.content),
+                "created_at": now,
+                "expires_at": now + self._keep,
+            }
+            for file_id, one in files
+        ]
+        session.execute(insert(Attachment), rows)
+
+    def _deliver(
+        self, session: Session, to: Recipient, message_id: UUID, now: datetime, *, is_pull: bool, due_at: datetime
+    ) -> None:
         row = {
             "id": new_id(),
             "conversation_id": to.conversation_id,
@@ -88,7 +140,7 @@ class Outbox:
             "created_at": now,
             "message_id": message_id,
             "state": (DeliveryState.SENT if is_pull else DeliveryState.PENDING).value,
-            "due_at": now,
+            "due_at": due_at,
             "sent_at": now if is_pull else None,
         }
         session.execute(_DELIVER[session.get_bind().dialect.name], row)

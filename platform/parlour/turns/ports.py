@@ -51,6 +51,7 @@ class IncomingKind(StrEnum):
     COMMAND = "command"
     FEEDBACK = "feedback"
     STOP = "stop"
+    PRESS = "press"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,9 @@ class Incoming:
     `event_id` is unique in the account and the same in every redelivery. `is_addressed` says whether a group message
     is for the assistant (mention, reply, own thread); in private chats it is always true. `message_key` is the
     messenger's id of the message: of the edited one for an edit, of the rated one for feedback. For a command, `text`
-    is `name` and its argument (`language zh`), without slash or bang. For feedback, `text` is `up` or `down`. A stop
-    names the draft's turn in `text` where the messenger tells, else it is empty and means the running one.
+    is `name` and its argument (`language zh`), without slash or bang. For feedback, `text` is `up` or `down`; for a
+    press, the button's number under the message of that key. A stop names the draft's turn in `text` where the
+    messenger tells, else it is empty and means the running one.
     """
 
     account_id: AccountId
@@ -107,14 +109,26 @@ class Intake(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class PostedFile:
+    """A file or picture to post. `alt` is None for a file; `words`, Markdown, stand where it cannot be shown."""
+
+    name: str
+    media_type: str
+    content: bytes = field(repr=False)
+    alt: str | None
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class Post:
-    """One part of an answer to put into a messenger.
+    """One part of an answer to put into a messenger: a text, or a file.
 
     `text` is one part as `Messenger.split` made it: for that messenger's own `send` to read, not always Markdown.
     `draft_key` is the messenger's id of a draft message that this part replaces (an edit, or the end of a stream);
     None means a new message. `reply_to` is the messenger's id of the message being answered. `known_keys` are ids of
     messages of ours in that chat that are certainly others.
-    `key` is unique for delivery and part and the same in every attempt (`<delivery id>:<index>`).
+    `key` is unique for delivery and part and the same in every attempt (`<delivery id>:<index>`). `buttons` are the
+    labels to show below it; a press of one comes back as `IncomingKind.PRESS` with its number.
     """
 
     key: str
@@ -129,6 +143,8 @@ class Post:
     language: str = "en"
     asks_feedback: bool = False
     known_keys: frozenset[str] = frozenset()
+    file: PostedFile | None = None
+    buttons: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

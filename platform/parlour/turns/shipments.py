@@ -7,6 +7,7 @@ from uuid import UUID
 from parlour.store.ids import AccountId, ConversationId, DeliveryId, TurnId, UserId
 from parlour.turns.budget import Lane
 from parlour.turns.ports import Address
+from parlour.turns.said import Enclosure
 from parlour.turns.states import DeliveryState
 
 
@@ -32,6 +33,11 @@ class Shipment:
     language: str
     is_answer: bool
     created_at: datetime
+    enclosure: Enclosure | None = None
+    # Labels, for the part that they stand under.
+    buttons: tuple[str, ...] = ()
+    # Whether this is the part by whose id in the messenger the answer is found again: where the buttons are.
+    is_handle: bool = False
 
     @property
     def draft_key(self) -> str | None:

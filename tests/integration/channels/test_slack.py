@@ -1,5 +1,6 @@
 """The Slack channel against the fake Slack, over real sockets: Socket Mode and HTTP."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator
 
@@ -12,14 +13,15 @@ from parlour.turns.ports import Address
 from tests.fakes.intake import FakeAccounts, FakeIntake
 from tests.fakes.slack import FakeSlack
 from tests.fakes.slack_world import shown
-from tests.integration.channels.contract import ChannelContract, ChannelHarness
+from tests.integration.channels.contract import ChannelContract
+from tests.integration.channels.rich_contract import RichContract, RichHarness
 from tests.integration.channels.slack_support import make_channel, running
 
 PERSON = "U0PERSON"
 CHANNEL = "C0GENERAL"
 
 
-class SlackHarness(ChannelHarness):
+class SlackHarness(RichHarness):
     def __init__(self, slack: FakeSlack, channel: SlackChannel, intake: FakeIntake, accounts: FakeAccounts) -> None:
         self.slack = slack
         self.channel = channel
@@ -50,7 +52,7 @@ class SlackHarness(ChannelHarness):
         return [
             self.visible(shown(message))
             for message in self.slack.messages(address.chat)
-            if message.get("thread_ts") == address.thread
+            if message.get("thread_ts") == address.thread and not message.get("files")
         ]
 
     def visible(self, part: str) -> str:
@@ -67,6 +69,22 @@ class SlackHarness(ChannelHarness):
 
     def lose_next_request(self) -> None:
         self.slack.fault("reset", method="chat.postMessage")
+
+    def files(self, address: Address) -> list[tuple[str, bytes]]:
+        return [(file["title"], content) for file, content in self.slack.files(address.chat)]
+
+    def lose_next_file_answer(self) -> None:
+        self.slack.fault("lose", method="files.completeUploadExternal")
+
+    def lose_next_file_request(self) -> None:
+        self.slack.fault("reset", method="files.completeUploadExternal")
+
+    def refuse_files(self) -> None:
+        scopes = self.slack._call(lambda app: sorted(app.world.teams[self.slack.team].scopes - {"files:write"}))
+        self.slack.do("grant", scopes=scopes)
+
+    async def choose(self, address: Address, key: str, label: str) -> None:
+        await asyncio.to_thread(self.slack.do, "choose", user=PERSON, channel=address.chat, ts=key, label=label)
 
     def vanish(self) -> None:
         self.slack.stop()
@@ -98,3 +116,19 @@ async def harness(request: pytest.FixtureRequest, slack: FakeSlack) -> AsyncIter
 
 class TestSlackContract(ChannelContract):
     """What every messenger must do, in both modes."""
+
+
+@pytest.fixture
+async def rich(slack: FakeSlack) -> AsyncIterator[SlackHarness]:
+    """By Socket Mode alone: files and presses go the same way in both."""
+    channel = make_channel(slack)
+    slack.do("grant", events=[])
+    slack.do("timing", ack_timeout_s=0.5)
+    intake, accounts = FakeIntake(), FakeAccounts()
+    made = SlackHarness(slack, channel, intake, accounts)
+    async with running(slack, channel, intake=intake, accounts=accounts):
+        yield made
+
+
+class TestSlackRichContract(RichContract):
+    """What every messenger must do with files and buttons."""

@@ -28,14 +28,15 @@ from parlour.turns.ports import (
 )
 from tests.fakes.intake import FakeAccounts, FakeIntake
 from tests.fakes.telegram import FakeTelegram
-from tests.integration.channels.contract import ChannelContract, ChannelHarness, make_post, settle, until
+from tests.integration.channels.contract import ChannelContract, make_post, settle, until
+from tests.integration.channels.rich_contract import RichContract, RichHarness
 
 PERSON = 7
 GROUP = -100_500
 COMMANDS = [("help", "What I can do", "我能做什么"), ("stop", "Stop", "停止")]
 
 
-class TelegramHarness(ChannelHarness):
+class TelegramHarness(RichHarness):
     def __init__(
         self, telegram: FakeTelegram, channel: TelegramChannel, intake: FakeIntake, accounts: FakeAccounts
     ) -> None:
@@ -79,6 +80,26 @@ class TelegramHarness(ChannelHarness):
     def lose_next_request(self) -> None:
         self.telegram.fault("reset", method="sendMessage")
 
+    def files(self, address: Address) -> list[tuple[str, bytes]]:
+        found = self.telegram.files(int(address.chat))
+        return [(message.get("caption") or message["document"]["file_name"], content) for message, content in found]
+
+    def lose_next_file_answer(self) -> None:
+        self.telegram.fault("lose", method="sendPhoto")
+
+    def lose_next_file_request(self) -> None:
+        self.telegram.fault("reset", method="sendPhoto")
+
+    def refuse_files(self) -> None:
+        for method in ("sendPhoto", "sendDocument"):
+            self.telegram.fault("refuse", method=method, description="Bad Request: file is too big", status=400)
+
+    async def choose(self, address: Address, key: str, label: str) -> None:
+        chat = int(address.chat)
+        (message,) = [one for one in self.telegram.messages(chat) if str(one["message_id"]) == key]
+        labels = [button["text"] for row in message["reply_markup"]["inline_keyboard"] for button in row]
+        self.telegram.do("press", user=PERSON, chat=chat, message_id=int(key), button=labels.index(label))
+
     def vanish(self) -> None:
         self.telegram.stop()
 
@@ -109,6 +130,25 @@ async def harness(telegram: FakeTelegram) -> AsyncIterator[TelegramHarness]:
 
 class TestTelegramContract(ChannelContract):
     """What every messenger must do."""
+
+
+@pytest.fixture
+def rich(harness: TelegramHarness) -> TelegramHarness:
+    return harness
+
+
+class TestTelegramRichContract(RichContract):
+    """What every messenger must do with files and buttons."""
+
+
+async def test_a_pressed_button_spins_no_longer_once_it_is_committed(harness: TelegramHarness) -> None:
+    receipt = await harness.messenger.send(replace(make_post(harness.address, "More?"), buttons=("More",)))
+
+    await harness.choose(harness.address, receipt.external_key, "More")
+    await until(lambda: harness.telegram.journal("callback_answered"), "the press is answered")
+
+    assert [press.text for press in harness.intake.committed] == ["0"]
+    assert harness.telegram.journal("callback_answered")[0]["text"] is None
 
 
 # ---- opening ----------------------------------------------------------------------------------------------------

@@ -11,6 +11,8 @@ from parlour.skills.authoring import check, new_skill
 from parlour.skills.environment import Environments
 from parlour.skills.room import OFFERED
 from parlour.skills.service import SkillBook
+from parlour.store.ids import ConversationId
+from parlour.turns.said import Said
 from parlour.turns.states import Author, TurnState
 from tests.fakes.turns import ScriptedEngine
 from tests.support.stage import Stage, copy_of, make_template, open_stage
@@ -41,6 +43,23 @@ async def crash() -> str:
 async def fail(turn: Turn) -> str:
     """Raise with what was said."""
     raise ValueError(turn.text)
+
+
+@skill.command("report", "Everything at once", zh="报告")
+async def report():
+    """A text, a chart, a file and buttons."""
+    yield "Here it is."
+    yield Chart("Growth 增长", ("Mon", "Tue"), (Series("cm", (1.0, 2.5)),))
+    yield File("report.csv", b"a,b")
+    yield Buttons("What next?", (Button("Again", "/report"), Button("Talk", "thank you")))
+
+
+@skill.command("flood", "Too many files")
+async def flood():
+    """More than is taken."""
+    yield "So far so good."
+    for number in range(30):
+        yield File(f"{number}.txt", b"x")
 '''
 
 
@@ -50,7 +69,8 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("skilled")
     new_skill(folder, "notes")
     source = folder / "notes" / "src" / "parlour_notes" / "__init__.py"
-    source.write_text(source.read_text().replace("import Skill,", "import Knowledge, Model, Skill,") + ADDED)
+    imported = "import Button, Buttons, Chart, File, Knowledge, Model, Series, Skill,"
+    source.write_text(source.read_text().replace("import Skill,", imported) + ADDED)
     assert check(folder / "notes", is_freezing=True).problems == ()
     data = make_template(folder / "data")
     with open_stage(data) as stage:
@@ -94,6 +114,27 @@ def told(stage: Stage) -> Callable[..., str]:
 
 def test_a_command_of_a_skill_is_answered_by_it(told: Callable[..., str]) -> None:
     assert told("notes") == "None yet."
+
+
+def test_files_charts_and_buttons_are_kept_with_the_answer(told: Callable[..., str], stage: Stage) -> None:
+    text = told("report")
+
+    (said,) = _said(stage, "assistant")
+    assert (said.text, said.closing) == ("Here it is.", "What next?")
+    assert text == "Here it is.\n\nWhat next?"
+    assert [(one.name, one.alt) for one in said.enclosures] == [("chart.png", "Growth 增长"), ("report.csv", None)]
+    assert said.enclosures[0].words.startswith("**Growth 增长**")
+    assert [(one.label, one.says) for one in said.buttons] == [("Again", "/report"), ("Talk", "thank you")]
+
+
+def test_too_many_files_end_in_an_honest_word(told: Callable[..., str], stage: Stage) -> None:
+    assert told("flood") == "So far so good.\n\nThe skill “notes” had a problem and could not answer."
+    assert len(_said(stage, "assistant")[0].enclosures) == 10
+
+
+def _said(stage: Stage, author: str) -> list[Said]:
+    conversation = ConversationId(stage.turns()[0].conversation_id)
+    return [said for said in stage.platform.history.messages(conversation) if said.author == author]
 
 
 def test_a_skill_asks_the_model_in_the_turns_name(told: Callable[..., str]) -> None:

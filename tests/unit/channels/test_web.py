@@ -3,6 +3,7 @@
 import base64
 import re
 from collections.abc import AsyncIterator
+from uuid import UUID
 
 import httpx
 import pytest
@@ -13,9 +14,12 @@ from parlour.admin.health import Health
 from parlour.channels.pull import PullMessenger
 from parlour.channels.web import WebChannel
 from parlour.channels.web_session import COOKIE
-from parlour.store.ids import AccountId, new_id
+from parlour.sdk.replies import Button
+from parlour.store.ids import AccountId, TurnId, new_id
 from parlour.turns.ports import IncomingKind, Rejected, Verdict
+from parlour.turns.said import FileView, Said
 from tests.fakes.talk import FakeAccounts, FakeClock, FakeTalk
+from tests.support.pictures import png
 
 ORIGIN = {"Origin": "http://parlour.test"}
 ID = "0123456789abcdef"
@@ -270,6 +274,61 @@ async def test_a_stop_names_its_turn_or_none(client: httpx.AsyncClient, talk: Fa
     await client.post("/chat/stop", json={})
 
     assert [(stop.kind, stop.text) for stop in talk.received] == [(IncomingKind.STOP, turn), (IncomingKind.STOP, "")]
+
+
+async def _rich_answer(client: httpx.AsyncClient, talk: FakeTalk) -> Said:
+    """An answer with a chart, a script that calls itself a picture, and two buttons."""
+    turn = TurnId(UUID((await client.post("/chat/messages", json={"id": ID, "text": "hello"})).json()["turn"]))
+    chart = talk.enclose(turn, FileView("chart.png", "image/png", png()), alt="Growth <b>", words="**Growth**\n\nup")
+    script = talk.enclose(turn, FileView('自動 "x".html', "text/html", b"<script>1</script>"))
+    buttons = (Button("More", "/more"), Button("<i>Talk</i>", 'say "hello"'))
+    return talk.answer(turn, "Here.", enclosures=(chart, script), buttons=buttons, closing="What next?")
+
+
+async def test_an_answer_shows_its_pictures_files_and_buttons_and_nothing_in_them_runs(
+    client: httpx.AsyncClient, talk: FakeTalk
+) -> None:
+    await _visit(client)
+    said = await _rich_answer(client, talk)
+
+    page = (await _visit(client)).text
+
+    chart, script = (f"/chat/files/{one.id}" for one in said.enclosures)
+    assert f'<img src="{chart}" alt="Growth &lt;b&gt;">' in page
+    assert f'href="{script}" download=' in page
+    assert 'value="/more">More</button>' in page
+    assert 'value="say &#34;hello&#34;">&lt;i&gt;Talk&lt;/i&gt;</button>' in page
+    assert page.index("Here.") < page.index(chart) < page.index("What next?") < page.index("/more")
+
+
+async def test_a_picture_is_shown_and_anything_else_is_kept(client: httpx.AsyncClient, talk: FakeTalk) -> None:
+    await _visit(client)
+    said = await _rich_answer(client, talk)
+
+    picture, script = [await client.get(f"/chat/files/{one.id}") for one in said.enclosures]
+
+    assert (picture.headers["content-type"], picture.content) == ("image/png", png())
+    assert picture.headers["content-disposition"].startswith("inline")
+    assert (script.headers["content-type"], script.content) == ("application/octet-stream", b"<script>1</script>")
+    assert script.headers["content-disposition"] == "attachment; filename*=UTF-8''%E8%87%AA%E5%8B%95%20%22x%22.html"
+    for response in (picture, script):
+        assert response.headers["x-content-type-options"] == "nosniff"
+        assert "sandbox" in response.headers["content-security-policy"]
+        assert "private" in response.headers["cache-control"]
+
+
+async def test_a_file_is_for_its_own_session_only(client: httpx.AsyncClient, talk: FakeTalk) -> None:
+    await _visit(client)
+    said = await _rich_answer(client, talk)
+    address = f"/chat/files/{said.enclosures[0].id}"
+
+    client.cookies.clear()
+    without = await client.get(address)
+    await _visit(client)
+    await client.post("/chat/messages", json={"id": ID, "text": "hello"})
+    another = await client.get(address)
+
+    assert (without.status_code, another.status_code) == (403, 404)
 
 
 async def test_history_is_read_back(client: httpx.AsyncClient) -> None:

@@ -6,8 +6,6 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
-from parlour.privacy.models import DataKeyRow
-from parlour.store.ids import UserId
 from parlour.store.models import Message
 from parlour.turns.ledger import Ledger
 from parlour.turns.ports import SendLimits
@@ -404,7 +402,7 @@ def test_known_ids_are_those_of_our_other_messages_in_the_conversation(stage: St
 def test_nothing_of_an_erased_person_is_sent(stage: Stage) -> None:
     """G8."""
     stage.answered("hello")
-    _shred(stage, stage.turns()[0].user_id)
+    stage.shred(stage.turns()[0].user_id)
 
     assert taken(stage, stage.ledger()) == []
     (row,) = stage.deliveries()
@@ -417,7 +415,7 @@ def test_known_ids_leave_out_those_of_a_person_erased_since(stage: Stage) -> Non
         stage.answered("hello", sender=sender, chat="group", is_private=False)
         (shipment,) = taken(stage, ledger)
         ledger.record([sent(shipment, f"of-{sender}")])
-    _shred(stage, stage.turns()[0].user_id)
+    stage.shred(stage.turns()[0].user_id)
     stage.answered("again", chat="group", is_private=False)
     (shipment,) = taken(stage, ledger)
 
@@ -491,11 +489,3 @@ def test_a_draft_that_shows_up_after_the_answer_was_settled_changes_nothing(stag
     (row,) = stage.deliveries()
     assert row.draft_state == "none"
     assert ledger._keys.open(shipment.user_id, row.id, row.external_keys) == ("the-answer",)
-
-
-def _shred(stage: Stage, user: object) -> None:
-    """Destroy the person's data key, as erasing does."""
-    privacy = stage.platform.privacy
-    with privacy.key_store.begin() as session:
-        session.execute(update(DataKeyRow).where(DataKeyRow.subject_id == user).values(wrapped=None))
-    privacy.keyring.forget(UserId(user))  # type: ignore[arg-type]

@@ -439,7 +439,17 @@ function icon(name) {
   return svg;
 }
 
-// ---- thumbs and copying ----
+// ---- buttons of answers, thumbs and copying ----
+
+log.addEventListener("submit", (event) => {
+  if (!event.target.closest(".choices")) return;
+  event.preventDefault();
+  send(event.submitter.value);
+  box.focus();
+});
+
+// A picture has no height before it is there: what follows must not slide out of view.
+log.addEventListener("load", (event) => { if (event.target.tagName === "IMG" && isAtEnd) showEnd(); }, true);
 
 log.addEventListener("submit", async (event) => {
   const form = event.target.closest(".rating");
