@@ -25,7 +25,7 @@ _ACTIONS = {
 }
 MAX_DOWNLOAD = 20_000_000
 _MEDIA = {"photo", "document"}
-_PICTURE_STARTS = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF")
+_PICTURE_STARTS = (b"\x89PNG", b"\xff\xd8", b"RIFF")
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from parlour.turns.ports import (
 from tests.fakes.intake import FakeAccounts, FakeIntake
 from tests.fakes.telegram import FakeTelegram
 from tests.integration.channels.contract import ChannelContract, make_post, settle, until
-from tests.integration.channels.rich_contract import RichContract, RichHarness
+from tests.integration.channels.rich_contract import RichHarness
 
 PERSON = 7
 GROUP = -100_500
@@ -130,25 +130,6 @@ async def harness(telegram: FakeTelegram) -> AsyncIterator[TelegramHarness]:
 
 class TestTelegramContract(ChannelContract):
     """What every messenger must do."""
-
-
-@pytest.fixture
-def rich(harness: TelegramHarness) -> TelegramHarness:
-    return harness
-
-
-class TestTelegramRichContract(RichContract):
-    """What every messenger must do with files and buttons."""
-
-
-async def test_a_pressed_button_spins_no_longer_once_it_is_committed(harness: TelegramHarness) -> None:
-    receipt = await harness.messenger.send(replace(make_post(harness.address, "More?"), buttons=("More",)))
-
-    await harness.choose(harness.address, receipt.external_key, "More")
-    await until(lambda: harness.telegram.journal("callback_answered"), "the press is answered")
-
-    assert [press.text for press in harness.intake.committed] == ["0"]
-    assert harness.telegram.journal("callback_answered")[0]["text"] is None
 
 
 # ---- opening ----------------------------------------------------------------------------------------------------

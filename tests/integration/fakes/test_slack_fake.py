@@ -249,6 +249,34 @@ def test_people_files_and_direct_channels_are_described(slack: FakeSlack, client
     assert client.conversations_info(channel=direct)["channel"]["user"] == "U1"
 
 
+def test_slacks_own_client_uploads_a_file_in_its_three_steps(slack: FakeSlack, client: WebClient) -> None:
+    channel = slack.say("U0ANA", "hi")["channel"]
+
+    client.files_upload_v2(channel=channel, content=b"a,b", filename="a.csv", title="A table")
+
+    ((file, content),) = slack.files(channel)
+    assert (file["name"], file["title"], content) == ("a.csv", "A table", b"a,b")
+    assert client.conversations_history(channel=channel)["messages"][0]["files"][0]["id"] == file["id"]
+
+
+def test_a_file_that_was_not_uploaded_cannot_be_shared(slack: FakeSlack, client: WebClient) -> None:
+    channel = slack.say("U0ANA", "hi")["channel"]
+    announced = client.files_getUploadURLExternal(filename="a.csv", length=3)
+
+    with pytest.raises(SlackApiError, match="file_not_found"):
+        client.files_completeUploadExternal(files=[{"id": announced["file_id"]}], channel_id=channel)
+
+    assert slack.files(channel) == []
+
+
+def test_buttons_that_slack_would_not_take_are_refused(slack: FakeSlack, client: WebClient) -> None:
+    channel = slack.say("U0ANA", "hi")["channel"]
+    button = {"type": "button", "action_id": "a", "text": {"type": "plain_text", "text": "x" * 76}}
+
+    with pytest.raises(SlackApiError, match="invalid_blocks"):
+        client.chat_postMessage(channel=channel, text="t", blocks=[{"type": "actions", "elements": [button]}])
+
+
 def test_the_assistants_pane_shows_status_title_and_prompts(slack: FakeSlack, client: WebClient) -> None:
     opened = slack.do("open_assistant", user="U1")
     place = {"channel_id": opened["channel"], "thread_ts": opened["thread_ts"]}

@@ -12,6 +12,7 @@ import aiogram.exceptions
 import aiohttp
 import httpx
 import pytest
+import telegram
 import telegram.error
 from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import TelegramAPIServer
@@ -20,6 +21,7 @@ from aiohttp import web
 from telegram import Bot
 
 from tests.fakes.telegram import TOKEN, FakeTelegram
+from tests.support.pictures import png
 
 ROOT = Path(__file__).resolve().parents[3]
 GROUP = -100_500
@@ -95,6 +97,25 @@ async def test_both_clients_upload_and_download(server: FakeTelegram, ptb: Bot, 
     file = await ptb.get_file(sent.document.file_id)
     assert bytes(await file.download_as_bytearray()) == b"content"
     assert photo.caption == "see"
+
+
+async def test_both_clients_change_a_caption_and_make_a_text_a_picture(
+    server: FakeTelegram, ptb: Bot, aio: aiogram.Bot
+) -> None:
+    mine, theirs = await ptb.send_message(7, "text"), await aio.send_message(7, "text")
+    with pytest.raises(aiogram.exceptions.TelegramBadRequest, match="there is no caption"):
+        await aio.edit_message_caption(chat_id=7, message_id=theirs.message_id, caption="see")
+
+    await ptb.edit_message_media(telegram.InputMediaPhoto(png(), caption="see"), 7, mine.message_id)
+    media = aiogram.types.InputMediaDocument(media=BufferedInputFile(b"a,b", "a.csv"))
+    await aio.edit_message_media(media, chat_id=7, message_id=theirs.message_id)
+    await ptb.edit_message_caption(7, theirs.message_id, caption="a table")
+
+    assert [(message.get("caption"), content) for message, content in server.files(7)] == [
+        ("see", png()),
+        ("a table", b"a,b"),
+    ]
+    assert server.texts(7) == []
 
 
 async def test_both_clients_set_commands(ptb: Bot, aio: aiogram.Bot) -> None:
