@@ -33,7 +33,7 @@ class Cited:
 def sources(passages: Sequence[Passage], language: str) -> str:
     """The list of what was cited."""
     lines = [f"[{number}] {origin(one)}" for number, one in enumerate(passages, start=1)]
-    return "\n".join([f"{say('sources', language)}:", *(f"- {line}" for line in lines)])
+    return "\n".join([say("sources", language), *(f"- {line}" for line in lines)])
 
 
 def origin(passage: Passage) -> str:

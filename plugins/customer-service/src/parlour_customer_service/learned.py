@@ -192,17 +192,19 @@ async def changed(shared: SharedStore) -> None:
 
 
 async def _embedded(texts: Sequence[str], vectors: Vectors) -> Any:  # noqa: ANN401 (rows of numpy, None without a model)
-    from parlour_customer_service.intents import as_rows  # noqa: PLC0415 (see above)
+    from parlour_customer_service.intents import forms, meanings  # noqa: PLC0415 (see above)
+
+    wanted = [form for text in texts for form in forms(text)]
 
     try:
         rows = [
             row
-            for at in range(0, len(texts), _VECTORS_AT_ONCE)
-            for row in await vectors.embed(texts[at : at + _VECTORS_AT_ONCE])
+            for at in range(0, len(wanted), _VECTORS_AT_ONCE)
+            for row in await vectors.embed(wanted[at : at + _VECTORS_AT_ONCE])
         ]
     except CapabilityError:
         return None
-    return as_rows(rows)
+    return meanings(rows)
 
 
 def _sureness(score: float, nearness: float) -> float:

@@ -1,5 +1,6 @@
 """What customers meet: answers, questions back, an honest "I do not know", a person, and a word of satisfaction."""
 
+import hashlib
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -26,8 +27,10 @@ from parlour_customer_service.learned import Learned, Match
 from parlour_customer_service.openings import open_question
 from parlour_customer_service.texts import say
 from parlour_customer_service.trade import KEEP_OPEN_DAYS, Settings, skill
+from parlour_customer_service.words import subjects
 
 _LOOKED_AT: Final = 8
+_MOST_WORDS: Final = 8
 _LABEL: Final = 70
 _LAST: Final = "last"
 # A question that names what it means, made by a button of a question back: "How long? (Returns)".
@@ -206,6 +209,10 @@ async def _told(desk: Desk, question: str, verdict: Verdict) -> AsyncIterator[Re
         outcome = "unknown"
         language = desk.turn.language
         yield Buttons(desk.say("unknown"), (_agent_button(language), _pass_on_button(language)))
+    if outcome == "unknown":
+        for word in subjects(question)[:_MOST_WORDS]:
+            name = hashlib.sha256(word.encode()).hexdigest()[:16]
+            await desk.mine.put("missed", {"word": word}, id=name)
     note: dict[str, Any] = {"question": question, "outcome": outcome}
     await desk.mine.put("asked", note, id=_LAST)
     # A question back is part of a question that is still to come, with what was meant.
@@ -213,7 +220,7 @@ async def _told(desk: Desk, question: str, verdict: Verdict) -> AsyncIterator[Re
 
 
 def _as_learned(desk: Desk, match: Match) -> str:
-    return f"{match.answer} [1]\n\n{desk.say('sources')}:\n- [1] {desk.say('approved')}: {match.question}"
+    return f"{match.answer} [1]\n\n{desk.say('sources')}\n- [1] {desk.say('approved')}: {match.question}"
 
 
 def _asked_back(desk: Desk, question: str, options: tuple[str, ...]) -> Buttons:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from parlour.sdk import Button, Buttons, Chart, Clock, Reply, Series, SharedStore, Turn
+from parlour.sdk import Button, Buttons, Chart, Clock, Crowd, Reply, Series, SharedStore, Turn, Upload
 from parlour_customer_service.counting import Tally, forget_before, tally
-from parlour_customer_service.learned import MOST, Pair, changed, read_pairs
+from parlour_customer_service.learned import MOST, Pair, Parsed, changed, read_pairs
 from parlour_customer_service.openings import open_questions
 from parlour_customer_service.texts import say
 from parlour_customer_service.trade import KEEP_DAYS, KEEP_OPEN_DAYS, STAFF, skill
@@ -23,6 +23,7 @@ class Office:
 
     turn: Turn
     shared: SharedStore
+    crowd: Crowd
     clock: Clock
     rest: str
 
@@ -34,7 +35,7 @@ class Office:
 @skill.command(
     "service", "For admins: teach, review, open questions, report", zh="管理员：教学、审核、未解答问题、报告"
 )
-async def service(turn: Turn, shared: SharedStore, clock: Clock) -> AsyncIterator[Reply | str]:
+async def service(turn: Turn, shared: SharedStore, crowd: Crowd, clock: Clock) -> AsyncIterator[Reply | str]:
     """Carry out an admin's order; without one, tell what there is."""
     if turn.role not in STAFF:
         yield say("staff_only", turn.language)
@@ -45,8 +46,19 @@ async def service(turn: Turn, shared: SharedStore, clock: Clock) -> AsyncIterato
     if order is None:
         yield say("service_how", turn.language)
         return
-    for reply in await order(Office(turn, shared, clock, rest.strip())):
+    for reply in await order(Office(turn, shared, crowd, clock, rest.strip())):
         yield reply
+
+
+@skill.imports("dialogues", "Past questions with their best answers: JSON lines or CSV", zh="历史问答：JSONL 或 CSV")
+async def take_dialogues(upload: Upload, shared: SharedStore) -> str:
+    """Put them into the queue for approval."""
+    content = b"".join([piece async for piece in upload.pieces()])
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return say("not_utf8", "en")
+    return await _proposed(read_pairs(text), shared, "en")
 
 
 @skill.every("1d")
@@ -64,20 +76,25 @@ async def _learn(office: Office) -> Replies:
     parsed = read_pairs(office.rest)
     if not parsed.pairs and not parsed.broken:
         return [office.say("service_how")]
-    waiting = {one["id"] for one in await office.shared.all("proposal")}
-    known = {one["id"] for one in await office.shared.all("learned")}
+    return [await _proposed(parsed, office.shared, office.turn.language)]
+
+
+async def _proposed(parsed: Parsed, shared: SharedStore, language: str) -> str:
+    """Put the pairs into the queue that are not known yet, and tell what became of all."""
+    waiting = {one["id"] for one in await shared.all("proposal")}
+    known = {one["id"] for one in await shared.all("learned")}
     new = [pair for pair in {one.id: one for one in parsed.pairs}.values() if pair.id not in waiting | known]
     room = max(0, MOST - len(waiting))
     for pair in new[:room]:
-        await office.shared.put("proposal", {"question": pair.question, "answer": pair.answer}, id=pair.id)
-    told = [office.say("proposed", count=len(new[:room]))]
+        await shared.put("proposal", {"question": pair.question, "answer": pair.answer}, id=pair.id)
+    told = [say("proposed", language, count=len(new[:room]))]
     if already := len(parsed.pairs) - len(new):
-        told.append(office.say("known_already", count=already))
+        told.append(say("known_already", language, count=already))
     if parsed.broken:
-        told.append(office.say("left_out", what=_lines(parsed.broken)))
+        told.append(say("left_out", language, what=_lines(parsed.broken)))
     if len(new) > room:
-        told.append(office.say("full", most=MOST))
-    return ["\n".join(told)]
+        told.append(say("full", language, most=MOST))
+    return "\n".join(told)
 
 
 def _lines(numbers: tuple[int, ...]) -> str:
@@ -181,7 +198,20 @@ async def _report(office: Office) -> Replies:
     counted = await tally(office.shared, office.clock.now().date(), days)
     if not counted.total:
         return [office.say("report_none", days=days)]
-    return [_summary(office, counted), _chart(office, counted), "\n\n", *await _open(office)]
+    return [
+        _summary(office, counted),
+        _chart(office, counted),
+        "\n\n",
+        await _missed(office, days),
+        *await _open(office),
+    ]
+
+
+async def _missed(office: Office, days: int) -> str:
+    """What many people asked in vain; nobody's question can be told from it."""
+    found = await office.crowd.counts("missed", "word", days=days)
+    words = ", ".join(f"{word} ({people})" for word, people in [*found.items()][:_SHOWN])
+    return f"{office.say('missed', words=words)}\n\n" if words else ""
 
 
 def _summary(office: Office, counted: Tally) -> str:

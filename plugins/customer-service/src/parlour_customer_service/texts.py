@@ -16,7 +16,7 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
         "您的问题已匿名转交，最多保留{days}天。",
     ),
     "nothing_to_pass_on": ("There is no question of yours that I could pass on.", "没有可以转交的问题。"),
-    "sources": ("Sources", "来源"),
+    "sources": ("Sources:", "来源："),
     "approved": ("an approved answer", "经审核的回答"),
     "waiting": ("A person will answer you here. Before you: {before}.", "人工客服会在这里回复您。前面还有{before}位。"),
     "no_agents": (
@@ -53,7 +53,11 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
         "{count}条已进入待审核队列。用 /service review 查看",
     ),
     "known_already": ("{count} were there already.", "{count}条已经存在。"),
-    "left_out": ("Left out: {what}", "未收录：{what}"),
+    "left_out": ("Left out, no question with an answer: lines {what}", "未收录（不是问答）：第{what}行"),
+    "not_utf8": (
+        "The file is not text in UTF-8. Save it so, and import it again.",
+        "文件不是UTF-8文本，请转换后再导入。",
+    ),
     "nothing_to_review": ("Nothing waits for approval.", "没有待审核的内容。"),
     "review_one": ("**{id}** {question}\n\n{answer}", "**{id}** {question}\n\n{answer}"),
     "reviews_left": ("{count} wait for approval.", "{count}条待审核。"),
@@ -66,6 +70,10 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "answered": ("Learned. I answer {id} so from now on.", "已学会，今后将这样回答 {id}。"),
     "dropped": ("{id} is dropped.", "{id} 已删除。"),
     "forgotten": ("{id} is forgotten.", "{id} 已忘记。"),
+    "missed": (
+        "Words of questions that could not be answered, each of at least five people: {words}",
+        "未能解答的问题中的词（每个至少五人提到）：{words}",
+    ),
     "nothing_open": ("No question is open.", "没有未解答的问题。"),
     "nothing_learned": ("Nothing is learned yet.", "还没有学会任何内容。"),
     "open_title": ("Questions passed on because they could not be answered:", "未能解答而转交的问题："),
@@ -76,7 +84,8 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "report_title": ("Customer service, last {days} days", "客服报告，最近{days}天"),
     "report": (
         (
-            "Asked {asked} · answered {answered} · asked back {clarified} · not known {unknown} · handed over {handed}\n\n"
+            "Asked {asked} · answered {answered} · asked back {clarified} · not known {unknown} · "
+            "handed over {handed}\n\n"
             "Deflection (asked and not handed over): {deflection} · rated helpful: {rating} of {rated}"
         ),
         (

@@ -10,6 +10,7 @@ skill = Skill(
     zh="依据组织的知识回答客户并注明出处；可学习，可转人工",
     keeps={
         "asked": "your last question and how it was answered, to rate it or to pass it on",
+        "missed": "words of your questions that could not be answered, to count what many people miss",
         "proposal": "questions with answers that wait for an admin's approval",
         "learned": "questions with answers that an admin approved",
         "open": "questions that people passed on without their name, for 30 days",

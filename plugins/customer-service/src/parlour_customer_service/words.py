@@ -8,121 +8,14 @@ _SENTENCE: Final = re.compile(r"[^.!?。！？；\n]+(?:[.!?。！？；]+(?=\s|
 _SUFFIXES: Final = ("ingly", "edly", "ings", "ing", "ied", "ies", "ed", "es", "s", "ly")
 _SHORTEST_STEM: Final = 3
 # What says nothing about the subject of a question.
-_EMPTY: Final = frozenset(
-    [
-        "a",
-        "about",
-        "after",
-        "all",
-        "am",
-        "an",
-        "and",
-        "any",
-        "are",
-        "as",
-        "at",
-        "be",
-        "been",
-        "but",
-        "by",
-        "can",
-        "can't",
-        "cannot",
-        "could",
-        "did",
-        "do",
-        "does",
-        "doesn't",
-        "don't",
-        "for",
-        "from",
-        "get",
-        "got",
-        "had",
-        "has",
-        "have",
-        "he",
-        "hello",
-        "her",
-        "hi",
-        "him",
-        "his",
-        "how",
-        "i",
-        "i'd",
-        "i'll",
-        "i'm",
-        "i've",
-        "if",
-        "in",
-        "is",
-        "isn't",
-        "it",
-        "it's",
-        "its",
-        "just",
-        "let",
-        "like",
-        "may",
-        "me",
-        "might",
-        "mine",
-        "my",
-        "need",
-        "no",
-        "not",
-        "of",
-        "off",
-        "oh",
-        "ok",
-        "on",
-        "one",
-        "or",
-        "our",
-        "out",
-        "please",
-        "she",
-        "should",
-        "so",
-        "some",
-        "tell",
-        "than",
-        "thank",
-        "thanks",
-        "that",
-        "the",
-        "their",
-        "them",
-        "then",
-        "there",
-        "these",
-        "they",
-        "this",
-        "those",
-        "to",
-        "too",
-        "up",
-        "us",
-        "want",
-        "was",
-        "we",
-        "well",
-        "were",
-        "what",
-        "what's",
-        "when",
-        "where",
-        "which",
-        "who",
-        "why",
-        "will",
-        "with",
-        "would",
-        "you",
-        "your",
-        "yours",
-    ]
-)
+_EMPTY_WORDS: Final = """
+a about after all am an and any are as at be been but by can can't cannot could did do does doesn't don't for
+from get got had has have he hello her hi him his how i i'd i'll i'm i've if in is isn't it it's its just let
+like may me might mine my need no not of off oh ok on one or our out please she should so some tell than thank
+thanks that the their them then there these they this those to too up us want was we well were what what's when
+where which who why will with would you your yours
+"""
+_EMPTY: Final = frozenset(_EMPTY_WORDS.split())
 _EMPTY_ZH: Final = re.compile(
     "请问|我想问|想问一下|告诉我|帮我|可不可以|能不能|是不是|有没有|怎么样|怎么|什么|为什么|多少|多久|几点|哪里|哪儿|哪个|如何|"
     "可以|需要|应该|知道|你们|我们|他们|您们|你好|您好|谢谢|一下|时候|[的了吗呢吧啊呀么嘛是在有我你您他她它这那个和与就都也还要想能会不请问把被给对从到为以及哦嗯]"
@@ -138,6 +31,13 @@ def content_words(text: str) -> list[str]:
         elif run not in _EMPTY:
             found.append(stem(run))
     return found
+
+
+def subjects(text: str) -> list[str]:
+    """The words that carry meaning as they were written, each once; no numbers, which may point at a person."""
+    runs = _RUN.findall(text.lower())
+    named = [one for one in runs if one[0] < "\u3400" and one not in _EMPTY and not any(map(str.isdigit, one))]
+    return [*dict.fromkeys([*named, *(pair for one in runs if one[0] >= "\u3400" for pair in _pairs(one))])]
 
 
 def stem(word: str) -> str:
