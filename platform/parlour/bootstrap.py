@@ -3,7 +3,7 @@
 import os
 import secrets
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -23,6 +23,7 @@ from parlour.people.admit import Access
 from parlour.privacy.lookup import Lookup
 from parlour.privacy.sealing import Sealer
 from parlour.privacy.service import Privacy, open_privacy
+from parlour.sdk.errors import NotAvailable
 from parlour.settings import Settings, SettingsError
 from parlour.skills.crowd import CrowdCounts
 from parlour.skills.documents import KEEP_DOCUMENTS, Documents
@@ -211,6 +212,7 @@ class Platform:
             crowd=crowd,
             lookup=self.lookup,
             search=self._passages,
+            embed=self._vectors,
         )
 
     def _passages(self, workspace_id: WorkspaceId, role: str, query: str, limit: int) -> list[dict[str, Any]]:
@@ -220,6 +222,14 @@ class Platform:
             {"text": one.text, "source": one.source, "place": one.place, "score": one.similarity or 0.0}
             for one in found
         ]
+
+    def _vectors(self, texts: Sequence[str]) -> list[list[float]]:
+        """The meanings of texts, for skills. Raises `NotAvailable` where there is nothing to embed with."""
+        embedder = self.knowledge.embedder
+        if embedder is None:
+            raise NotAvailable("There is no model to embed with: pip install 'parlour[knowledge]'")
+        vectors: list[list[float]] = embedder.embed(texts).tolist()
+        return vectors
 
     @cached_property
     def knowledge(self) -> "Knowledge":

@@ -18,8 +18,13 @@ class Knowledge:
 
     library: Library
     search: Search
-    is_words_only: bool
-    """Whether there is no embedder, so that nothing is found by its meaning."""
+    embedder: Embedder | None
+    """What gives texts their vectors; None where nothing is found by its meaning."""
+
+    @property
+    def is_words_only(self) -> bool:
+        """Whether nothing is found by its meaning."""
+        return self.embedder is None
 
 
 def default_embedder() -> Embedder | None:
@@ -36,5 +41,5 @@ def open_knowledge(
     return Knowledge(
         library=Library(database=database, clock=clock or database.clock, sources=sources, embedder=embedder),
         search=Search(database=database, sealer=privacy.sealer, terms=terms, embedder=embedder),
-        is_words_only=embedder is None,
+        embedder=embedder,
     )

@@ -33,8 +33,12 @@ _NOTICED_AFTER_S: Final = 2.0
 RUN_TIMEOUT_S: Final = 120.0
 
 # What answers a skill's calls here; a skill that asks for more is refused before anything of it is installed.
-OFFERED: Final = frozenset({"Model", "Knowledge", "UserStore", "SharedStore", "Crowd", "Upload", "Http", "Secrets"})
+OFFERED: Final = frozenset(
+    {"Model", "Knowledge", "UserStore", "SharedStore", "Crowd", "Upload", "Http", "Vectors", "Secrets"}
+)
 
+# A vector of length 1 for each text. Raises `NotAvailable` where there is no model to embed with.
+Embed = Callable[[Sequence[str]], list[list[float]]]
 # Passages for a person of that workspace and role.
 Search = Callable[[WorkspaceId, str, str, int], list[dict[str, Any]]]
 
@@ -66,7 +70,7 @@ class Chosen:
 class SkillRoom:
     """All skills of this process."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (each a part of its own; one place calls this)
         self,
         *,
         book_of: Callable[[WorkspaceId], SkillBook],
@@ -76,6 +80,7 @@ class SkillRoom:
         lookup: Lookup,
         http: SkillHttp | None = None,
         search: Search | None = None,
+        embed: Embed | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._book_of = book_of
@@ -85,6 +90,7 @@ class SkillRoom:
         self._lookup = lookup
         self._http = http or SkillHttp()
         self._search = search
+        self._embed = embed
         self._monotonic = monotonic
         self._known: dict[WorkspaceId, tuple[float, Sequence[SkillView]]] = {}
         self._lock = threading.Lock()
@@ -116,6 +122,7 @@ class SkillRoom:
             http=self._http,
             model=TurnModel(ask, request),
             search=self._searching(asked),
+            embed=self._embed,
             secret=lambda name: str(book.settings(skill, with_secrets=True).get(name, "")),
         )
         desk = HostDesk(Whose(skill.id, asked.workspace_id, asked.user_id), skill.allowed, services)

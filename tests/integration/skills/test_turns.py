@@ -32,6 +32,13 @@ async def find(turn: Turn, knowledge: Knowledge) -> str:
     return " ".join(f"{one.source}: {one.text}" for one in await knowledge.search(turn.text, limit=1)) or "Nothing."
 
 
+@skill.command("near", "How near two texts are")
+async def near(turn: Turn, vectors: Vectors) -> str:
+    """Their cosine, as far as it is above or below a half."""
+    one, other = await vectors.embed(turn.text.split(" or "))
+    return "near" if sum(a * b for a, b in zip(one, other)) > 0.5 else "far"
+
+
 @skill.command("crash", "Break")
 async def crash() -> str:
     """Break in the middle."""
@@ -69,7 +76,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("skilled")
     new_skill(folder, "notes")
     source = folder / "notes" / "src" / "parlour_notes" / "__init__.py"
-    imported = "import Button, Buttons, Chart, File, Knowledge, Model, Series, Skill,"
+    imported = "import Button, Buttons, Chart, File, Knowledge, Model, Series, Skill, Vectors,"
     source.write_text(source.read_text().replace("import Skill,", imported) + ADDED)
     assert check(folder / "notes", is_freezing=True).problems == ()
     data = make_template(folder / "data")
@@ -143,6 +150,11 @@ def test_a_skill_asks_the_model_in_the_turns_name(told: Callable[..., str]) -> N
     assert told("story of a fox", engine=engine) == "Once upon a time."
     assert engine.prompt[-1] == ("user", "of a fox")
     assert engine.system.endswith("You tell stories.")
+
+
+def test_a_skill_is_told_how_near_texts_are_in_any_language(told: Callable[..., str]) -> None:
+    assert told("near how do I return goods or 怎么退货") == "near"
+    assert told("near how do I return goods or the weather is fine") == "far"
 
 
 def test_a_skill_finds_what_its_person_may_read(told: Callable[..., str], stage: Stage, tmp_path: Path) -> None:
