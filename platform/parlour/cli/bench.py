@@ -16,6 +16,9 @@ from parlour.bench import pipeline as pipelines
 from parlour.bench import serving as servings
 from parlour.bench.layouts import Services
 from parlour.bench.report import Report
+from parlour.bench.skills.data import data_in
+from parlour.bench.skills.registry import PARTS
+from parlour.bench.skills.suite import run_skills
 from parlour.cli.errors import Refused
 
 app = typer.Typer(no_args_is_help=True, help="Measure Parlour beside its references.")
@@ -121,6 +124,31 @@ def serving(  # noqa: PLR0913 (the options of a command)
     report = Report("serving", servings.told(options))
     with _progress() as progress:
         servings.run_serving(options, report, progress)
+    _tell(report, json_file)
+
+
+@app.command(epilog="Example: parlour bench skills --part router --data ../shared/data --json-file figures.json")
+def skills(
+    *,
+    part: Annotated[
+        list[str] | None, typer.Option(help=f"What to measure, several times for several; all: {', '.join(PARTS)}.")
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(envvar="PARLOUR_BENCH_DATA", help="Folder of data sets; ../shared/data beside a checkout."),
+    ] = None,
+    seed: Seed = 0,
+    json_file: JsonFile = None,
+) -> None:
+    """How good skills and the choice between them are, beside reference methods measured in the same run."""
+    wanted = part or list(PARTS)
+    wrong = sorted(set(wanted) - set(PARTS))
+    if wrong:
+        raise typer.BadParameter(f"no part {', '.join(wrong)}; there are {', '.join(PARTS)}", param_hint="--part")
+    found = data_in(data)
+    report = Report("skills", {"parts": wanted, "seed": seed})
+    with _progress() as progress:
+        run_skills(wanted, found, seed=seed, report=report, progress=progress)
     _tell(report, json_file)
 
 

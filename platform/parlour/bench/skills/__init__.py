@@ -1,0 +1,1 @@
+"""How good skills are: each part measures one thing and puts tables into one report."""

@@ -1,0 +1,8 @@
+"""All parts of `parlour bench skills`, a line each: the name to ask for it by, and the module it lives in."""
+
+from collections.abc import Mapping
+from typing import Final
+
+PARTS: Final[Mapping[str, str]] = {
+    "router": "parlour.bench.skills.router",
+}

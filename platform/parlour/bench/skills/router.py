@@ -1,0 +1,131 @@
+"""Which of ten skills a question is for, by twenty examples each, beside reference methods on the same vectors."""
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from parlour.bench.errors import BenchError
+from parlour.bench.report import Row
+from parlour.bench.skills.banking import FILE, TRADES, Question, questions
+from parlour.bench.skills.data import Data
+from parlour.knowledge.embedding import SentenceEncoder, Vectors
+from parlour.skills.likeness import Likeness
+
+TABLE: Final = "Router: ten skills, twenty examples each"
+_EXAMPLES: Final = 20
+_DRAWS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """Ten skills with examples, and questions with the skill that each is for."""
+
+    examples: Mapping[str, Sequence[str]]
+    asked: Sequence[tuple[str, str]]
+
+
+# Of each question the name that a method takes it for.
+Method = Callable[[Draw, "Remembered"], list[str]]
+
+
+class Remembered:
+    """An embedder that embeds each text once, however many methods ask."""
+
+    name = SentenceEncoder.name
+
+    def __init__(self) -> None:
+        self._encoder = SentenceEncoder()
+        self._known: dict[str, Any] = {}
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """One row for each text."""
+        new = [text for text in dict.fromkeys(texts) if text not in self._known]
+        self._known.update(zip(new, self._encoder.embed(new), strict=True))
+        return np.stack([self._known[text] for text in texts])
+
+
+def run(data: Data, seed: int) -> Mapping[str, Sequence[Row]]:
+    """Accuracy of the router and of the reference methods, for each kind of skills and each draw of examples."""
+    if not SentenceEncoder.is_installed():
+        raise BenchError("The router needs an embedder. Install it: pip install 'parlour[knowledge]'")
+    told, embedder = questions(data.file(FILE)), Remembered()
+    rows = []
+    for kind, draw_of in {"one intent each": by_intent, "a trade of several intents each": by_trade}.items():
+        for drawn in range(_DRAWS):
+            draw = draw_of(told, random.Random(seed * _DRAWS + drawn))  # noqa: S311 (a benchmark)
+            rights = {name: _right(draw, method(draw, embedder)) for name, method in METHODS.items()}
+            rows.append({"skills": kind, "draw": drawn, "questions": len(draw.asked), **rights})
+    return {TABLE: rows}
+
+
+def by_intent(told: Sequence[Question], chance: random.Random) -> Draw:
+    """Ten intents drawn by chance, a skill each."""
+    intents = chance.sample(sorted({one.intent for one in told if len(_of(told, [one.intent])) > 2 * _EXAMPLES}), 10)
+    return _drawn(told, {intent: (intent,) for intent in intents}, chance)
+
+
+def by_trade(told: Sequence[Question], chance: random.Random) -> Draw:
+    """Ten trades, each of several intents."""
+    return _drawn(told, TRADES, chance)
+
+
+def _drawn(told: Sequence[Question], groups: Mapping[str, Sequence[str]], chance: random.Random) -> Draw:
+    """Examples spread evenly over a group's intents, as an author would give them; everything else is asked."""
+    examples: dict[str, list[str]] = {}
+    asked = []
+    for name, intents in groups.items():
+        piles = [_of(told, [intent]) for intent in intents]
+        for pile in piles:
+            chance.shuffle(pile)
+        chosen = [piles[at % len(piles)].pop() for at in range(_EXAMPLES)]
+        examples[name] = chosen
+        asked += [(text, name) for pile in piles for text in pile]
+    return Draw(examples, asked)
+
+
+def _of(told: Sequence[Question], intents: Sequence[str]) -> list[str]:
+    return [one.text for one in told if one.intent in intents]
+
+
+def _right(draw: Draw, taken_for: Sequence[str]) -> float:
+    return sum(name == owner for name, (_, owner) in zip(taken_for, draw.asked, strict=True)) / len(draw.asked)
+
+
+def _by_likeness(draw: Draw, embedder: Remembered) -> list[str]:
+    scores = Likeness(embedder, draw.examples).scores([text for text, _ in draw.asked])
+    return [max(one, key=one.__getitem__) for one in scores]
+
+
+def _nearest_centroid(draw: Draw, embedder: Remembered) -> list[str]:
+    centres = np.stack([embedder.embed(texts).mean(axis=0) for texts in draw.examples.values()])
+    centres /= np.linalg.norm(centres, axis=1, keepdims=True)
+    names = list(draw.examples)
+    return [names[at] for at in (embedder.embed([text for text, _ in draw.asked]) @ centres.T).argmax(axis=1)]
+
+
+def _nearest_example(draw: Draw, embedder: Remembered) -> list[str]:
+    owners = [name for name, texts in draw.examples.items() for _ in texts]
+    vectors = embedder.embed([text for texts in draw.examples.values() for text in texts])
+    return [owners[at] for at in (embedder.embed([text for text, _ in draw.asked]) @ vectors.T).argmax(axis=1)]
+
+
+def _logistic_regression(draw: Draw, embedder: Remembered) -> list[str]:
+    try:
+        from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 (a reference alone needs it)
+    except ImportError:
+        raise BenchError("The reference methods need scikit-learn. Install it: pip install scikit-learn") from None
+    owners = [name for name, texts in draw.examples.items() for _ in texts]
+    vectors = embedder.embed([text for texts in draw.examples.values() for text in texts])
+    fitted = LogisticRegression(C=100.0, max_iter=2_000).fit(vectors, owners)
+    return [str(name) for name in fitted.predict(embedder.embed([text for text, _ in draw.asked]))]
+
+
+METHODS: Final[Mapping[str, Method]] = {
+    "router": _by_likeness,
+    "reference: nearest centroid": _nearest_centroid,
+    "reference: nearest example": _nearest_example,
+    "reference: logistic regression": _logistic_regression,
+}
