@@ -45,10 +45,12 @@ from parlour.turns.history import History
 from parlour.turns.intake import IntakeRules, TakeIn
 from parlour.turns.ledger import Ledger
 from parlour.turns.metrics import BacklogCollector, Metrics
+from parlour.turns.notify import Notifier
 from parlour.turns.order import Order
 from parlour.turns.outbox import Outbox
 from parlour.turns.ports import LiveBus
 from parlour.turns.running import Running
+from parlour.turns.sending import FileSender
 from parlour.turns.skilled import SkillPath
 from parlour.turns.states import Mode
 from parlour.turns.sweeper import sweep
@@ -211,9 +213,20 @@ class Platform:
             documents=documents,
             crowd=crowd,
             lookup=self.lookup,
+            notify=self.notifier,
             search=self._passages,
             embed=self._vectors,
         )
+
+    @cached_property
+    def notifier(self) -> Notifier:
+        """Tells conversations what they subscribed to."""
+        return Notifier(database=self.database, privacy=self.privacy, outbox=self.outbox, bus=self.bus)
+
+    @cached_property
+    def file_sender(self) -> FileSender:
+        """Sends people files in private."""
+        return FileSender(database=self.database, outbox=self.outbox, bus=self.bus)
 
     def _passages(self, workspace_id: WorkspaceId, role: str, query: str, limit: int) -> list[dict[str, Any]]:
         """What a person of that role may find, as skills are told it."""

@@ -9,6 +9,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal, Protocol
 
+from parlour.sdk.replies import Reply
+
+# What can be said: Markdown, a reply, or several of them in order.
+Answer = str | Reply | Sequence[str | Reply]
+
 
 @dataclass(frozen=True, slots=True)
 class Turn:
@@ -252,8 +257,13 @@ class Notify(Protocol):
         """This turn's conversation gets no more about `topic`."""
         ...
 
-    async def subscribers(self, topic: str, text: str) -> int:
-        """Tell all who subscribed to `topic`; how many conversations that are."""
+    async def subscribers(self, topic: str, reply: "Answer", *, once: str = "") -> int:
+        """Tell all who subscribed to `topic`: a text, a chart, buttons, or a list of them. How many are told.
+
+        What has the same `once` as something told before about this topic is told to nobody a second time, also when a
+        job runs again after a crash. Messages go out behind people's own answers; more than 60 calls a minute raise
+        `TooMuch`.
+        """
         ...
 
 

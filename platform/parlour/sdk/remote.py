@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from parlour.sdk.capabilities import Passage, Response, Turn
+from parlour.sdk.capabilities import Answer, Passage, Response, Turn
+from parlour.sdk.replies import replies_of, to_wire
 
 
 class Line(Protocol):
@@ -150,9 +151,10 @@ class RemoteNotify:
         """No more."""
         await self._line.call("Notify", "unsubscribe", topic=topic)
 
-    async def subscribers(self, topic: str, text: str) -> int:
+    async def subscribers(self, topic: str, reply: Answer, *, once: str = "") -> int:
         """Tell them."""
-        return int(await self._line.call("Notify", "subscribers", topic=topic, text=text))
+        replies = [to_wire(one) for one in replies_of(reply)]
+        return int(await self._line.call("Notify", "subscribers", topic=topic, replies=replies, once=once))
 
 
 class RemoteHandoff:

@@ -22,11 +22,11 @@ from itertools import count
 from typing import Any, TypeVar
 
 from parlour.sdk import calling, crowd
-from parlour.sdk.capabilities import Passage, Response, Turn
+from parlour.sdk.capabilities import Answer, Passage, Response, Turn
 from parlour.sdk.errors import Invalid, NotGranted
 from parlour.sdk.handlers import Handler
 from parlour.sdk.hosts import is_named
-from parlour.sdk.replies import Reply, as_markdown
+from parlour.sdk.replies import Reply, as_markdown, replies_of
 from parlour.sdk.skill import Skill
 
 T = TypeVar("T")
@@ -212,7 +212,10 @@ class FakeNotify:
     def __init__(self) -> None:
         self.topics: dict[str, set[str]] = {}
         self.told: list[tuple[str, str]] = []
+        # The same with everything that is not text: (conversation, replies).
+        self.replies: list[tuple[str, list[Reply]]] = []
         self.conversation = ""
+        self._once: set[tuple[str, str]] = set()
 
     async def subscribe(self, topic: str) -> None:
         """Add the conversation."""
@@ -222,10 +225,17 @@ class FakeNotify:
         """Take the conversation out."""
         self.topics.get(topic, set()).discard(self.conversation)
 
-    async def subscribers(self, topic: str, text: str) -> int:
+    async def subscribers(self, topic: str, reply: Answer, *, once: str = "") -> int:
         """Tell them."""
-        self.told += [(conversation, text) for conversation in sorted(self.topics.get(topic, ()))]
-        return len(self.topics.get(topic, ()))
+        replies = list(replies_of(reply))
+        if once and (topic, once) in self._once:
+            return 0
+        self._once.add((topic, once))
+        text = "\n\n".join(as_markdown(one) for one in replies)
+        them = sorted(self.topics.get(topic, ()))
+        self.told += [(conversation, text) for conversation in them]
+        self.replies += [(conversation, replies) for conversation in them]
+        return len(them)
 
 
 class FakeHandoff:

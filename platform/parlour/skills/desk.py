@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
 
 from parlour.sdk.errors import CapabilityError, Invalid, NotAvailable, NotGranted
+from parlour.sdk.replies import Reply, from_wire
 from parlour.sdk.schema import problems
 from parlour.skills.crowd import CrowdCounts
 from parlour.skills.documents import Documents, Shelf
 from parlour.skills.http import SkillHttp
-from parlour.store.ids import SkillId, UserId, WorkspaceId
+from parlour.store.ids import ConversationId, SkillId, UserId, WorkspaceId
 
 T = TypeVar("T")
 _TEXT: Final = {"type": "string"}
@@ -56,10 +57,17 @@ METHODS: Final[Mapping[str, Mapping[str, Mapping[str, Any]]]] = {
         "get": {"url": _TEXT, "headers": _TEXTS_BY_NAME},
         "post": {"url": _TEXT, "body": {}, "headers": _TEXTS_BY_NAME},
     },
+    "Notify": {
+        "subscribe": {"topic": _TEXT},
+        "unsubscribe": {"topic": _TEXT},
+        # Replies are read, and refused, where they are what they are: `sdk.replies.from_wire`.
+        "subscribers": {"topic": _TEXT, "replies": {}, "once": _TEXT},
+    },
     "Vectors": {"embed": {"texts": _NAMES}},
     "Secrets": {"get": {"name": _TEXT}},
 }
 _MOST_PASSAGES: Final = 50
+_LONGEST_TOPIC: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +87,23 @@ class Whose:
     skill_id: SkillId
     workspace_id: WorkspaceId
     user_id: UserId | None
+    conversation_id: ConversationId | None = None
+
+
+class NotifyPort(Protocol):
+    """Telling conversations what they subscribed to (`turns.notify.Notifier`)."""
+
+    def subscribe(self, whose: Whose, topic: str) -> None:
+        """The run's conversation wants to be told."""
+        ...
+
+    def unsubscribe(self, whose: Whose, topic: str) -> None:
+        """It wants no more of it."""
+        ...
+
+    def tell(self, whose: Whose, topic: str, replies: Sequence[Reply], *, once: str) -> int:
+        """Tell all; how many. Raises `TooMuch`."""
+        ...
 
 
 class ModelPort(Protocol):
@@ -105,6 +130,7 @@ class Services:
     search: Callable[[str, int], list[dict[str, Any]]] | None = None
     embed: Callable[[Sequence[str]], list[list[float]]] | None = None
     secret: Callable[[str], str] | None = None
+    notify: NotifyPort | None = None
     crowd: CrowdCounts | None = None
     upload: Callable[[int], bytes] | None = None
 
@@ -120,6 +146,7 @@ class Services:
             "Http": self.http,
             "Vectors": self.embed,
             "Secrets": self.secret,
+            "Notify": self.notify,
         }
         return frozenset(name for name, part in parts.items() if part is not None)
 
@@ -219,6 +246,20 @@ class HostDesk:
 
     def _knowledge(self, method: str, *, query: str, limit: int) -> object:
         return _there(self._services.search)(query, max(1, min(limit, _MOST_PASSAGES)))
+
+    def _notify(self, method: str, *, topic: str, replies: object = None, once: str = "") -> object:
+        notify = _there(self._services.notify)
+        if not 0 < len(topic) <= _LONGEST_TOPIC or len(once) > _LONGEST_TOPIC:
+            raise Invalid(f"Notify.{method}: a topic is a text of 1 to {_LONGEST_TOPIC} characters, and so is `once`.")
+        if method == "subscribers":
+            if not isinstance(replies, list) or not replies:
+                raise Invalid("Notify.subscribers: give something to say.")
+            return notify.tell(self._whose, topic, [from_wire(one) for one in replies], once=once)
+        if self._whose.conversation_id is None:
+            raise NotAvailable("A job has no conversation that could subscribe.")
+        change = notify.subscribe if method == "subscribe" else notify.unsubscribe
+        change(self._whose, topic)
+        return None
 
     def _vectors(self, method: str, *, texts: Sequence[str]) -> object:
         if len(texts) > 256:  # noqa: PLR2004 (as its documentation says)

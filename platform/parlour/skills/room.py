@@ -14,7 +14,7 @@ from parlour.privacy.lookup import Lookup
 from parlour.sdk.errors import Invalid
 from parlour.sdk.manifest import Entry
 from parlour.skills.crowd import CrowdCounts
-from parlour.skills.desk import HostDesk, Services, Whose
+from parlour.skills.desk import HostDesk, NotifyPort, Services, Whose
 from parlour.skills.documents import Documents
 from parlour.skills.errors import SkillBroke, SkillError, SkillFailed
 from parlour.skills.http import SkillHttp
@@ -34,7 +34,7 @@ RUN_TIMEOUT_S: Final = 120.0
 
 # What answers a skill's calls here; a skill that asks for more is refused before anything of it is installed.
 OFFERED: Final = frozenset(
-    {"Model", "Knowledge", "UserStore", "SharedStore", "Crowd", "Upload", "Http", "Vectors", "Secrets"}
+    {"Model", "Knowledge", "UserStore", "SharedStore", "Crowd", "Upload", "Http", "Notify", "Vectors", "Secrets"}
 )
 
 # A vector of length 1 for each text. Raises `NotAvailable` where there is no model to embed with.
@@ -79,6 +79,7 @@ class SkillRoom:
         crowd: CrowdCounts,
         lookup: Lookup,
         http: SkillHttp | None = None,
+        notify: NotifyPort | None = None,
         search: Search | None = None,
         embed: Embed | None = None,
         monotonic: Callable[[], float] = time.monotonic,
@@ -89,6 +90,7 @@ class SkillRoom:
         self._crowd = crowd
         self._lookup = lookup
         self._http = http or SkillHttp()
+        self._notify = notify
         self._search = search
         self._embed = embed
         self._monotonic = monotonic
@@ -123,9 +125,11 @@ class SkillRoom:
             model=TurnModel(ask, request),
             search=self._searching(asked),
             embed=self._embed,
+            notify=self._notify,
             secret=lambda name: str(book.settings(skill, with_secrets=True).get(name, "")),
         )
-        desk = HostDesk(Whose(skill.id, asked.workspace_id, asked.user_id), skill.allowed, services)
+        whose = Whose(skill.id, asked.workspace_id, asked.user_id, asked.conversation_id)
+        desk = HostDesk(whose, skill.allowed, services)
         work = Work(chosen.entry.id, self._turn(asked, chosen), book.settings(skill))
         return self._supervisor.begin(skill, work, desk, timeout_s=RUN_TIMEOUT_S)
 

@@ -61,6 +61,20 @@ async def report():
     yield Buttons("What next?", (Button("Again", "/report"), Button("Talk", "thank you")))
 
 
+@skill.command("watch", "Be told")
+async def watch(notify: Notify) -> str:
+    """Subscribe."""
+    await notify.subscribe("growth")
+    return "I will tell you."
+
+
+@skill.command("tell", "Tell them")
+async def tell(turn: Turn, notify: Notify) -> str:
+    """Tell all, as a job would."""
+    told = await notify.subscribers("growth", [turn.text, File("growth.csv", b"a,b")], once="today")
+    return f"{told} told."
+
+
 @skill.command("flood", "Too many files")
 async def flood():
     """More than is taken."""
@@ -76,7 +90,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("skilled")
     new_skill(folder, "notes")
     source = folder / "notes" / "src" / "parlour_notes" / "__init__.py"
-    imported = "import Button, Buttons, Chart, File, Knowledge, Model, Series, Skill, Vectors,"
+    imported = "import Button, Buttons, Chart, File, Knowledge, Model, Notify, Series, Skill, Vectors,"
     source.write_text(source.read_text().replace("import Skill,", imported) + ADDED)
     assert check(folder / "notes", is_freezing=True).problems == ()
     data = make_template(folder / "data")
@@ -132,6 +146,16 @@ def test_files_charts_and_buttons_are_kept_with_the_answer(told: Callable[..., s
     assert [(one.name, one.alt) for one in said.enclosures] == [("chart.png", "Growth 增长"), ("report.csv", None)]
     assert said.enclosures[0].words.startswith("**Growth 增长**")
     assert [(one.label, one.says) for one in said.buttons] == [("Again", "/report"), ("Talk", "thank you")]
+
+
+def test_a_skill_tells_those_who_subscribed_once(told: Callable[..., str], stage: Stage) -> None:
+    assert told("watch") == "I will tell you."
+
+    assert told("tell It grew.", sender="ben") == "1 told."
+    assert told("tell It grew.", sender="ben") == "0 told."
+
+    said = _said(stage, "assistant")[-1]
+    assert (said.text, [one.name for one in said.enclosures]) == ("It grew.", ["growth.csv"])
 
 
 def test_too_many_files_end_in_an_honest_word(told: Callable[..., str], stage: Stage) -> None:
