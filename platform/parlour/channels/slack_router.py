@@ -22,7 +22,8 @@ def make_router(inbox: SlackInbox, client: AsyncWebClient) -> AsyncApp:
     `process_before_response` makes it acknowledge after the listener, and not at all when the listener fails.
     """
     app = AsyncApp(
-        name="parlour",
+        # Bolt takes the logger of this name and gives it its own level: "parlour" would silence all of Parlour.
+        name="slack_bolt",
         logger=quiet_logger(),
         client=client,
         process_before_response=True,
