@@ -49,7 +49,7 @@ def judge(
 ) -> Verdict:
     """What the question can be answered with."""
     needed = _NEEDED + (caution - 0.5) * _SPREAD
-    sure = [one for one in learned if one.sureness >= _LEARNED_NEEDED + (caution - 0.5) * _SPREAD]
+    sure = [one for one in learned if sure_enough(one.sureness, caution)]
     known = weighed(question, passages, needed=needed)
     is_vague = asks_back and len(content_words(question)) <= _VAGUE_WORDS
     if len(sure) > 1 and is_vague and sure[0].sureness - sure[1].sureness < _LEARNED_MARGIN:
@@ -60,6 +60,11 @@ def judge(
     if len(options) > 1:
         return Verdict(options=options)
     return Verdict(passages=tuple(one.passage for one in known[:3] if known[0].weight - one.weight < 2 * _CLOSE))
+
+
+def sure_enough(sureness: float, caution: float) -> bool:
+    """Whether an approved answer may be said."""
+    return sureness >= _LEARNED_NEEDED + (caution - 0.5) * _SPREAD
 
 
 def weighed(question: str, passages: Sequence[Passage], *, needed: float = 0.0) -> list[Found]:

@@ -163,7 +163,7 @@ class Learned:
             return []
         vector = await _embedded([question], vectors) if self._has_vectors else None
         guesses = self._intents.guesses(question, None if vector is None else vector[0])
-        return [_match(self._pairs[one.label], question, _sureness(one.score, one.nearness)) for one in guesses]
+        return [_match(self._pairs[one.label], question, one.sureness) for one in guesses]
 
     async def _refresh(self, shared: SharedStore, vectors: Vectors) -> None:
         state = await shared.get("state", _REVISION)
@@ -205,11 +205,6 @@ async def _embedded(texts: Sequence[str], vectors: Vectors) -> Any:  # noqa: ANN
     except CapabilityError:
         return None
     return meanings(rows)
-
-
-def _sureness(score: float, nearness: float) -> float:
-    """How well it fits, held down by how far the nearest example is: far from all of them, the best is none."""
-    return max(0.0, min(1.0, score, 1.6 * nearness))
 
 
 def _match(pairs: Sequence[Mapping[str, Any]], question: str, sureness: float) -> Match:
