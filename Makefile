@@ -53,10 +53,10 @@ setup: $(STAMPS)/dev ## Install everything for developing, without vLLM
 # ---- running ----------------------------------------------------------------------------------------------------
 
 .PHONY: demo
-demo: $(STAMPS)/demo ## Set up and start Parlour on this machine with a small model
+demo: $(STAMPS)/demo ## Set up and start Parlour with a small model, sample documents and skills
 	@echo "The model that comes along is the smallest there is: it shows that everything works, and talks a lot of nonsense."
 	@echo "For real work choose one that fits this machine: $(BIN)/parlour model list"
-	@$(BIN)/parlour up
+	@$(BIN)/parlour up --demo
 
 .PHONY: bench
 bench: $(STAMPS)/dev ## Measure Parlour beside its references; more: .venv/bin/parlour bench --help

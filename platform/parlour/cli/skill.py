@@ -18,13 +18,10 @@ from parlour.sdk.capabilities import MEANINGS
 from parlour.sdk.manifest import Manifest
 from parlour.sdk.replies import as_markdown
 from parlour.skills import authoring
-from parlour.skills.crowd import CrowdCounts
-from parlour.skills.documents import KEEP_DOCUMENTS, Documents
 from parlour.skills.environment import Environments
-from parlour.skills.inbox import OnProgress, SkillInbox
+from parlour.skills.inbox import OnProgress, open_inbox
 from parlour.skills.room import OFFERED
 from parlour.skills.service import Offer, SkillBook, SkillView
-from parlour.skills.supervisor import Supervisor, starter
 
 app = typer.Typer(no_args_is_help=True, help="Write, check, install, set and remove skills.")
 
@@ -141,7 +138,11 @@ def import_file(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to hand in.")],
 ) -> None:
     """Hand a file to a skill: a catalogue, past dialogues, whatever it takes in."""
-    with _book() as (storage, book), closing(_inbox(storage, book)) as inbox, _progress(file) as on_progress:
+    with (
+        _book() as (storage, book),
+        closing(open_inbox(database=storage.database, privacy=storage.privacy, book=book)) as inbox,
+        _progress(file) as on_progress,
+    ):
         for reply in inbox.take_in(book.workspace_id, name, what, file, on_progress=on_progress):
             typer.echo(printable(as_markdown(reply)))
 
@@ -180,16 +181,6 @@ def _book() -> Iterator[tuple[Storage, SkillBook]]:
                 offered=OFFERED,
             ),
         )
-
-
-def _inbox(storage: Storage, book: SkillBook) -> SkillInbox:
-    database, privacy = storage.database, storage.privacy
-    return SkillInbox(
-        book_of=lambda _: book,
-        supervisor=Supervisor(starter(Environments(storage.settings.data_dir.resolve() / "skills"))),
-        documents=Documents(database=database, privacy=privacy, clock=database.clock, keep=KEEP_DOCUMENTS),
-        crowd=CrowdCounts(database=database, privacy=privacy, clock=database.clock),
-    )
 
 
 @contextmanager

@@ -6,33 +6,45 @@ import signal
 import socket
 import sys
 from contextlib import ExitStack, closing
+from typing import Annotated
 
 import typer
 
 from parlour import logs
+from parlour.cli.output import printable
 from parlour.processes.everything import House, data_folder, house
 from parlour.processes.gateway import Gateway, listen
 from parlour.processes.messengers import build_channels, build_terminal, make_app
 from parlour.processes.note import announced
 from parlour.processes.running import run_until_signalled
+from parlour.processes.sample import check_sample, put_in
 from parlour.settings import Settings, load
 
 app = typer.Typer(help="Run everything on this machine: gateway, worker, scheduler.")
 
 
 @app.command(epilog="Example: PARLOUR_ENGINE__KIND=echo parlour up")
-def up() -> None:
+def up(
+    *,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Put in a small shop's documents and the skills that come along first.")
+    ] = False,
+) -> None:
     """Run everything on this machine: gateway, worker, scheduler.
 
     Makes its data folder, database and keys on the first start and fetches the model where it is not there yet.
     Ctrl-C stops it; what waits is answered after the next start.
     """
     settings = load()
+    sample = check_sample() if demo else None
     logs.set_up(level=settings.log.level, style=settings.log.format)
     # The port is taken before the model is loaded: that it is not free must not take half a minute to be told.
     with data_folder(settings), closing(listen(settings.web.host, settings.web.port)) as sock:
         fetch_model(settings)
         with house(settings) as parts:
+            if sample is not None:
+                for line in put_in(parts.platform, sample):
+                    typer.echo(printable(line))
             _serve(settings, parts, sock)
             _say_what_ends(settings, parts)
 

@@ -71,6 +71,14 @@ class Environments:
             limits=limits or Limits(),
         )
 
+    def holds(self, folder: str, package: Package) -> bool:
+        """Whether that very package was built there."""
+        try:
+            lock = json.loads((self._root / folder / "lock.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return False
+        return isinstance(lock, dict) and lock.get("skill") == package.digest
+
     def remove(self, folder: str) -> None:
         """Delete what was built there; harmless where there is nothing."""
         shutil.rmtree(self._root / folder, ignore_errors=True)

@@ -4,17 +4,19 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
+from parlour.privacy.service import Privacy
 from parlour.sdk.manifest import Entry
 from parlour.sdk.replies import Reply
 from parlour.sdk.schema import problems
 from parlour.skills.crowd import CrowdCounts
 from parlour.skills.desk import HostDesk, Services, Whose
-from parlour.skills.documents import Documents
+from parlour.skills.documents import KEEP_DOCUMENTS, Documents
 from parlour.skills.errors import BadInput, SkillUnavailable
 from parlour.skills.http import SkillHttp
 from parlour.skills.process import Work
 from parlour.skills.service import SkillBook, SkillView
-from parlour.skills.supervisor import Supervisor
+from parlour.skills.supervisor import Supervisor, starter
+from parlour.store.database import Database
 from parlour.store.ids import UserId, WorkspaceId
 
 IMPORT_TIMEOUT_S: Final = 3_600.0
@@ -96,6 +98,16 @@ class SkillInbox:
             secret=lambda name: str(book.settings(skill, with_secrets=True).get(name, "")),
             upload=upload,
         )
+
+
+def open_inbox(*, database: Database, privacy: Privacy, book: SkillBook) -> SkillInbox:
+    """An inbox for the skills of one workspace, with processes of its own."""
+    return SkillInbox(
+        book_of=lambda _: book,
+        supervisor=Supervisor(starter(book.environments)),
+        documents=Documents(database=database, privacy=privacy, clock=database.clock, keep=KEEP_DOCUMENTS),
+        crowd=CrowdCounts(database=database, privacy=privacy, clock=database.clock),
+    )
 
 
 def _piece(opened: BinaryIO, at: int, on_progress: OnProgress) -> bytes:

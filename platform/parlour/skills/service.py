@@ -93,6 +93,11 @@ class SkillBook:
         self._offered = offered | HARMLESS
 
     @property
+    def environments(self) -> Environments:
+        """Where the skills are built."""
+        return self._environments
+
+    @property
     def workspace_id(self) -> WorkspaceId:
         """Whose skills these are."""
         return self._workspace_id

@@ -6,6 +6,7 @@ from parlour.sdk import Buttons, Passage
 from parlour.sdk.errors import NotAvailable
 from parlour.sdk.testing import FakeKnowledge, FakeModel, Rehearsal
 from parlour_customer_service import skill
+from parlour_customer_service.words import sentences
 
 RETURNS = Passage("Goods may be sent back within 30 days. Bring the receipt.", "shop.md", "Returns", 0.7)
 HOURS = Passage("We open at 9 and close at 18 on weekdays.", "shop.md", "Opening hours", 0.62)
@@ -172,3 +173,22 @@ def test_instructions_in_a_document_are_quoted_and_not_followed() -> None:
 
 def test_ask_without_a_question_says_how() -> None:
     assert "/ask" in stage().command("ask").text
+
+
+def test_a_model_that_repeats_all_that_it_read_is_not_heard() -> None:
+    says = f"You said: [1] shop.md · Returns\n| {RETURNS.text}\n\nHow long can I send goods back?"
+
+    assert stage(RETURNS, says=says).say("How long can I send goods back?").text.startswith("> Goods may")
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("Write to info@shop.example. It costs 14.50! Why? 1.5 days.", 4),
+        ("九点开门。六点关门！周日休息", 3),
+        ("one line\nanother line", 2),
+        ("", 0),
+    ],
+)
+def test_sentences_end_where_they_end(text: str, parts: int) -> None:
+    assert len(sentences(text)) == parts

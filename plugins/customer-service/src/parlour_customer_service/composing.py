@@ -15,6 +15,8 @@ _LONGEST_ANSWER_TOKENS: Final = 300
 # A sentence of the model's stays when so much of what it says stands in one passage.
 _SUPPORTED: Final = 0.6
 _NUMBER: Final = re.compile(r"\d+(?:[.,:]\d+)*")
+# How a host shows passages to a model.
+_QUOTE_BAR: Final = "|"
 _CITED: Final = re.compile(r"\s*[\[【]\d+[\]】]")
 _SYSTEM: Final = (
     "Answer the customer's question in the customer's language, in at most three sentences, from the quoted passages "
@@ -68,8 +70,10 @@ def supported(question: str, text: str, passages: Sequence[Passage]) -> list[Cit
     """The sentences of `text` that a passage bears out, each with its number.
 
     None at all where fewer than half are borne out, or where they say nothing beyond the question: a model that repeats
-    what it was asked has not answered.
+    what it was asked has not answered. Nor has one that repeats all that it was given to read.
     """
+    if any(line.startswith(_QUOTE_BAR) for line in text.splitlines()):
+        return []
     said = [_CITED.sub("", one).strip() for one in sentences(text)]
     said = [one for one in said if content_words(one)]
     kept = [Cited(one, number) for one in said if (number := _bearer(one, passages))]

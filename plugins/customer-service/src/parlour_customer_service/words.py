@@ -4,7 +4,8 @@ import re
 from typing import Final
 
 _RUN: Final = re.compile(r"[a-z0-9]+(?:[.'-][a-z0-9]+)*|[\u3400-\u9fff]+")
-_SENTENCE: Final = re.compile(r"[^.!?。！？；\n]+(?:[.!?。！？；]+(?=\s|$|[^\w\s])|[。！？；]+|\n|$|[.!?]+)")
+# Behind a mark, where it ends a sentence and not a name: info@shop.example, 14.50.
+_END: Final = re.compile(r"(?<=[.!?])\s+|(?<=[。！？；])|\n+")
 _SUFFIXES: Final = ("ingly", "edly", "ings", "ing", "ied", "ies", "ed", "es", "s", "ly")
 _SHORTEST_STEM: Final = 3
 # What says nothing about the subject of a question.
@@ -59,7 +60,7 @@ def _pairs(run: str) -> list[str]:
 
 def sentences(text: str) -> list[str]:
     """The sentences and lines of a text, as they stand."""
-    return [one.strip() for one in _SENTENCE.findall(text) if one.strip()]
+    return [one.strip() for one in _END.split(text) if one.strip()]
 
 
 def coverage(question: str, text: str) -> float:
