@@ -56,6 +56,9 @@ _END = (
 )
 
 FRAME_EVERY_S = 0.1
+# So many answers at once are shown as smoothly as one; more share their frames. Each frame is sealed and published,
+# and on a worker without a GPU the time for it is taken from the model.
+_SMOOTH_AT_ONCE = 10
 # An engine that is away is no fault of the turn: it waits this long in all before it is given up.
 ENGINE_PATIENCE = timedelta(minutes=10)
 _RETRY_FIRST_S = 1.0
@@ -202,12 +205,15 @@ class Answerer:
                 draft.text += piece.text
                 if piece.finish is not None:
                     draft.prompt_tokens, draft.completion_tokens = piece.prompt_tokens, piece.completion_tokens
-                elif draft.text and self._monotonic() - last_frame >= FRAME_EVERY_S:
+                elif draft.text and self._monotonic() - last_frame >= self._frame_every_s():
                     last_frame = self._monotonic()
                     body = self._sealer.seal_live(claim.user_id, claim.turn_id, draft.text.encode())
                     self._publish_live(Frame.DRAFT, claim, body)
         if skilled is not None:
             draft.rich = skilled.rich
+
+    def _frame_every_s(self) -> float:
+        return FRAME_EVERY_S * max(1.0, len(self._running) / _SMOOTH_AT_ONCE)
 
     def _finish(self, claim: Claim, draft: _Draft, state: TurnState) -> None:
         """Commit the answer and let the conversation go; without the latest fence nothing is written."""

@@ -76,6 +76,17 @@ def test_frames_are_thinned_after_the_first(stage: Stage, monkeypatch: pytest.Mo
     assert len(stage.bus.of(Frame.DRAFT)) == 1
 
 
+def test_many_answers_at_once_share_the_frames_of_a_few(make_stage: MakeStage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sealing and publishing are paid per frame, so their cost must not grow with the people."""
+    monkeypatch.setattr("parlour.turns.answer.FRAME_EVERY_S", 1e-9)
+    monkeypatch.setattr("parlour.turns.answer._SMOOTH_AT_ONCE", 1e-12)
+    stage = make_stage()
+
+    stage.answered("hello", says=["a ", "b ", "c "])
+
+    assert len(stage.bus.of(Frame.DRAFT)) == 1
+
+
 def test_a_dead_bus_costs_nothing_but_drafts(stage: Stage) -> None:
     stage.bus.is_dead = True
 
