@@ -32,7 +32,9 @@ InWorkspace = Annotated[str | None, typer.Option("--workspace", help="Which work
 
 @app.command("add", epilog="Example: parlour kb add ./handbook --role member")
 def add(
-    path: Annotated[Path, typer.Argument(help="A document, or a folder of them.")],
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="A document, a folder of them, or the address of a sitemap.")
+    ],
     *,
     role: Annotated[str, typer.Option("--role", help="The least one must be to find it: member, admin, owner.")] = (
         "member"
@@ -41,12 +43,21 @@ def add(
     workspace: InWorkspace = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Take in a document or a folder: Markdown, text, HTML, PDF, Word, Excel, CSV, JSON lines of dialogues.
+    """Take in a document, a folder or a site: Markdown, text, HTML, PDF, Word, Excel, CSV, JSON lines of dialogues.
 
-    Doing so again takes in what has changed and removes what has gone from the folder.
+    Doing so again takes in what has changed and removes what has gone from the folder or site.
     """
+    from parlour.knowledge.site import Site, is_site  # noqa: PLC0415 (see _opened)
+
+    if name and is_site(source):
+        raise Refused("A site has its host's name. Leave --name out.")
     with _opened(workspace) as (knowledge, workspace_id), _progress() as on_progress:
-        report = knowledge.library.add(workspace_id, path, least_role=role, name=name, on_progress=on_progress)
+        if is_site(source):
+            with Site(source) as site:
+                report = knowledge.library.add_site(workspace_id, site, least_role=role, on_progress=on_progress)
+        else:
+            path = Path(source)
+            report = knowledge.library.add(workspace_id, path, least_role=role, name=name, on_progress=on_progress)
     if as_json:
         show_json(asdict(report))
     else:

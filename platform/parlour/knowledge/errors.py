@@ -21,6 +21,10 @@ class DocumentUnreadable(DocumentError):
     """The file is damaged, encrypted, of an unknown encoding, or not what its name says."""
 
 
+class DocumentGone(DocumentError):
+    """It was there, and is no more."""
+
+
 class SourceUnknown(KnowledgeError):
     """There is no source of that name."""
 

@@ -5,12 +5,14 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from parlour.knowledge.access import ROLES
 from parlour.knowledge.embedding import Embedder, Vectors
-from parlour.knowledge.errors import DocumentError, DocumentUnreadable, KnowledgeError, SourceUnknown
+from parlour.knowledge.errors import DocumentError, DocumentGone, DocumentUnreadable, KnowledgeError, SourceUnknown
 from parlour.knowledge.reading.formats import SUFFIXES
 from parlour.knowledge.reading.isolated import IsolatedReader, ReadingLimits
+from parlour.knowledge.site import Site, each_page
 from parlour.knowledge.sources import NewSource, Sources, SourceView
 from parlour.knowledge.splitting import Piece, split
 from parlour.store.clock import Clock
@@ -21,6 +23,13 @@ from parlour.store.ids import WorkspaceId
 _EDITION = "1"
 _MOST_FILES = 20_000
 _HASHED_AT_ONCE = 1 << 20
+
+# Told the document, how many are done, and of how many.
+OnProgress = Callable[[str, int, int], None]
+
+
+def _silent(_name: str, _done: int, _all: int) -> None:
+    """Tells nobody."""
 
 
 @dataclass(slots=True)
@@ -42,6 +51,7 @@ class _File:
     path: Path
     name: str
     folder: str | None
+    origin: str
 
 
 class Library:
@@ -69,7 +79,7 @@ class Library:
         *,
         least_role: str = ROLES[0],
         name: str | None = None,
-        on_progress: Callable[[str, int, int], None] = lambda _name, _done, _all: None,
+        on_progress: OnProgress = _silent,
     ) -> Report:
         """Take in a file, or a folder with all that can be read in it, and report.
 
@@ -77,8 +87,7 @@ class Library:
         be read is reported and the others are taken; its old passages stay. Raises `DocumentError` for a single file,
         `KnowledgeError` where nothing can be done at all.
         """
-        if least_role not in ROLES:
-            raise KnowledgeError(f"No role named {least_role!r}. There are: {', '.join(ROLES)}.")
+        _check_role(least_role)
         report = Report()
         files = list(_files(path, name, report))
         if not files:
@@ -96,6 +105,47 @@ class Library:
                     report.refused.append(str(error))
         if path.is_dir() and is_whole:
             self._remove_gone(workspace, name or path.resolve().name, {file.name for file in files}, report)
+        return report
+
+    def add_site(
+        self,
+        workspace: WorkspaceId,
+        site: Site,
+        *,
+        least_role: str = ROLES[0],
+        on_progress: OnProgress = _silent,
+    ) -> Report:
+        """Take in the pages that a site's sitemap names, and report; they are a folder that has the host's name.
+
+        What has not changed is left as it is; what has gone from the sitemap or the site is removed. A page that does
+        not answer is reported, and keeps its old passages. Raises `KnowledgeError` where nothing can be done at all.
+        """
+        _check_role(least_role)
+        report = Report()
+        addresses = site.addresses()
+        if not addresses:
+            # Not an empty site: all of its documents would be removed.
+            raise DocumentError(f"The sitemap names no page of {site.host}. Nothing was changed.")
+        if site.elsewhere:
+            report.warnings.append(f"{site.host}: {site.elsewhere} addresses on other hosts were left out")
+        there = {site.name(address) for address in addresses}
+        with IsolatedReader(self._limits) as reader, TemporaryDirectory() as folder:
+            for done, (address, page) in enumerate(each_page(site, addresses)):
+                name, path = site.name(address), Path(folder) / "page"
+                on_progress(name, done, len(addresses))
+                try:
+                    if isinstance(page, DocumentError):
+                        raise page
+                    path = path.with_suffix(page.suffix)
+                    path.write_bytes(page.content)
+                    self._add(workspace, _File(path, name, site.host, address), least_role, reader, report)
+                except DocumentGone as error:
+                    there.discard(name)
+                    report.warnings.append(str(error))
+                except KnowledgeError as error:
+                    report.refused.append(str(error).replace(str(path), address))
+        if not report.refused:
+            self._remove_gone(workspace, site.host, there, report)
         return report
 
     def every(self, workspace: WorkspaceId) -> list[SourceView]:
@@ -133,7 +183,7 @@ class Library:
             raise DocumentUnreadable(f"{file.path} holds no text.")
         new = NewSource(
             name=file.name,
-            origin=str(file.path.resolve()),
+            origin=file.origin,
             folder=file.folder,
             format=document.format,
             least_role=least_role,
@@ -157,7 +207,7 @@ class Library:
             known = self._sources.find(session, workspace, file.name)
             if known is None:
                 return False
-            self._sources.refuse_other(known, file.name, str(file.path.resolve()))
+            self._sources.refuse_other(known, file.name, file.origin)
         if known.content_hash != content_hash or known.embedder != (self._embedder and self._embedder.name):
             return False
         if known.least_role != least_role:
@@ -192,10 +242,15 @@ class Library:
         return self._sources.content_hash(workspace, _EDITION, path.suffix.lower(), digest)
 
 
+def _check_role(least_role: str) -> None:
+    if least_role not in ROLES:
+        raise KnowledgeError(f"No role named {least_role!r}. There are: {', '.join(ROLES)}.")
+
+
 def _files(path: Path, name: str | None, report: Report) -> Iterator[_File]:
     """The file itself; or of a folder what can be read, by name. Links are not followed: they may lead anywhere."""
     if not path.is_dir():
-        yield _File(path, name or path.name, None)
+        yield _File(path, name or path.name, None, str(path.resolve()))
         return
     folder = name or path.resolve().name
     count = 0
@@ -209,7 +264,7 @@ def _files(path: Path, name: str | None, report: Report) -> Iterator[_File]:
             count += 1
             if count > _MOST_FILES:
                 raise DocumentError(f"{path} holds more than {_MOST_FILES} documents. Take it in folder by folder.")
-            yield _File(found, f"{folder}/{found.relative_to(path).as_posix()}", folder)
+            yield _File(found, f"{folder}/{found.relative_to(path).as_posix()}", folder, str(found.resolve()))
 
 
 def _unlistable(error: OSError) -> str:

@@ -18,7 +18,7 @@ _NEEDED_WORDS: Final = 0.6
 _CLOSE: Final = 0.06
 _VAGUE_WORDS: Final = 3
 _MOST_OPTIONS: Final = 4
-_LEARNED_NEEDED: Final = 0.55
+_LEARNED_NEEDED: Final = 0.45
 _LEARNED_MARGIN: Final = 0.12
 
 

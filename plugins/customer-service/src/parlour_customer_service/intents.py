@@ -23,8 +23,11 @@ _UNBROKEN: Final = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
 _NO_WORD: Final = re.compile(r"[^\w\s']")
 _LETTERS: Final = range(2, 6)
 # Found by five-fold cross-validation on banking77 (see `evaluation.py`); other sets of questions move them little.
-_SHARPNESS: Final = 2.0
-_WEIGHTS: Final = {"words": 0.2, "letters": 0.4}
+_SHARPNESS: Final = 2.5
+# With few examples a label, words that happen to be shared mislead; with a hundred they tell a good deal.
+_LEAST_WEIGHTS: Final = {"words": 0.05, "letters": 0.1}
+_MOST_WEIGHTS: Final = {"words": 0.2, "letters": 0.4}
+_MANY_EXAMPLES: Final = 100
 _NEAR: Final = 1.6
 _RIDGE: Final = 0.08
 # So many of 1,024 keep the ranking, and take a quarter of the time.
@@ -52,8 +55,9 @@ class Intents:
         """`vectors` are the texts' `meanings`; without them it goes by words and letters."""
         self.labels = sorted(set(labels))
         self._meaning = None if vectors is None else _Meaning(vectors)
-        self._families = [_TfIdf(family, weight, texts) for family, weight in _WEIGHTS.items()]
-        self._most = sum(_WEIGHTS.values()) + (1.0 if vectors is not None else 0.0)
+        weights = _weights(len(texts) / max(1, len(self.labels)))
+        self._families = [_TfIdf(family, weight, texts) for family, weight in weights.items()]
+        self._most = sum(weights.values()) + (1.0 if vectors is not None else 0.0)
         column = {label: number for number, label in enumerate(self.labels)}
         self._of = np.asarray([column[label] for label in labels])
         wanted = np.zeros((len(texts), len(self.labels)), np.float32)
@@ -80,6 +84,11 @@ class Intents:
             for number, text in enumerate(texts):
                 rows[number] += family.cosines(text, len(self._of))
         return rows
+
+
+def _weights(examples_a_label: float) -> dict[str, float]:
+    share = min(1.0, examples_a_label / _MANY_EXAMPLES)
+    return {family: least + share * (_MOST_WEIGHTS[family] - least) for family, least in _LEAST_WEIGHTS.items()}
 
 
 class _Meaning:
