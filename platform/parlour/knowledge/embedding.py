@@ -1,20 +1,23 @@
-"""Texts as vectors, by the model that comes as a package, or by the engine that answers."""
+"""Texts as vectors, by the model that comes as a package, or by a server's."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib.util import find_spec
 from threading import Lock
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
+import httpx
 import numpy as np
 import numpy.typing as npt
 
-from parlour.knowledge.errors import KnowledgeNotInstalled
+from parlour.knowledge.errors import EmbeddingsUnavailable, KnowledgeNotInstalled
 
 Vectors = npt.NDArray[np.float32]
 
 # One vector means about a paragraph; what comes behind changes it little and costs time.
 _LONGEST_TEXT = 1_000
 _BATCH = 32
+_SERVER_TIMEOUT_S = 30.0
 
 
 class Embedder(Protocol):
@@ -72,21 +75,50 @@ class SentenceEncoder:
             return self._model
 
 
-class EngineEmbedder:
-    """The engine's own embeddings, for engines that have them."""
+class ServerEmbedder:
+    """The embeddings of an OpenAI-compatible server: the engine's own, or another beside it."""
 
-    def __init__(self, name: str, embed: Callable[[Sequence[str]], list[list[float]]]) -> None:
-        self._name = name
-        self._embed = embed
+    def __init__(
+        self, *, base_url: str, api_key: str, model: str, transport: httpx.BaseTransport | None = None
+    ) -> None:
+        self._model = model
+        self._host = urlsplit(base_url).hostname
+        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        self._client = httpx.Client(
+            base_url=f"{base_url.rstrip('/')}/", headers=headers, transport=transport, timeout=_SERVER_TIMEOUT_S
+        )
 
     @property
     def name(self) -> str:
-        """The engine's model."""
-        return self._name
+        """The server's model."""
+        return f"server:{self._model}"
 
     def embed(self, texts: Sequence[str]) -> Vectors:
-        """One row for each text. Raises what the engine raises, `NotSupported` where it has no embeddings."""
-        return _unit(np.asarray(self._embed([text[:_LONGEST_TEXT] for text in texts]), np.float32))
+        """One row for each text. Raises `EmbeddingsUnavailable`."""
+        short = [text[:_LONGEST_TEXT] for text in texts]
+        rows = [self._rows(short[at : at + _BATCH]) for at in range(0, len(short), _BATCH)]
+        return _unit(np.concatenate(rows)) if rows else np.empty((0, 0), np.float32)
+
+    def _rows(self, texts: Sequence[str]) -> Vectors:
+        try:
+            answer = self._client.post("embeddings", json={"model": self._model, "input": list(texts)})
+            answer.raise_for_status()
+            found = sorted(answer.json()["data"], key=lambda one: int(one["index"]))
+            rows = np.asarray([one["embedding"] for one in found], np.float32)
+        except httpx.HTTPStatusError as error:
+            raise EmbeddingsUnavailable(
+                f"The server of embeddings at {self._host} answers {error.response.status_code}. "
+                "Does it serve the model of knowledge.model?"
+            ) from None
+        except httpx.HTTPError as error:
+            raise EmbeddingsUnavailable(
+                f"The server of embeddings at {self._host} does not answer ({type(error).__name__})."
+            ) from None
+        except (ValueError, KeyError, TypeError):
+            raise EmbeddingsUnavailable(f"The server at {self._host} answers with what are no embeddings.") from None
+        if rows.ndim != 2 or len(rows) != len(texts) or not np.isfinite(rows).all():  # noqa: PLR2004 (rows and columns)
+            raise EmbeddingsUnavailable(f"The server at {self._host} answers with what are no embeddings.")
+        return rows
 
 
 def _unit(rows: npt.ArrayLike) -> Vectors:

@@ -33,5 +33,9 @@ class NameTaken(KnowledgeError):
     """Another document is indexed under that name."""
 
 
+class EmbeddingsUnavailable(KnowledgeError):
+    """The server of embeddings cannot be asked now."""
+
+
 class KnowledgeNotInstalled(KnowledgeError):
     """A library that knowledge stands on is not installed."""

@@ -3,18 +3,22 @@
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
+import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from parlour.knowledge import fulltext
 from parlour.knowledge.access import Asker, may_find
-from parlour.knowledge.embedding import Embedder
+from parlour.knowledge.embedding import Embedder, Vectors
+from parlour.knowledge.errors import EmbeddingsUnavailable
 from parlour.knowledge.passages import Passage, unpacked
 from parlour.knowledge.terms import Terms
 from parlour.knowledge.vectors import VectorIndex
 from parlour.privacy.sealing import Sealer
 from parlour.store.database import Database
 from parlour.store.knowledge_models import KnowledgePassage, KnowledgeSource
+
+log = structlog.get_logger(__name__)
 
 # How deep each of the two searches looks before their ranks are fused.
 _DEPTH = 50
@@ -43,7 +47,7 @@ class Search:
             return []
         terms = self._terms.of(asker.workspace_id, short)
         # Before the transaction: embedding takes a millisecond or, by an engine, many.
-        vector = self._embedder.embed([short])[0] if self._embedder else None
+        vector = self._vector(short)
         depth = max(limit, _DEPTH)
         with self._database.read() as session:
             by_words = fulltext.find(session, asker, terms, depth)
@@ -52,6 +56,14 @@ class Search:
                 by_meaning = self._vectors.nearest(session, asker, vector, depth)
             best = fuse([by_words, list(by_meaning)])[:limit]
             return self._opened(session, asker, best, by_meaning)
+
+    def _vector(self, question: str) -> Vectors | None:
+        """Its meaning; None without a model, or where the model cannot be asked now: words find something too."""
+        try:
+            return self._embedder.embed([question])[0] if self._embedder else None
+        except EmbeddingsUnavailable as error:
+            log.warning("knowledge_by_words_only", reason=str(error))
+            return None
 
     def _opened(
         self, session: Session, asker: Asker, ids: Sequence[UUID], similarity: dict[UUID, float]

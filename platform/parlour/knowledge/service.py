@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from parlour.knowledge.embedding import Embedder, SentenceEncoder
+from parlour.knowledge.embedding import Embedder, SentenceEncoder, ServerEmbedder
 from parlour.knowledge.library import Library
 from parlour.knowledge.search import Search
 from parlour.knowledge.sources import Sources
@@ -27,8 +27,22 @@ class Knowledge:
         return self.embedder is None
 
 
-def default_embedder() -> Embedder | None:
-    """The encoder that comes as a package, None where it is not installed. Its model is loaded at the first use."""
+@dataclass(frozen=True, slots=True)
+class EmbeddingServer:
+    """An OpenAI-compatible server that has embeddings."""
+
+    base_url: str
+    api_key: str
+    model: str
+
+
+def embedder_of(server: EmbeddingServer | None) -> Embedder | None:
+    """The server's embeddings; without one the encoder that comes as a package, None where it is not installed.
+
+    Neither is loaded or asked before its first use.
+    """
+    if server is not None:
+        return ServerEmbedder(base_url=server.base_url, api_key=server.api_key, model=server.model)
     return SentenceEncoder() if SentenceEncoder.is_installed() else None
 
 

@@ -1,11 +1,13 @@
 """Questions find passages by words and by meaning, and only what the asker may find."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select, text
 
 from parlour.knowledge.access import Asker
+from parlour.knowledge.errors import EmbeddingsUnavailable
 from parlour.knowledge.search import fuse
 from parlour.knowledge.service import Knowledge, open_knowledge
 from parlour.privacy.errors import KeyShredded
@@ -150,3 +152,15 @@ def test_what_stands_high_in_both_rankings_comes_first() -> None:
 
     assert fuse([[a, b], [b, c]]) == [b, a, c]
     assert fuse([[], [c]]) == [c]
+
+
+def test_while_the_model_cannot_be_asked_words_find_something(
+    knowledge: Knowledge, member: Asker, docs: Path, embedder: FakeEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(_: Sequence[str]) -> None:
+        raise EmbeddingsUnavailable("The server of embeddings does not answer.")
+
+    knowledge.library.add(member.workspace_id, docs)
+    monkeypatch.setattr(embedder, "embed", away)
+
+    assert knowledge.search.find(member, "goods sent back")[0].source == "handbook/returns.md"

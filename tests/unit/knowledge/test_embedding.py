@@ -1,0 +1,81 @@
+"""Embeddings of a server: what is asked, and what becomes of answers that are none."""
+
+import json
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+from parlour.knowledge.embedding import ServerEmbedder
+from parlour.knowledge.errors import EmbeddingsUnavailable
+
+
+def embedder(answer: Any, seen: list[httpx.Request] | None = None) -> ServerEmbedder:
+    def respond(request: httpx.Request) -> httpx.Response:
+        if seen is not None:
+            seen.append(request)
+        found = answer(json.loads(request.content)["input"]) if callable(answer) else answer
+        return found if isinstance(found, httpx.Response) else httpx.Response(200, json=found)
+
+    transport = httpx.MockTransport(respond)
+    return ServerEmbedder(base_url="http://embed.example/v1", api_key="k", model="bge", transport=transport)
+
+
+def lengths(texts: list[str]) -> dict[str, Any]:
+    """Out of order, as a server may answer."""
+    data = [{"index": at, "embedding": [float(len(text)), 0.0]} for at, text in enumerate(texts)]
+    return {"data": data[::-1]}
+
+
+def test_every_text_gets_its_own_row_of_length_one() -> None:
+    seen: list[httpx.Request] = []
+
+    rows = embedder({"data": [{"index": 1, "embedding": [0, 2]}, {"index": 0, "embedding": [3, 4]}]}, seen).embed(
+        ["a", "b"]
+    )
+
+    assert np.allclose(rows, np.asarray([[0.6, 0.8], [0.0, 1.0]]))
+    assert str(seen[0].url) == "http://embed.example/v1/embeddings"
+    assert seen[0].headers["authorization"] == "Bearer k"
+    assert json.loads(seen[0].content)["model"] == "bge"
+
+
+def test_many_texts_are_asked_in_batches() -> None:
+    seen: list[httpx.Request] = []
+
+    rows = embedder(lengths, seen).embed(["x" * (at + 1) for at in range(70)])
+
+    assert len(rows) == 70
+    assert [len(json.loads(one.content)["input"]) for one in seen] == [32, 32, 6]
+
+
+def test_nothing_is_asked_for_nothing() -> None:
+    assert len(embedder(httpx.Response(500)).embed([])) == 0
+
+
+@pytest.mark.parametrize(
+    ("answer", "problem"),
+    [
+        (httpx.Response(404), "answers 404"),
+        (httpx.Response(200, text="<html>"), "no embeddings"),
+        ({"data": []}, "no embeddings"),
+        ({"error": "no"}, "no embeddings"),
+        ({"data": [{"index": 0, "embedding": [[1.0]]}]}, "no embeddings"),
+        ({"data": [{"index": 0, "embedding": "AAAA"}]}, "no embeddings"),
+    ],
+)
+def test_what_are_no_embeddings_is_refused_with_the_servers_name(answer: Any, problem: str) -> None:
+    with pytest.raises(EmbeddingsUnavailable, match=problem) as raised:
+        embedder(answer).embed(["secret text"])
+
+    assert "embed.example" in str(raised.value)
+    assert "secret" not in str(raised.value)
+
+
+def test_a_server_that_is_away_is_named() -> None:
+    def away(_: list[str]) -> httpx.Response:
+        raise httpx.ConnectError("refused")
+
+    with pytest.raises(EmbeddingsUnavailable, match="does not answer"):
+        embedder(away).embed(["a"])
