@@ -42,6 +42,8 @@ from parlour.turns.budget import LocalBudget, RedisBudget, SendBudget
 from parlour.turns.bus import InProcessBus, RedisBus
 from parlour.turns.context import PromptBuilder
 from parlour.turns.gate import RateGate
+from parlour.turns.handoff_requests import HandoffRequests
+from parlour.turns.handoffs import Handoffs, Place
 from parlour.turns.history import History
 from parlour.turns.intake import IntakeRules, TakeIn
 from parlour.turns.ledger import Ledger
@@ -126,7 +128,14 @@ class Platform:
             gate=RateGate(settings.access.messages_per_minute),
             notice_gate=RateGate(_FLOOD_NOTICES_PER_MINUTE),
             metrics=self.metrics,
+            handoffs=self.handoffs,
         )
+
+    @cached_property
+    def handoffs(self) -> Handoffs:
+        """Conversations that humans take over."""
+        place = Place.of(self.settings.handoff.place)
+        return Handoffs(privacy=self.privacy, outbox=self.outbox, place=place, keep=self._keep_messages)
 
     @cached_property
     def history(self) -> History:
@@ -215,6 +224,7 @@ class Platform:
             crowd=crowd,
             lookup=self.lookup,
             notify=self.notifier,
+            handoff=HandoffRequests(database=self.database, handoffs=self.handoffs, bus=self.bus),
             search=self._passages,
             embed=self._vectors,
         )

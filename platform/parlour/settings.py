@@ -145,6 +145,17 @@ class AccessSettings(Section):
     messages_per_minute: int = Field(600, ge=1, description="Per person; more are refused with a word.")
 
 
+class HandoffSettings(Section):
+    """Where people are who take a conversation over from the assistant."""
+
+    place: str = Field(
+        "",
+        pattern=r"^(slack:[CG][A-Z0-9]{2,}|telegram:-?\d+(/\d+)?)?$",
+        description="`slack:C0123456789` (a channel) or `telegram:-1001234567890` (a group; `/45` behind it names a "
+        "topic): there conversations are handed over to people. Empty: nobody takes over.",
+    )
+
+
 class TurnsSettings(Section):
     """How turns are ordered, retried and given up."""
 
@@ -203,6 +214,7 @@ class Settings(BaseSettings):
     slack: SlackSettings = SlackSettings()
     web: WebSettings = WebSettings()
     access: AccessSettings = AccessSettings()
+    handoff: HandoffSettings = HandoffSettings()
     turns: TurnsSettings = TurnsSettings()
     log: LogSettings = LogSettings()
     metrics: MetricsSettings = MetricsSettings()

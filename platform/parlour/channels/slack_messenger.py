@@ -105,6 +105,7 @@ class SlackMessenger:
 
     async def send(self, post: Post) -> Receipt:
         """Post it, or turn the draft into it. Raises what `turns.ports.Messenger.send` raises."""
+        post = _in_thread(post)
         if post.draft_key is not None:
             return await self._finish(post, post.draft_key)
         if post.file is not None:
@@ -214,6 +215,7 @@ class SlackMessenger:
         the same manner is turned into the post. A post is not called missing before its request can no longer be on
         its way.
         """
+        post = _in_thread(post)
         if post.draft_key is not None:
             return await self._finish(post, post.draft_key)
         stray: str | None = None
@@ -425,6 +427,13 @@ class SlackMessenger:
             if method != "chat.postMessage":
                 self._blocked_until[method] = self._monotonic() + throttled.retry_after_s
             raise
+
+
+def _in_thread(post: Post) -> Post:
+    """The post with the thread that it belongs into as its address."""
+    if post.under is None or post.address.thread is not None:
+        return post
+    return replace(post, address=replace(post.address, thread=post.under))
 
 
 def _oldest(post: Post) -> str:

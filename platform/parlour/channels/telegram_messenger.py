@@ -86,7 +86,7 @@ class TelegramMessenger:
         if post.file is not None:
             return self._noted(post, await self._send_file(post, post.file))
         rendered = telegram_text.render(post.text)
-        message_id = await self._post(post.address, rendered, reply_to=post.reply_to, markup=_buttons(post))
+        message_id = await self._post(post.address, rendered, reply_to=_answers(post), markup=_buttons(post))
         return self._noted(post, Receipt(str(message_id)))
 
     async def settle(self, post: Post) -> Receipt | None:
@@ -174,7 +174,7 @@ class TelegramMessenger:
     # ---- settling -----------------------------------------------------------------------------------------------
 
     async def _placeholder(self, post: Post) -> int:
-        return await self._post(post.address, Rendered(NOTHING), reply_to=post.reply_to, is_silent=True)
+        return await self._post(post.address, Rendered(NOTHING), reply_to=_answers(post), is_silent=True)
 
     async def _edit_into(self, post: Post, message_id: int) -> None:
         if post.file is not None:
@@ -205,12 +205,12 @@ class TelegramMessenger:
             if refused.code in ABOUT_THE_CHAT:
                 raise
         words = telegram_text.render(telegram_text.split(file.words or file.name)[0])
-        return Receipt(str(await self._post(post.address, words, reply_to=post.reply_to, markup=_buttons(post))))
+        return Receipt(str(await self._post(post.address, words, reply_to=_answers(post), markup=_buttons(post))))
 
     async def _post_file(self, post: Post, file: PostedFile, *, as_picture: bool) -> int:
         where = {
             "message_thread_id": _thread(post.address),
-            "reply_parameters": _reply(post.address, post.reply_to),
+            "reply_parameters": _reply(post.address, _answers(post)),
             "reply_markup": _buttons(post),
         }
 
@@ -338,6 +338,11 @@ def _buttons(post: Post) -> InlineKeyboardMarkup | None:
     if post.asks_feedback:
         rows.append(_THUMBS)
     return InlineKeyboardMarkup(rows) if rows else None
+
+
+def _answers(post: Post) -> str | None:
+    """The message that it is shown as a reply to: the question, or what opened the thread it belongs to."""
+    return post.reply_to or post.under
 
 
 def _thread(address: Address) -> int | None:

@@ -157,8 +157,14 @@ def _incoming(
         message_key=str(int(message["message_id"])),
         sent_at=at or _time(message["date"]),
         is_addressed=is_addressed,
+        reply_to=_replied_to(message),
         attachments=attachments,
     )
+
+
+def _replied_to(message: Json) -> str | None:
+    answered: Json = message.get("reply_to_message") or {}
+    return str(int(answered["message_id"])) if answered.get("message_id") else None
 
 
 def _is_from_a_person(message: Json) -> bool:

@@ -63,6 +63,7 @@ METHODS: Final[Mapping[str, Mapping[str, Mapping[str, Any]]]] = {
         # Replies are read, and refused, where they are what they are: `sdk.replies.from_wire`.
         "subscribers": {"topic": _TEXT, "replies": {}, "once": _TEXT},
     },
+    "Handoff": {"request": {"summary": _TEXT}},
     "Vectors": {"embed": {"texts": _NAMES}},
     "Secrets": {"get": {"name": _TEXT}},
 }
@@ -106,6 +107,14 @@ class NotifyPort(Protocol):
         ...
 
 
+class HandoffPort(Protocol):
+    """Asking for a human (`turns.handoff_requests.HandoffRequests`)."""
+
+    def request(self, whose: Whose, summary: str) -> int:
+        """How many wait before. Raises `NotAvailable` where nobody can take over."""
+        ...
+
+
 class ModelPort(Protocol):
     """The language model, for one turn."""
 
@@ -131,6 +140,7 @@ class Services:
     embed: Callable[[Sequence[str]], list[list[float]]] | None = None
     secret: Callable[[str], str] | None = None
     notify: NotifyPort | None = None
+    handoff: HandoffPort | None = None
     crowd: CrowdCounts | None = None
     upload: Callable[[int], bytes] | None = None
 
@@ -147,6 +157,7 @@ class Services:
             "Vectors": self.embed,
             "Secrets": self.secret,
             "Notify": self.notify,
+            "Handoff": self.handoff,
         }
         return frozenset(name for name, part in parts.items() if part is not None)
 
@@ -260,6 +271,9 @@ class HostDesk:
         change = notify.subscribe if method == "subscribe" else notify.unsubscribe
         change(self._whose, topic)
         return None
+
+    def _handoff(self, method: str, *, summary: str) -> object:
+        return _there(self._services.handoff).request(self._whose, summary)
 
     def _vectors(self, method: str, *, texts: Sequence[str]) -> object:
         if len(texts) > 256:  # noqa: PLR2004 (as its documentation says)

@@ -14,7 +14,7 @@ from parlour.privacy.lookup import Lookup
 from parlour.sdk.errors import Invalid
 from parlour.sdk.manifest import Entry
 from parlour.skills.crowd import CrowdCounts
-from parlour.skills.desk import HostDesk, NotifyPort, Services, Whose
+from parlour.skills.desk import HandoffPort, HostDesk, NotifyPort, Services, Whose
 from parlour.skills.documents import Documents
 from parlour.skills.errors import SkillBroke, SkillError, SkillFailed
 from parlour.skills.http import SkillHttp
@@ -34,7 +34,8 @@ RUN_TIMEOUT_S: Final = 120.0
 
 # What answers a skill's calls here; a skill that asks for more is refused before anything of it is installed.
 OFFERED: Final = frozenset(
-    {"Model", "Knowledge", "UserStore", "SharedStore", "Crowd", "Upload", "Http", "Notify", "Vectors", "Secrets"}
+    {"Model", "Knowledge", "UserStore", "SharedStore", "Crowd", "Upload", "Http", "Notify", "Handoff"}
+    | {"Vectors", "Secrets"}
 )
 
 # A vector of length 1 for each text. Raises `NotAvailable` where there is no model to embed with.
@@ -80,6 +81,7 @@ class SkillRoom:
         lookup: Lookup,
         http: SkillHttp | None = None,
         notify: NotifyPort | None = None,
+        handoff: HandoffPort | None = None,
         search: Search | None = None,
         embed: Embed | None = None,
         monotonic: Callable[[], float] = time.monotonic,
@@ -91,6 +93,7 @@ class SkillRoom:
         self._lookup = lookup
         self._http = http or SkillHttp()
         self._notify = notify
+        self._handoff = handoff
         self._search = search
         self._embed = embed
         self._monotonic = monotonic
@@ -126,6 +129,7 @@ class SkillRoom:
             search=self._searching(asked),
             embed=self._embed,
             notify=self._notify,
+            handoff=self._handoff,
             secret=lambda name: str(book.settings(skill, with_secrets=True).get(name, "")),
         )
         whose = Whose(skill.id, asked.workspace_id, asked.user_id, asked.conversation_id)

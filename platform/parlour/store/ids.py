@@ -15,6 +15,7 @@ MessageId = NewType("MessageId", UUID)
 AttachmentId = NewType("AttachmentId", UUID)
 DeliveryId = NewType("DeliveryId", UUID)
 FeedbackId = NewType("FeedbackId", UUID)
+HandoffId = NewType("HandoffId", UUID)
 SkillId = NewType("SkillId", UUID)
 
 # Whose data key seals a value: a person, or a workspace for what belongs to no person (bot tokens, group addresses).

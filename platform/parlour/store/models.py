@@ -119,6 +119,9 @@ class Conversation(Base):
     address: Mapped[bytes] = mapped_column(Sealed)
     is_private: Mapped[bool]
     mode: Mapped[str | None] = mapped_column(String(16))
+    # The open handoff: a human answers here and the assistant is silent. No foreign key: a handoff names its
+    # conversation already.
+    handoff_id: Mapped[UUID | None]
     # Turns up to this one belong to what `/new` closed: they no longer go into a prompt.
     fresh_from_seq: Mapped[int] = mapped_column(BigInteger, default=0)
     last_seq: Mapped[int] = mapped_column(BigInteger, default=0)

@@ -19,6 +19,13 @@ from parlour.turns.states import Author, TurnState
 
 # The kind of a turn that nobody's message began.
 ANNOUNCED: Final = "announced"
+# The kind of one that belongs into the thread of an earlier one, whose `once` is `thread_root` of its own.
+IN_THREAD: Final = "in_thread"
+
+
+def thread_root(once: str) -> str:
+    """The `once` of the announcement that opened the thread: `handoff:<id>:anything` belongs to `handoff:<id>:root`."""
+    return f"{once.rpartition(':')[0]}:root"
 
 
 @dataclass(frozen=True, slots=True)

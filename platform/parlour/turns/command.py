@@ -9,6 +9,8 @@ from sqlalchemy.orm import Session
 from parlour.people.admit import Person
 from parlour.privacy.service import Privacy
 from parlour.store.models import Conversation, Turn
+from parlour.turns.handoffs import Handoffs
+from parlour.turns.ports import Live
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,7 @@ class Context:
     language: str
     now: datetime
     keep_days: int
+    handoffs: Handoffs
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,8 @@ class Order:
 
     reply: str | None = None
     asks_again: str | None = None
+    # What to publish once it is committed.
+    live: tuple[Live, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

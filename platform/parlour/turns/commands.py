@@ -13,6 +13,7 @@ from parlour.store.changes import changed_rows
 from parlour.store.ids import UserId, WorkspaceId
 from parlour.store.models import Message, Turn, User
 from parlour.turns.command import Command, Context, Order
+from parlour.turns.handoffs import NobodyThere
 from parlour.turns.states import Author, Mode, TurnState
 from parlour.turns.wording import ENGLISH_NAMES, LANGUAGES, say
 
@@ -126,6 +127,33 @@ def _mode(context: Context, argument: str) -> Order:
     return Order(say(f"mode_{argument.lower()}", context.language))
 
 
+def _human(context: Context, argument: str) -> Order:
+    """Ask for a human, with what was said lately; where nobody can take over, say so."""
+    handoffs, language = context.handoffs, context.language
+    summary = "\n".join(part for part in (argument, handoffs.recent(context.session, context.conversation)) if part)
+    user_id = context.person.user_id
+    try:
+        queue = handoffs.request(context.session, context.conversation, user_id, summary, language, context.now)
+    except NobodyThere:
+        return Order(say("nobody_there", language))
+    if queue.agent is not None:
+        return Order(say("handoff_with", language, name=queue.agent))
+    words = say("handoff_waiting", language, before=queue.before)
+    if queue.minutes is not None:
+        words = f"{words} {say('handoff_waiting_minutes', language, minutes=queue.minutes)}"
+    return Order(words, live=queue.live)
+
+
+def _done(context: Context, _: str) -> Order:
+    """End what `/human` began, from the person's side."""
+    handoff = context.handoffs.open_in(context.session, context.conversation)
+    if handoff is None:
+        return Order(say("nothing_to_end", context.language))
+    name = context.handoffs.name_of(context.session, context.person.user_id)
+    # The word that it is over comes by itself.
+    return Order(live=tuple(context.handoffs.end(context.session, handoff, name, "", context.now)))
+
+
 def _privacy(context: Context, _: str) -> Order:
     return Order(say("privacy", context.language, days=context.keep_days))
 
@@ -155,6 +183,8 @@ ALL: Final = (
         _mode,
     ),
     Command("skills", "list the installed skills", "查看已安装的技能", _skills),
+    Command("human", "talk to a person", "转人工服务", _human),
+    Command("done", "go back to the assistant", "结束人工服务", _done),
     Command("privacy", "what is stored and how", "保存哪些内容、如何保存", _privacy),
 )
 BY_NAME: Final = {command.name: command for command in ALL}

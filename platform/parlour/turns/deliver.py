@@ -261,6 +261,7 @@ class Sender:
             language=shipment.language,
             asks_feedback=shipment.is_answer and shipment.is_handle and shipment.enclosure is None,
             known_keys=known,
+            under=shipment.under,
             buttons=shipment.buttons,
         )
 

@@ -15,10 +15,13 @@ from parlour.privacy.service import Privacy
 from parlour.store.database import Database
 from parlour.store.ids import ConversationId, TurnId, WorkspaceId, new_id
 from parlour.store.models import Account, Attachment, Conversation, Message, Turn, Workspace
+from parlour.store.outbound_models import Handoff
 from parlour.turns import commands
+from parlour.turns.agents import AgentDesk
 from parlour.turns.command import Context
 from parlour.turns.conversations import address_hash, enter, message_hash
 from parlour.turns.gate import RateGate
+from parlour.turns.handoffs import Handoffs, plain
 from parlour.turns.metrics import Metrics
 from parlour.turns.order import recipient_of
 from parlour.turns.outbox import Outbox
@@ -49,6 +52,7 @@ _ACCOUNT = (
 )
 _WAITING = select(func.count()).where(Turn.conversation_id == bindparam("conversation"), is_open_turn(Turn.state))
 
+_OPEN = Access("open")
 # The sweeper looks for turns whose publication got lost only after this time: normally a worker has them long before.
 PUBLISH_GRACE = timedelta(seconds=2)
 
@@ -78,6 +82,8 @@ class _Entry:
     conversation: Conversation
     now: datetime
     language: str
+    # What is published after the commit.
+    live: list[Live]
     waiting: int = 0
     turn: Turn = field(init=False)
     message_id: UUID = field(init=False)
@@ -99,6 +105,7 @@ class TakeIn:
         gate: RateGate,
         notice_gate: RateGate,
         metrics: Metrics,
+        handoffs: Handoffs,
     ) -> None:
         self._database = database
         self._privacy = privacy
@@ -110,21 +117,26 @@ class TakeIn:
         self._gate = gate
         self._notice_gate = notice_gate
         self._metrics = metrics
+        self._handoffs = handoffs
+        self._agents = AgentDesk(handoffs, privacy)
         self._channels: dict[UUID, str] = {}
 
     def receive(self, incoming: Incoming) -> Taken:
         """Store the event and say what became of it; when this returns, it is committed and may be acknowledged."""
         text = clean(incoming.text)
+        live: list[Live] = []
         if self._is_ignored(incoming, text):
             taken, published = Taken(Verdict.IGNORED), None
         else:
-            taken, published = self._commit(incoming, text)
+            taken, published = self._commit(incoming, text, live)
         self._metrics.took_in(self._channels.get(incoming.account_id, "unknown"), taken.verdict)
         # Published after the commit: a worker must never look for a turn that is not there yet.
         if published is not None:
             self._publish(published)
         if taken.verdict is Verdict.REPLIED and taken.conversation_id and taken.turn_id:
-            self._bus.publish(Live(Frame.READY, incoming.account_id, taken.conversation_id, taken.turn_id))
+            live.append(Live(Frame.READY, incoming.account_id, taken.conversation_id, taken.turn_id))
+        for one in live:
+            self._bus.publish(one)
         return taken
 
     def _is_ignored(self, incoming: Incoming, text: str) -> bool:
@@ -134,11 +146,12 @@ class TakeIn:
             return True
         return not text and not incoming.attachments
 
-    def _commit(self, incoming: Incoming, text: str) -> tuple[Taken, TurnId | None]:
+    def _commit(self, incoming: Incoming, text: str, live: list[Live]) -> tuple[Taken, TurnId | None]:
         try:
             with self._database.begin() as session:
-                return self._take(session, incoming, text)
+                return self._take(session, incoming, text, live)
         except IntegrityError:
+            live.clear()
             # Either this very event was committed a moment ago (then it is a duplicate), or something is wrong.
             known = self._known(incoming)
             if known is None:
@@ -155,17 +168,19 @@ class TakeIn:
         return Taken(Verdict.DUPLICATE, TurnId(found[0]), ConversationId(found[1])) if found else None
 
     def _take(  # noqa: PLR0911 (each return is one reason to take nothing)
-        self, session: Session, incoming: Incoming, text: str
+        self, session: Session, incoming: Incoming, text: str, live: list[Live]
     ) -> tuple[Taken, TurnId | None]:
         now = self._database.clock.now()
         account = self._account(session, incoming.account_id)
         if account is None:
             return Taken(Verdict.REFUSED), None
         self._channels[account.id] = account.channel
+        # Whoever is where conversations are handed over to people was let in by who let them in there.
+        is_agent = self._handoffs.is_at_place(account.channel, incoming.address)
         person = admit(
             session,
             self._privacy,
-            self._access,
+            _OPEN if is_agent else self._access,
             workspace_id=WorkspaceId(account.workspace_id),
             channel=account.channel,
             sender=incoming.sender,
@@ -175,6 +190,10 @@ class TakeIn:
             return Taken(Verdict.REFUSED), None
         if not self._gate.admits(person.user_id):
             return self._refuse_flood(session, incoming, text, account, person, now), None
+        heard = self._agents.hear(session, account, incoming, text, person, now) if is_agent else None
+        if heard is not None:
+            live += heard
+            return Taken(Verdict.REPLIED), None
         if incoming.kind in (IncomingKind.FEEDBACK, IncomingKind.EDIT, IncomingKind.STOP):
             if person.state == UserState.PENDING:
                 return Taken(Verdict.REFUSED), None
@@ -183,7 +202,9 @@ class TakeIn:
         said = say_pressed(session, self._privacy, incoming) if is_press else incoming
         if said is None:
             return Taken(Verdict.IGNORED), None
-        return self._decide(self._enter(session, said, clean(said.text), account, person, now))
+        entry = self._enter(session, said, clean(said.text), account, person, now)
+        entry.live = live
+        return self._decide(entry)
 
     def _account(self, session: Session, account_id: UUID) -> Account | None:
         """The account, unless it or its workspace was removed."""
@@ -196,7 +217,7 @@ class TakeIn:
             session, self._privacy, account_id=account.id, address=incoming.address, person=person, now=now
         )
         language = person.language or detect_language(text, hint=incoming.sender.language)
-        entry = _Entry(session, incoming, text, account, person, conversation, now, language)
+        entry = _Entry(session, incoming, text, account, person, conversation, now, language, [])
         entry.waiting = session.scalars(_WAITING, {"conversation": conversation.id}).one()
         return entry
 
@@ -209,6 +230,10 @@ class TakeIn:
             return self._reply(entry, say(key, entry.language, **values)), None
         if entry.incoming.kind is IncomingKind.COMMAND:
             return self._command(entry)
+        # A column of the row that is at hand: it costs a plain turn nothing.
+        handoff = self._handoffs.open_in(entry.session, entry.conversation)
+        if handoff is not None:
+            return self._pass_on(entry, handoff), None
         self._add_turn(entry, TurnState.QUEUED)
         self._add_message(entry, entry.text)
         self._add_attachments(entry)
@@ -245,6 +270,17 @@ class TakeIn:
         # Only the first open turn is published; whoever finishes a turn publishes the next one.
         return taken, (TurnId(turn.id) if entry.waiting == 0 else None)
 
+    def _pass_on(self, entry: _Entry, handoff: Handoff) -> Taken:
+        """To the human who has the conversation, or will; the assistant is silent."""
+        self._add_turn(entry, TurnState.ANSWERED, kind="handoff")
+        self._add_message(entry, entry.text)
+        self._add_attachments(entry)
+        name = self._handoffs.name_of(entry.session, entry.person.user_id)
+        files = [f"[{plain(file.name)}]" for file in entry.incoming.attachments]
+        words = " ".join([entry.text, *files]).strip()
+        entry.live += self._handoffs.note(entry.session, handoff, f"**{name}**: {words}", entry.turn.id.hex, entry.now)
+        return Taken(Verdict.ACCEPTED, TurnId(entry.turn.id), ConversationId(entry.conversation.id))
+
     def _command(self, entry: _Entry) -> tuple[Taken, TurnId | None]:
         self._add_turn(entry, TurnState.ANSWERED, kind="command")
         order = commands.run(
@@ -257,9 +293,11 @@ class TakeIn:
                 language=entry.language,
                 now=entry.now,
                 keep_days=self._rules.keep_messages.days,
+                handoffs=self._handoffs,
             ),
             entry.text,
         )
+        entry.live += order.live
         if order.asks_again is not None:
             entry.turn.state, entry.turn.kind, entry.turn.finished_at = TurnState.QUEUED.value, "retry", None
             self._add_message(entry, order.asks_again)

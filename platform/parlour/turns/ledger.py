@@ -6,6 +6,7 @@ anything is sent again.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,6 +21,7 @@ from parlour.store.database import Database
 from parlour.store.errors import StoreError
 from parlour.store.ids import AccountId, ConversationId, DeliveryId, TurnId, UserId
 from parlour.store.models import Account, Attachment, Conversation, Delivery, Message, Turn
+from parlour.turns.announce import IN_THREAD
 from parlour.turns.budget import SendBudget
 from parlour.turns.conversations import message_hash, open_address
 from parlour.turns.draft_rows import DraftRows
@@ -76,7 +78,7 @@ _HELD = (
 _FIRST_DUE = select(func.min(Delivery.due_at)).where(*_is_waiting())
 _NEXT_DUE = _FIRST_DUE.where(Delivery.due_at > bindparam("now"))
 _DUE = (
-    select(Delivery, Conversation, Message, Turn.language)
+    select(Delivery, Conversation, Message, Turn.language, Turn.kind)
     .join(Conversation, Conversation.id == Delivery.conversation_id)
     .join(Message, Message.id == Delivery.message_id)
     .join(Turn, Turn.id == Delivery.turn_id)
@@ -222,6 +224,7 @@ class Ledger:
         conversation: Conversation,
         message: Message,
         language: str | None,
+        kind: str,
         now: datetime,
     ) -> Shipment | None:
         """The next part of the delivery, marked `sending`; None when it has to wait or cannot be sent at all."""
@@ -232,6 +235,8 @@ class Ledger:
                 delivery.due_at = now + timedelta(seconds=wait_s)
                 return None
             shipment = self._shipment(session, messenger, delivery, message, address, language or "en")
+            if kind == IN_THREAD:
+                shipment = replace(shipment, under=self._keys.thread_of(session, delivery))
         except StoreError:
             raise
         except Exception as error:  # noqa: BLE001 (one that cannot be read must not hold up the account; logged below)

@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 
 from parlour.privacy.service import Privacy
 from parlour.store.ids import TurnId, UserId
-from parlour.store.models import Delivery, Message
+from parlour.store.models import Delivery, Message, Turn
+from parlour.turns.announce import thread_root
 from parlour.turns.budget import Lane
 from parlour.turns.ports import Address
 from parlour.turns.states import Author
@@ -44,6 +45,17 @@ class MessageKeys:
             return None
         column = Message.external_key
         return self._privacy.sealer.open_text(UserId(found.user_id), column, found.id, found.external_key)
+
+    def thread_of(self, session: Session, delivery: Delivery) -> str | None:
+        """The messenger's id of the message that opened the thread which the delivery belongs to, None without one."""
+        once = session.scalars(select(Turn.event_id).where(Turn.id == delivery.turn_id)).one()
+        root = session.execute(
+            select(Delivery.id, Delivery.user_id, Delivery.external_keys)
+            .join(Turn, Turn.id == Delivery.turn_id)
+            .where(Turn.account_id == delivery.account_id, Turn.event_id == thread_root(once))
+        ).one_or_none()
+        keys = () if root is None else self.open(UserId(root.user_id), root.id, root.external_keys)
+        return keys[0] if keys else None
 
     def lane(self, account_id: UUID, address: Address) -> Lane:
         """What posts to this address count against."""

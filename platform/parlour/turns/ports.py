@@ -75,6 +75,8 @@ class Incoming:
     message_key: str | None
     sent_at: datetime
     is_addressed: bool = True
+    # The messenger's id of the message that this one answers, where it tells.
+    reply_to: str | None = None
     attachments: tuple[IncomingAttachment, ...] = ()
 
 
@@ -143,6 +145,8 @@ class Post:
     language: str = "en"
     asks_feedback: bool = False
     known_keys: frozenset[str] = frozenset()
+    # The message of ours in whose thread this belongs, or as a reply to which it is shown.
+    under: str | None = None
     file: PostedFile | None = None
     buttons: tuple[str, ...] = ()
 

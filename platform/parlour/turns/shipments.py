@@ -38,6 +38,8 @@ class Shipment:
     buttons: tuple[str, ...] = ()
     # Whether this is the part by whose id in the messenger the answer is found again: where the buttons are.
     is_handle: bool = False
+    # The message of ours in whose thread it belongs.
+    under: str | None = None
 
     @property
     def draft_key(self) -> str | None:

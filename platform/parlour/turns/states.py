@@ -43,6 +43,14 @@ class DraftState(StrEnum):
     OPEN = "open"  # its id is in `external_keys`
 
 
+class HandoffState(StrEnum):
+    """Where a handoff to a human stands."""
+
+    WAITING = "waiting"
+    CLAIMED = "claimed"
+    ENDED = "ended"
+
+
 class Author(StrEnum):
     """Who a message is by. A notice is by the platform and never part of a prompt."""
 

@@ -105,6 +105,58 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
         "en": "{names} is larger than the {limit} MB I take, so I did not keep it.",
         "zh": "{names} 超过了 {limit} MB 的上限，我没有保存。",
     },
+    "handoff_request": {
+        "en": (
+            "🙋 **{name}** asks for a person ({before} waiting before).\n\n{summary}\n\n"
+            "Reply here to take it: what you write goes to them. /done (in Slack: !done) ends it; "
+            "what you write behind it is what the assistant is told."
+        ),
+        "zh": (
+            "🙋 **{name}** 请求人工服务（前面还有 {before} 位）。\n\n{summary}\n\n"
+            "在这里回复即可接手，您写的内容会发给对方。/done（Slack 中用 !done）结束；其后的文字会告诉助手。"
+        ),
+    },
+    "handoff_take": {"en": "Take it", "zh": "接手"},
+    "handoff_end": {"en": "Done", "zh": "结束"},
+    "handoff_claimed": {
+        "en": "**{name}** has it. What they write here goes to the person.",
+        "zh": "**{name}** 已接手。其在此处写的内容会发给对方。",
+    },
+    "handoff_taken": {
+        "en": "**{name}** has it already; only what they write goes to the person.",
+        "zh": "**{name}** 已经接手；只有其写的内容会发给对方。",
+    },
+    "handoff_files_stay": {
+        "en": "Files stay here: they are not passed on to the person.",
+        "zh": "文件只保留在这里，不会转发给对方。",
+    },
+    "handoff_is_over": {
+        "en": "This conversation is with the assistant again; nothing goes to the person from here.",
+        "zh": "该对话已交还给助手，这里的内容不会再发给对方。",
+    },
+    "handoff_closed": {"en": "Ended by **{name}**.", "zh": "已由 **{name}** 结束。"},
+    "handoff_here": {
+        "en": "**{name}** is here now. What you write goes to them; the assistant is silent. /done ends it.",
+        "zh": "**{name}** 来了。您写的内容会发给对方，助手不再插话。/done 结束人工服务。",
+    },
+    "handoff_over": {
+        "en": "You are talking to the assistant again.",
+        "zh": "现在由助手继续为您服务。",
+    },
+    "handoff_waiting": {
+        "en": "I asked for a person ({before} before you). They see what was said here lately, and answer here.",
+        "zh": "已为您请求人工服务（前面还有 {before} 位）。对方能看到最近的对话，并会在这里回复。",
+    },
+    "handoff_waiting_minutes": {
+        "en": "Lately that took about {minutes} min. What you write meanwhile is passed on; /done takes it back.",
+        "zh": "近来大约需要 {minutes} 分钟。期间您写的内容会转给对方；/done 可以取消。",
+    },
+    "handoff_with": {"en": "You are talking to **{name}** already.", "zh": "**{name}** 正在为您服务。"},
+    "nobody_there": {
+        "en": "There is no one here who could take over: nobody has been set up for that.",
+        "zh": "这里还没有设置可以接手的人工服务。",
+    },
+    "nothing_to_end": {"en": "You are talking to the assistant already.", "zh": "现在就是助手在为您服务。"},
     "draft_lost": {
         "en": "An earlier answer may not have reached you. Send /retry to get it again.",
         "zh": "之前的一条回答可能没有送达。发送 /retry 可以重新获取。",

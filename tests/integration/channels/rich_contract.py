@@ -34,6 +34,19 @@ class RichHarness(ChannelHarness):
     def refuse_files(self) -> None:
         """The server takes no more files."""
 
+    @property
+    @abstractmethod
+    def place(self) -> Address:
+        """A group or channel, without a thread, where agents are."""
+
+    @abstractmethod
+    def thread_of(self, address: Address, key: str) -> str | None:
+        """The message in whose thread, or as an answer to which, people see that one."""
+
+    @abstractmethod
+    async def answer(self, address: Address, key: str, text: str) -> None:
+        """A person answers a message of the bot in its thread."""
+
     @abstractmethod
     async def choose(self, address: Address, key: str, label: str) -> None:
         """A person presses the button with that label under a message."""
@@ -143,6 +156,29 @@ class RichContract:
         assert receipt == again
         assert rich.texts(rich.group_address) == ["Which?"]
         assert rich.intake.committed[0].kind is IncomingKind.PRESS
+
+    async def test_what_belongs_into_a_thread_is_shown_there_and_found_there(self, rich: RichHarness) -> None:
+        root = await rich.messenger.send(make_post(rich.place, "Somebody asks for a person."))
+        post = replace(make_post(rich.place, "They write."), under=root.external_key)
+        rich.lose_next_answer()
+        with pytest.raises(OutcomeUnknown):
+            await rich.messenger.send(post)
+
+        receipt = await settle(rich.messenger, replace(post, known_keys=frozenset({root.external_key})))
+
+        assert receipt is not None
+        assert rich.thread_of(rich.place, receipt.external_key) == root.external_key
+
+    async def test_an_answer_in_a_thread_tells_which_message_it_answers(self, rich: RichHarness) -> None:
+        root = await rich.messenger.send(make_post(rich.place, "Somebody asks for a person."))
+
+        await rich.answer(rich.place, root.external_key, "I take it")
+        await until(lambda: rich.intake.committed, "the answer is committed")
+
+        (incoming,) = rich.intake.committed
+        assert incoming.is_addressed
+        assert incoming.address.chat == rich.place.chat
+        assert root.external_key in {incoming.reply_to, incoming.address.thread}
 
     async def test_a_press_that_cannot_be_committed_comes_again(self, rich: RichHarness) -> None:
         receipt = await rich.messenger.send(replace(make_post(rich.address, "More?"), buttons=("More",)))

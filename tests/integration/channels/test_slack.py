@@ -83,6 +83,18 @@ class SlackHarness(RichHarness):
         scopes = self.slack._call(lambda app: sorted(app.world.teams[self.slack.team].scopes - {"files:write"}))
         self.slack.do("grant", scopes=scopes)
 
+    @property
+    def place(self) -> Address:
+        return Address(CHANNEL, is_private=False)
+
+    def thread_of(self, address: Address, key: str) -> str | None:
+        found: str | None = next(one.get("thread_ts") for one in self.slack.messages(address.chat) if one["ts"] == key)
+        return found
+
+    async def answer(self, address: Address, key: str, text: str) -> None:
+        self.slack.do("grant", events=["message.channels"])
+        self.slack.say(PERSON, text, channel=address.chat, thread_ts=key)
+
     async def choose(self, address: Address, key: str, label: str) -> None:
         await asyncio.to_thread(self.slack.do, "choose", user=PERSON, channel=address.chat, ts=key, label=label)
 

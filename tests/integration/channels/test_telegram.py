@@ -94,6 +94,17 @@ class TelegramHarness(RichHarness):
         for method in ("sendPhoto", "sendDocument"):
             self.telegram.fault("refuse", method=method, description="Bad Request: file is too big", status=400)
 
+    @property
+    def place(self) -> Address:
+        return self.group_address
+
+    def thread_of(self, address: Address, key: str) -> str | None:
+        (message,) = [one for one in self.telegram.messages(int(address.chat)) if str(one["message_id"]) == key]
+        return str(message["reply_to_message"]["message_id"])
+
+    async def answer(self, address: Address, key: str, text: str) -> None:
+        self.telegram.say(PERSON, text, chat=int(address.chat), reply_to=int(key))
+
     async def choose(self, address: Address, key: str, label: str) -> None:
         chat = int(address.chat)
         (message,) = [one for one in self.telegram.messages(chat) if str(one["message_id"]) == key]
