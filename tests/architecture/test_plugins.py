@@ -32,6 +32,15 @@ def test_a_plugin_is_a_distribution_with_tests_of_its_own(plugin: Path) -> None:
     assert [path.name for path in (plugin / "tests").glob("*.py") if words not in path.stem] == []
 
 
+@of_each
+def test_a_plugins_sample_files_are_for_its_imports(plugin: Path) -> None:
+    """`parlour up --demo` hands each to the import that has its name."""
+    manifest = check(plugin).manifest
+
+    assert manifest is not None
+    assert {path.stem for path in (plugin / "demo").glob("*.*")} <= {one.name for one in manifest.of_kind("import")}
+
+
 def test_the_platform_imports_no_plugin() -> None:
     packages = {f"parlour_{plugin.name.replace('-', '_')}" for plugin in PLUGINS}
 

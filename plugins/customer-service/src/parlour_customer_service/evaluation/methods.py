@@ -14,6 +14,8 @@ from sklearn.svm import LinearSVC
 from parlour_customer_service.evaluation.datasets import Labelled
 from parlour_customer_service.intents import Floats, Intents, forms, meanings
 
+_TRIES: Final = 5
+
 Scores = npt.NDArray[np.float32]
 
 
@@ -72,12 +74,18 @@ class Ours:
         return rows
 
     def seconds_a_question(self, texts: Sequence[str]) -> float:
-        """What one question costs, one after the other, embedding included."""
+        """What one question costs, one after the other, embedding included: processor time, the fastest of five tries.
+
+        Whatever else the machine does makes it slower, by caches and memory that are shared, and never faster.
+        """
+        return min(self._seconds(texts) for _ in range(_TRIES)) / len(texts)
+
+    def _seconds(self, texts: Sequence[str]) -> float:
         self._encoder.forget()
         started = time.process_time()
         for text in texts:
             self.intents.guesses(text, self._encoder.both([text])[0])
-        return (time.process_time() - started) / len(texts)
+        return time.process_time() - started
 
 
 class _Classifier:
