@@ -122,7 +122,7 @@ def test_the_model_is_not_even_asked_about_what_is_not_known() -> None:
 
 
 def test_more_caution_knows_less() -> None:
-    passage = Passage(HOURS.text, HOURS.source, HOURS.place, 0.5)
+    passage = Passage(HOURS.text, HOURS.source, HOURS.place, 0.4)
 
     bold = stage(passage, caution=0.1, style="quote").say("Is the place busy?").text
     careful = stage(passage, caution=1.0, style="quote").say("Is the place busy?").text

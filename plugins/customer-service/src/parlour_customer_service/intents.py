@@ -22,7 +22,7 @@ _WORD: Final = re.compile(r"[\u3400-\u9fff]|[^\W_\u3400-\u9fff]+(?:'[^\W_]+)?")
 _UNBROKEN: Final = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
 _NO_WORD: Final = re.compile(r"[^\w\s']")
 _LETTERS: Final = range(2, 6)
-# Found by five-fold cross-validation on banking77 (see `evaluation.py`); other sets of questions move them little.
+# Found by five-fold cross-validation on banking77 (see `evaluation/`); other sets of questions move them little.
 _SHARPNESS: Final = 2.5
 # With few examples a label, words that happen to be shared mislead; with a hundred they tell a good deal.
 _LEAST_WEIGHTS: Final = {"words": 0.05, "letters": 0.1}
