@@ -10,8 +10,8 @@ from parlour_customer_service.words import content_words, coverage
 
 # A passage in the words of the question needs less nearness of meaning than one in another language.
 _COVERAGE_COUNTS: Final = 0.35
-# What an operator's `caution` of 0.5 stands for. Of 45 questions that a small shop's documents answer and 35 that they do
-# not, English and Chinese, 0.3 parts nine in ten; for approved answers, `parlour bench skills` shows what it parts.
+# What an operator's `caution` of 0.5 stands for. It parts nine in ten of 80 questions, English and Chinese, of which a
+# small shop's documents answer 45; for approved answers, `parlour bench skills` shows what it parts.
 _NEEDED: Final = 0.3
 _SPREAD: Final = 0.4
 # Words alone, where nothing is found by meaning: most of the question has to be there.
