@@ -16,11 +16,15 @@ from prometheus_client import CollectorRegistry
 from parlour.engines.factory import build as build_engine
 from parlour.engines.host import EngineHost
 from parlour.engines.options import EngineOptions
-from parlour.engines.protocol import Sampling
+from parlour.engines.protocol import Request, Sampling
 from parlour.knowledge.access import Asker
 from parlour.knowledge.errors import KnowledgeError
 from parlour.people.accounts import AccountBook
 from parlour.people.admit import Access
+from parlour.people.facts import plain_words
+from parlour.people.profile import Profiles
+from parlour.people.quotas import QuotaRules, Quotas
+from parlour.people.relevance import Chooser
 from parlour.privacy.lookup import Lookup
 from parlour.privacy.sealing import Sealer
 from parlour.privacy.service import Privacy, open_privacy
@@ -46,12 +50,15 @@ from parlour.turns.handoff_requests import HandoffRequests
 from parlour.turns.handoffs import Handoffs, Place
 from parlour.turns.history import History
 from parlour.turns.intake import IntakeRules, TakeIn
+from parlour.turns.learning import Learner
 from parlour.turns.ledger import Ledger
+from parlour.turns.meaning import Meaning
 from parlour.turns.metrics import BacklogCollector, Metrics
 from parlour.turns.notify import Notifier
 from parlour.turns.order import Order
 from parlour.turns.outbox import Outbox
 from parlour.turns.ports import LiveBus
+from parlour.turns.remembering import Remembering
 from parlour.turns.running import Running
 from parlour.turns.sending import FileSender
 from parlour.turns.skilled import SkillPath
@@ -116,6 +123,7 @@ class Platform:
             stale_after=timedelta(seconds=settings.turns.stale_after_s),
             keep_messages=self._keep_messages,
             default_mode=Mode(settings.turns.mode),
+            remembers=settings.personalisation.is_on,
         )
         return TakeIn(
             database=self.database,
@@ -129,6 +137,43 @@ class Platform:
             notice_gate=RateGate(_FLOOD_NOTICES_PER_MINUTE),
             metrics=self.metrics,
             handoffs=self.handoffs,
+            profiles=self.profiles,
+            quotas=self.quotas,
+        )
+
+    @cached_property
+    def profiles(self) -> Profiles:
+        """What is remembered about people."""
+        return Profiles(self.privacy, keep=timedelta(days=self.settings.personalisation.keep_days))
+
+    @cached_property
+    def quotas(self) -> Quotas:
+        """What people and workspaces may use in a day."""
+        return Quotas(QuotaRules(**self.settings.quotas.model_dump()))
+
+    @cached_property
+    def personal(self) -> Remembering | None:
+        """What answers have to do with what is remembered; None where people are not."""
+        settings = self.settings.personalisation
+        if not settings.is_on:
+            return None
+        chooser = Chooser(plain_words, self.meaning.nearness)
+        return Remembering(self.database, self.profiles, self.outbox, chooser, settings.is_learning)
+
+    @cached_property
+    def meaning(self) -> Meaning:
+        """Vectors of what is remembered. Nothing is loaded before the first person who is remembered writes."""
+        return Meaning(lambda: self.knowledge.embedder)
+
+    def learner(self, host: EngineHost) -> Learner:
+        """Learns from finished turns with this engine."""
+        return Learner(
+            database=self.database,
+            sealer=self.sealer,
+            profiles=self.profiles,
+            ask=lambda request: _whole_answer(host, request),
+            pack=self.meaning.pack,
+            nearness=self.meaning.nearness,
         )
 
     @cached_property
@@ -183,7 +228,12 @@ class Platform:
             stop=engine.stop,
             max_tokens=engine.max_tokens,
         )
-        prompts = PromptBuilder(host.count_tokens, context_tokens=host.context_tokens, answer_tokens=engine.max_tokens)
+        prompts = PromptBuilder(
+            host.count_tokens,
+            context_tokens=host.context_tokens,
+            answer_tokens=engine.max_tokens,
+            about_tokens=self.settings.personalisation.prompt_tokens,
+        )
         rules = AnswerRules(
             sampling=sampling,
             default_prompt=self.settings.turns.system_prompt,
@@ -203,6 +253,8 @@ class Platform:
             rules=rules,
             metrics=self.metrics,
             skills=SkillPath(self.skills, self.database),
+            personal=self.personal,
+            quotas=self.quotas if self.quotas.is_set else None,
         )
 
     @cached_property
@@ -327,6 +379,11 @@ def _close_skills(parts: Platform) -> None:
     room = vars(parts).get("skills")
     if room is not None:
         room.close()
+
+
+def _whole_answer(host: EngineHost, request: Request) -> str:
+    with host.stream(request) as pieces:
+        return "".join(piece.text for piece in pieces)
 
 
 def engine_host(settings: Settings) -> EngineHost:

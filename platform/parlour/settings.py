@@ -175,6 +175,32 @@ class TurnsSettings(Section):
     drain_s: float = Field(30.0, gt=0, description="At shutdown, running answers get so long to finish.")
 
 
+class PersonalisationSettings(Section):
+    """Remembering people who agreed to it."""
+
+    is_on: bool = Field(default=True, description="Ask people whether they want to be remembered, and do so.")
+    is_learning: bool = Field(
+        default=True, description="Learn from what they write; off: only what they ask to be remembered."
+    )
+    prompt_tokens: int = Field(256, ge=0, le=8192, description="Most of a prompt that what is remembered may take.")
+    keep_days: int = Field(
+        365, ge=1, le=36_500, description="What is remembered goes when it was not told or seen again for so long."
+    )
+
+
+class QuotasSettings(Section):
+    """The most that may be used in a day (midnight to midnight UTC); 0: no limit."""
+
+    user_turns: int = Field(0, ge=0, description="Messages of one person.")
+    user_tokens: int = Field(0, ge=0, description="Tokens of one person, prompts and answers together.")
+    workspace_turns: int = Field(0, ge=0, description="Messages of each workspace.")
+    workspace_tokens: int = Field(0, ge=0, description="Tokens of each workspace.")
+    total_turns: int = Field(
+        0, ge=0, description="Messages of the whole installation; a workspace below its even share is never refused."
+    )
+    total_tokens: int = Field(0, ge=0, description="Tokens of the whole installation, shared in the same way.")
+
+
 class LogSettings(Section):
     """Logs, on stderr."""
 
@@ -216,6 +242,8 @@ class Settings(BaseSettings):
     access: AccessSettings = AccessSettings()
     handoff: HandoffSettings = HandoffSettings()
     turns: TurnsSettings = TurnsSettings()
+    personalisation: PersonalisationSettings = PersonalisationSettings()
+    quotas: QuotasSettings = QuotasSettings()
     log: LogSettings = LogSettings()
     metrics: MetricsSettings = MetricsSettings()
 

@@ -65,6 +65,11 @@ class WorkerProcess:
             raise RuntimeError("a task came before the worker was ready")
         self._room.answer(turn_id)
 
+    def learn(self, turn_id: TurnId) -> None:
+        """Learn from one finished turn, later."""
+        if self._room is not None:
+            self._room.learn(turn_id)
+
     def drain(self) -> None:
         """Begin to end: running answers get the drain time, in a thread, since Celery waits for them by itself."""
         if self._room is not None:
@@ -82,7 +87,7 @@ def _refuse(line: str) -> NoReturn:
 
 process = WorkerProcess()
 app = Celery("parlour", loader=SettingsLoader)
-register(app, process.answer)
+register(app, process.answer, process.learn)
 
 # Receivers are held here, and weakly by Celery.
 _receivers = (

@@ -31,6 +31,7 @@ class FakeQueue:
 
     def __init__(self) -> None:
         self.waiting: list[TurnId] = []
+        self.lessons: list[TurnId] = []
         self.is_down = False
         # Called on each publication, before the turn is in the list.
         self.on_publish: Callable[[TurnId], None] = lambda _: None
@@ -40,6 +41,11 @@ class FakeQueue:
             raise QueueUnavailable("the test's broker is away")
         self.on_publish(turn_id)
         self.waiting.append(turn_id)
+
+    def publish_learning(self, turn_id: TurnId) -> None:
+        if self.is_down:
+            raise QueueUnavailable("the test's broker is away")
+        self.lessons.append(turn_id)
 
     def depth(self) -> int:
         if self.is_down:

@@ -232,7 +232,12 @@ class Stage:
 @contextmanager
 def open_stage(folder: Path, *, channel: str = "telegram", url: str = "", **sections: Any) -> Iterator[Stage]:
     """A stage over a data folder that `make_template` made; `url` names another content database."""
-    overrides: dict[str, Any] = {"access": {"policy": "open"}, "engine": {"kind": "echo", "max_tokens": 100}}
+    overrides: dict[str, Any] = {
+        "access": {"policy": "open"},
+        "engine": {"kind": "echo", "max_tokens": 100},
+        # Tests about people switch it on: elsewhere the question behind the first answer would stand in between.
+        "personalisation": {"is_on": False},
+    }
     settings = load({}, data_dir=folder, database={"url": url}, **overrides | sections)
     clock = FakeClock()
     with platform(settings) as parts, closing(StillDatabase(settings.database_url, clock)) as database:

@@ -36,9 +36,9 @@ def add(
         str, typer.Argument(metavar="SOURCE", help="A document, a folder of them, or the address of a sitemap.")
     ],
     *,
-    role: Annotated[str, typer.Option("--role", help="The least one must be to find it: member, admin, owner.")] = (
-        "member"
-    ),
+    role: Annotated[
+        str, typer.Option("--role", help="The least one must be to find it: guest, member, auditor, admin, owner.")
+    ] = ("member"),
     name: Annotated[str | None, typer.Option("--name", help="Its name; the file's or folder's if not given.")] = None,
     workspace: InWorkspace = None,
     as_json: JsonFlag = False,
@@ -80,7 +80,7 @@ def list_documents(*, workspace: InWorkspace = None, as_json: JsonFlag = False) 
 def search(
     question: Annotated[str, typer.Argument(help="What a person would ask.")],
     *,
-    role: Annotated[str, typer.Option("--role", help="Search as a member, an admin or an owner.")] = "member",
+    role: Annotated[str, typer.Option("--role", help="Search as a guest, member, auditor, admin or owner.")] = "member",
     limit: Annotated[int, typer.Option(min=1, max=100, help="At most so many passages.")] = 5,
     workspace: InWorkspace = None,
     as_json: JsonFlag = False,

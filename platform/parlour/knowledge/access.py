@@ -8,7 +8,8 @@ from parlour.store.ids import WorkspaceId
 from parlour.store.knowledge_models import KnowledgeSource
 
 # From the least to the most; the same words as of a user's row.
-ROLES = ("member", "admin", "owner")
+ROLES = ("guest", "member", "auditor", "admin", "owner")
+USUAL_ROLE = "member"
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +17,7 @@ class Asker:
     """Whose question it is: the workspace and role of the person of the turn, as the host knows them."""
 
     workspace_id: WorkspaceId
-    role: str = ROLES[0]
+    role: str = USUAL_ROLE
 
     @property
     def covers(self) -> tuple[str, ...]:

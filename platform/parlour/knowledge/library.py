@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from parlour.knowledge.access import ROLES
+from parlour.knowledge.access import ROLES, USUAL_ROLE
 from parlour.knowledge.embedding import Embedder, Vectors
 from parlour.knowledge.errors import DocumentError, DocumentGone, DocumentUnreadable, KnowledgeError, SourceUnknown
 from parlour.knowledge.reading.formats import SUFFIXES
@@ -77,7 +77,7 @@ class Library:
         workspace: WorkspaceId,
         path: Path,
         *,
-        least_role: str = ROLES[0],
+        least_role: str = USUAL_ROLE,
         name: str | None = None,
         on_progress: OnProgress = _silent,
     ) -> Report:

@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from parlour.people.names import display_name
 from parlour.people.pairing import CODE_LIFE, code_hash, pairing_code
 from parlour.people.states import Role, UserState
 from parlour.privacy.service import Privacy
@@ -75,6 +76,7 @@ class Person:
     language: str | None
     is_new: bool
     pairing_code: str | None = None
+    consent: str | None = None
 
 
 def admit(
@@ -107,7 +109,16 @@ def admit(
         user.state = UserState.PENDING
     code = _code(privacy, user, now) if user.state == UserState.PENDING else None
     session.flush()
-    return Person(UserId(user.id), workspace_id, UserState(user.state), Role(user.role), user.language, is_new, code)
+    return Person(
+        user_id=UserId(user.id),
+        workspace_id=workspace_id,
+        state=UserState(user.state),
+        role=Role(user.role),
+        language=user.language,
+        is_new=is_new,
+        pairing_code=code,
+        consent=user.consent,
+    )
 
 
 def identity_hash(privacy: Privacy, workspace_id: WorkspaceId, channel: str, external_id: str) -> bytes:
@@ -164,7 +175,7 @@ def _identity(privacy: Privacy, user: User, channel: str, sender: Sender, lookup
         channel=channel,
         lookup_hash=lookup_hash,
         external_id=privacy.sealer.seal(user_id, Identity.external_id, identity_id, sender.external_id),
-        name=privacy.sealer.seal(user_id, Identity.name, identity_id, sender.name),
+        name=privacy.sealer.seal(user_id, Identity.name, identity_id, display_name(sender.name)),
         created_at=user.created_at,
     )
 

@@ -27,3 +27,11 @@ class CodeUnknown(PeopleError):
 
 class WorkspaceRemoved(PeopleError):
     """The workspace was removed; nothing new is registered in it."""
+
+
+class ProfileFull(PeopleError):
+    """Nothing more can be remembered about this person before something is forgotten."""
+
+
+class LinkRefused(PeopleError):
+    """The link code is unknown, used or expired, or of the very person who typed it."""

@@ -18,7 +18,11 @@ def pairing_code(lookup: Lookup, user_id: UserId, until: datetime) -> str:
     It follows from the look-up key, so that it can be told again though only its hash is stored.
     """
     seed = lookup.hash("pairing code", str(user_id), until.isoformat())
-    number = int.from_bytes(hashlib.sha256(seed).digest())
+    return spelled(int.from_bytes(hashlib.sha256(seed).digest()))
+
+
+def spelled(number: int) -> str:
+    """A large number as a code that people can read out and type."""
     letters = []
     for _ in range(_LENGTH):
         number, index = divmod(number, len(_ALPHABET))
@@ -27,6 +31,6 @@ def pairing_code(lookup: Lookup, user_id: UserId, until: datetime) -> str:
     return "".join(letters[:half]) + "-" + "".join(letters[half:])
 
 
-def code_hash(lookup: Lookup, code: str) -> bytes:
+def code_hash(lookup: Lookup, code: str, *, purpose: str = "pairing") -> bytes:
     """What is stored of a code; spaces, hyphens and small letters make no difference."""
-    return lookup.hash("pairing", "".join(letter for letter in code.upper() if letter.isalnum()))
+    return lookup.hash(purpose, "".join(letter for letter in code.upper() if letter.isalnum()))

@@ -9,12 +9,23 @@ class UserState(StrEnum):
     ACTIVE = "active"
     PENDING = "pending"  # a stranger with a pairing code
     BLOCKED = "blocked"
+    MERGED = "merged"  # linked to another user, who they are now
     ERASED = "erased"
 
 
 class Role(StrEnum):
-    """What a person may do besides talking."""
+    """What a person may do besides talking, from the least to the most. `people.rights` says what each may."""
 
+    GUEST = "guest"
     MEMBER = "member"
+    AUDITOR = "auditor"
     ADMIN = "admin"
     OWNER = "owner"
+
+
+class ConsentState(StrEnum):
+    """Where a person's consent to being remembered stands; none in their row: they were not asked yet."""
+
+    ASKED = "asked"
+    GIVEN = "given"
+    REFUSED = "refused"

@@ -108,21 +108,34 @@ def unblock(database: Database, user_id: UserId) -> None:
         user.state = UserState.ACTIVE
 
 
-def approve(database: Database, privacy: Privacy, code: str, *, now: datetime) -> UserId:
+def approve(database: Database, privacy: Privacy, code: str, *, now: datetime, role: Role = Role.MEMBER) -> UserId:
     """Admit the person who was told this pairing code, and return their id. Raises `CodeUnknown`."""
+    with database.begin() as session:
+        return admit_by_code(session, privacy, code, now=now, role=role)
+
+
+def admit_by_code(
+    session: Session,
+    privacy: Privacy,
+    code: str,
+    *,
+    now: datetime,
+    role: Role = Role.MEMBER,
+    workspace_id: WorkspaceId | None = None,
+) -> UserId:
+    """As `approve`, in the caller's transaction; an admin of one workspace admits nobody to another."""
     wanted = select(User).where(
         User.pairing_hash == code_hash(privacy.lookup, code),
         User.pairing_until > now,
         User.state == UserState.PENDING,
     )
-    with database.begin() as session:
-        user = session.scalars(wanted).one_or_none()
-        if user is None:
-            # The code itself is left out: it might be somebody else's, mistyped by one letter.
-            raise CodeUnknown(
-                "No one waits with that code, or it has expired. They get a new one when they write again."
-            )
-        user.state, user.pairing_hash, user.pairing_until = UserState.ACTIVE, None, None
+    if workspace_id is not None:
+        wanted = wanted.where(User.workspace_id == workspace_id)
+    user = session.scalars(wanted).one_or_none()
+    if user is None:
+        # The code itself is left out: it might be somebody else's, mistyped by one letter.
+        raise CodeUnknown("No one waits with that code, or it has expired. They get a new one when they write again.")
+    user.state, user.role, user.pairing_hash, user.pairing_until = UserState.ACTIVE, role, None, None
     return UserId(user.id)
 
 

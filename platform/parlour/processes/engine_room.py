@@ -2,8 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 from celery import Celery
@@ -12,6 +11,7 @@ from celery.worker import state as celery_state
 
 from parlour.bootstrap import Platform, engine_host, worker_threads
 from parlour.engines.host import EngineHost
+from parlour.processes.classroom import Classroom
 from parlour.store.ids import TurnId
 from parlour.turns.answer import Answerer  # noqa: TC001 (an annotation like the others)
 from parlour.turns.tasks import register
@@ -26,6 +26,7 @@ class EngineRoom:
         self._platform = platform
         self._host: EngineHost = engine_host(platform.settings)
         self._answerer: Answerer | None = None
+        self._classroom = Classroom(platform, self._host)
 
     @property
     def host(self) -> EngineHost:
@@ -37,6 +38,7 @@ class EngineRoom:
         self._host.start()
         self._answerer = self._platform.answerer(self._host)
         self._platform.running.start()
+        self._classroom.start()
         log.info("engine_ready", engine=self._host.name, answers_at_once=worker_threads(self._platform.settings))
 
     def answer(self, turn_id: TurnId) -> None:
@@ -44,6 +46,10 @@ class EngineRoom:
         if self._answerer is None:
             raise RuntimeError("a task came before the engine was ready")
         self._answerer.answer(turn_id)
+
+    def learn(self, turn_id: TurnId) -> None:
+        """Learn from a finished turn when there is time; the body of the other Celery task, which ends at once."""
+        self._classroom.put(turn_id)
 
     def drain(self) -> None:
         """Let running answers finish within the drain time; what is left then goes back into the queue."""
@@ -57,15 +63,28 @@ class EngineRoom:
     def close(self) -> None:
         """Stop the engine and its children; what still runs goes back into the queue."""
         self.drain()
+        self._classroom.close()
         self._platform.running.close()
         self._host.close()
+
+
+class Tasks(Protocol):
+    """What a worker does with the ids it is told (`EngineRoom`)."""
+
+    def answer(self, turn_id: TurnId) -> None:
+        """Answer a turn."""
+        ...
+
+    def learn(self, turn_id: TurnId) -> None:
+        """Learn from a finished one."""
+        ...
 
 
 class EmbeddedWorker:
     """A Celery worker in a thread of this process, for `parlour up` and `parlour chat`."""
 
-    def __init__(self, celery: Celery, answer: Callable[[TurnId], None], *, threads: int) -> None:
-        register(celery, answer)
+    def __init__(self, celery: Celery, tasks: Tasks, *, threads: int) -> None:
+        register(celery, tasks.answer, tasks.learn)
         self._celery = celery
         self._threads = threads
         self._worker: Any = None

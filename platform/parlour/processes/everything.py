@@ -57,7 +57,7 @@ def house(settings: Settings) -> Iterator[House]:
         room = EngineRoom(parts)
         room.start()
         stack.callback(room.close)
-        worker = EmbeddedWorker(parts.celery, room.answer, threads=worker_threads(settings))
+        worker = EmbeddedWorker(parts.celery, room, threads=worker_threads(settings))
         worker.start()
         scheduler = Scheduler(parts)
         scheduler.start()

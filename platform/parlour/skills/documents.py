@@ -104,7 +104,7 @@ class Documents:
         return select(SkillDocument).where(_on(shelf, kind), found)
 
     def _hash(self, shelf: Shelf, kind: str, name: str) -> bytes:
-        return self._privacy.lookup.hash("skill-document", str(shelf.skill_id), str(shelf.subject_id), kind, name)
+        return _name_hash(self._privacy, shelf.skill_id, shelf.subject_id, kind, name)
 
     def _opened(self, shelf: Shelf, row: SkillDocument) -> dict[str, Any]:
         body = self._privacy.sealer.open(shelf.subject_id, SkillDocument.body, row.id, row.body)
@@ -115,6 +115,25 @@ class Documents:
         on_it = SkillDocument.skill_id == shelf.skill_id, SkillDocument.subject_id == shelf.subject_id
         if session.scalars(select(func.count()).select_from(SkillDocument).where(*on_it)).one() >= MOST_DOCUMENTS:
             raise TooMuch(f"There are {MOST_DOCUMENTS:,} documents already. Delete some.")
+
+
+def move_documents(session: Session, privacy: Privacy, *, from_id: UserId, to_id: UserId) -> None:
+    """Seal a person's documents anew under the key of the user they were linked to; of two by one name theirs stays."""
+    kept = select(SkillDocument.lookup_hash).where(SkillDocument.user_id == to_id)
+    taken = set(session.scalars(kept))
+    for row in session.scalars(select(SkillDocument).where(SkillDocument.user_id == from_id)):
+        body = privacy.sealer.open(from_id, SkillDocument.body, row.id, row.body)
+        found_by = _name_hash(privacy, SkillId(row.skill_id), to_id, row.kind, str(json.loads(body)["id"]))
+        if found_by in taken:
+            session.delete(row)
+            continue
+        row.subject_id = row.user_id = to_id
+        row.lookup_hash = found_by
+        row.body = privacy.sealer.seal(to_id, SkillDocument.body, row.id, body)
+
+
+def _name_hash(privacy: Privacy, skill_id: SkillId, subject_id: SubjectId, kind: str, name: str) -> bytes:
+    return privacy.lookup.hash("skill-document", str(skill_id), str(subject_id), kind, name)
 
 
 def _on(shelf: Shelf, kind: str) -> Any:  # noqa: ANN401 (a condition)

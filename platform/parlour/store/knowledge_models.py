@@ -30,7 +30,7 @@ class KnowledgeSource(Base):
     origin: Mapped[bytes] = mapped_column(Sealed)
     # markdown, text, html, pdf, docx, xlsx, csv, dialogues
     format: Mapped[str] = mapped_column(String(16))
-    # member, admin, owner: the least a person must be to find anything of it.
+    # guest, member, auditor, admin, owner: the least a person must be to find anything of it.
     least_role: Mapped[str] = mapped_column(String(16))
     # Keyed hash of the file: what has not changed is not read again.
     content_hash: Mapped[bytes] = mapped_column(LargeBinary(32))

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from parlour.engines.errors import EngineBusy, EngineDied, EngineUnavailable, PromptTooLong
 from parlour.engines.protocol import Message as ModelMessage
 from parlour.engines.protocol import Piece, Request, Sampling
+from parlour.people.quotas import Quotas
 from parlour.privacy.errors import KeyShredded
 from parlour.privacy.sealing import Sealer
 from parlour.skills.rich import PLAIN, Rich
@@ -27,6 +28,7 @@ from parlour.turns.metrics import Metrics
 from parlour.turns.order import Claim, LeaseLost, Order, next_open, release
 from parlour.turns.outbox import Outbox
 from parlour.turns.ports import Frame, Live, LiveBus, QueueUnavailable, TurnQueue
+from parlour.turns.remembering import Personal
 from parlour.turns.running import Halt, Running, Watch
 from parlour.turns.skilled import SkillPath
 from parlour.turns.states import Author, TurnState
@@ -130,8 +132,12 @@ class Answerer:
         rules: AnswerRules,
         metrics: Metrics,
         skills: SkillPath | None = None,
+        personal: Personal | None = None,
+        quotas: Quotas | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._personal = personal
+        self._quotas = quotas
         self._database = database
         self._sealer = sealer
         self._order = order
@@ -189,7 +195,9 @@ class Answerer:
     def _generate(self, claim: Claim, watch: Watch, said: list[Remark], draft: _Draft) -> None:
         request = Request(
             id=f"{claim.turn_id}:{claim.fence}",
-            messages=self._prompts.build(claim, said, default_prompt=self._rules.default_prompt),
+            messages=self._prompts.build(
+                claim, said, default_prompt=self._rules.default_prompt, about=self._about(claim, said)
+            ),
             sampling=self._rules.sampling,
             cache_salt=str(claim.user_id if self._rules.salts_by_user else claim.workspace_id),
         )
@@ -237,9 +245,25 @@ class Answerer:
             session.execute(_END, ended)
             if state is not TurnState.DROPPED:
                 self._outbox.put(session, claim.to, text, author=Author.ASSISTANT, now=now, rich=draft.rich)
+            if self._personal is not None and state is TurnState.ANSWERED:
+                self._personal.ask_consent(session, claim, now)
+            self._spend(session, claim, draft, now)
             following = next_open(session, claim.conversation_id)
         self._after(claim, following)
+        if self._personal is not None and state is TurnState.ANSWERED and self._personal.may_learn(claim):
+            self._publish_learning(claim.turn_id)
         self._count(claim, draft, state, now)
+
+    def _about(self, claim: Claim, said: Sequence[Remark]) -> Sequence[str]:
+        """What is remembered of the person and has to do with what they ask."""
+        if self._personal is None:
+            return ()
+        return self._personal.about(claim, "\n".join(remark.text for remark in said if remark.is_asked))
+
+    def _spend(self, session: Session, claim: Claim, draft: _Draft, now: datetime) -> None:
+        if self._quotas is not None:
+            tokens = draft.prompt_tokens + draft.completion_tokens
+            self._quotas.spend(session, user_id=claim.user_id, workspace_id=claim.workspace_id, tokens=tokens, now=now)
 
     def _fail(self, claim: Claim, key: str, *, error: str) -> None:
         """End the turn with a word to its user that names the turn for an operator, never what went wrong inside."""
@@ -299,6 +323,11 @@ class Answerer:
         except QueueUnavailable:
             # Not lost: the sweeper publishes it when the broker is back.
             log.warning("turn_not_published", turn_id=str(turn_id))
+
+    def _publish_learning(self, turn_id: TurnId) -> None:
+        # Best effort: with the broker away nothing is learned from this turn, and nobody is kept waiting for it.
+        with contextlib.suppress(QueueUnavailable):
+            self._queue.publish_learning(turn_id)
 
     def _publish_live(self, frame: Frame, claim: Claim, body: bytes = b"") -> None:
         self._bus.publish(Live(frame, claim.to.account_id, claim.conversation_id, claim.turn_id, body))

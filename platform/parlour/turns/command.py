@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from parlour.people.admit import Person
+from parlour.people.profile import Profiles
 from parlour.privacy.service import Privacy
 from parlour.store.models import Conversation, Turn
 from parlour.turns.handoffs import Handoffs
@@ -26,6 +27,9 @@ class Context:
     now: datetime
     keep_days: int
     handoffs: Handoffs
+    profiles: Profiles
+    remembers: bool
+    """Whether this installation remembers people at all."""
 
 
 @dataclass(frozen=True, slots=True)

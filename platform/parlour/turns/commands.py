@@ -12,6 +12,7 @@ from parlour.skills.service import enabled_manifests
 from parlour.store.changes import changed_rows
 from parlour.store.ids import UserId, WorkspaceId
 from parlour.store.models import Message, Turn, User
+from parlour.turns import people_commands
 from parlour.turns.command import Command, Context, Order
 from parlour.turns.handoffs import NobodyThere
 from parlour.turns.states import Author, Mode, TurnState
@@ -154,10 +155,6 @@ def _done(context: Context, _: str) -> Order:
     return Order(live=tuple(context.handoffs.end(context.session, handoff, name, "", context.now)))
 
 
-def _privacy(context: Context, _: str) -> Order:
-    return Order(say("privacy", context.language, days=context.keep_days))
-
-
 def _as_uuid(text: str) -> UUID:
     try:
         return UUID(text)
@@ -185,6 +182,6 @@ ALL: Final = (
     Command("skills", "list the installed skills", "查看已安装的技能", _skills),
     Command("human", "talk to a person", "转人工服务", _human),
     Command("done", "go back to the assistant", "结束人工服务", _done),
-    Command("privacy", "what is stored and how", "保存哪些内容、如何保存", _privacy),
+    *people_commands.ALL,
 )
 BY_NAME: Final = {command.name: command for command in ALL}

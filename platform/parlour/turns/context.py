@@ -89,19 +89,49 @@ def remarks(session: Session, sealer: Sealer, claim: Claim) -> list[Remark]:
 class PromptBuilder:
     """Fits a conversation into a model's window, counting with the model's own tokeniser."""
 
-    def __init__(self, count_tokens: CountTokens, *, context_tokens: int, answer_tokens: int) -> None:
+    def __init__(
+        self, count_tokens: CountTokens, *, context_tokens: int, answer_tokens: int, about_tokens: int = 256
+    ) -> None:
         self._count_tokens = count_tokens
+        self._about_tokens = about_tokens
         # A quarter of a small window, at least, belongs to the question: an answer may not crowd it out.
         self._room = context_tokens - min(answer_tokens, context_tokens * 3 // 4)
         self._counts: OrderedDict[UUID, int] = OrderedDict()
 
-    def build(self, claim: Claim, said: Sequence[Remark], *, default_prompt: str) -> list[ModelMessage]:
+    def build(
+        self, claim: Claim, said: Sequence[Remark], *, default_prompt: str, about: Sequence[str] = ()
+    ) -> list[ModelMessage]:
         """The prompt: system message, then the newest messages that fit, none of them cut, oldest first.
 
-        Raises `PromptTooLong` when the system prompt and the message to answer alone are more than the window holds.
+        `about` is what is remembered of the person, the most important first: as much as its budget holds. Raises
+        `PromptTooLong` when the system prompt and the message to answer alone are more than the window holds.
         """
-        system = ModelMessage("system", _instructions(claim.system_prompt or default_prompt, claim.language))
-        room = self._room - self._count_tokens([system])
+        plain = _instructions(claim.system_prompt or default_prompt, claim.language)
+        system, used = self._with(plain, about, claim.language)
+        try:
+            return [system, *self._history(claim, said, self._room - used)]
+        except PromptTooLong:
+            if not about:
+                raise
+            return self.build(claim, said, default_prompt=default_prompt)
+
+    def _with(self, plain: str, about: Sequence[str], language: str) -> tuple[ModelMessage, int]:
+        """The system message with as many lines about the person as fit, and its tokens."""
+        system = ModelMessage("system", plain)
+        used = self._count_tokens([system])
+        most = used + min(self._about_tokens, self._room // 4)
+        kept = list(about)
+        while kept:
+            told = ModelMessage("system", f"{plain}\n\n{_told(kept, language)}")
+            tokens = self._count_tokens([told])
+            if tokens <= most:
+                return told, tokens
+            # What is more than its share goes at once, not line by line: each count asks the engine.
+            keep = int(len(kept) * (most - used) / max(1, tokens - used))
+            kept = kept[: min(keep, len(kept) - 1)]
+        return system, used
+
+    def _history(self, claim: Claim, said: Sequence[Remark], room: int) -> list[ModelMessage]:
         kept: list[Remark] = []
         for remark in reversed(said):
             tokens = self._tokens(remark)
@@ -111,7 +141,7 @@ class PromptBuilder:
                 break
             room -= tokens
             kept.append(remark)
-        return [system, *_alternate(list(reversed(kept)))]
+        return _alternate(list(reversed(kept)))
 
     def _tokens(self, remark: Remark) -> int:
         count = self._counts.pop(remark.message_id, None)
@@ -125,6 +155,12 @@ class PromptBuilder:
 
 def _instructions(prompt: str, language: str) -> str:
     return f"{prompt}\n\nAnswer in {ENGLISH_NAMES.get(language, 'the language of the question')}."
+
+
+def _told(lines: Sequence[str], language: str) -> str:
+    """What is remembered, marked as the person's own words: they ask for nothing that the prompt above forbids."""
+    head = "关于对话者（记住的内容）：" if language == "zh" else "About the person you talk with (remembered):"
+    return "\n".join([head, *(f"- {line}" for line in lines)])
 
 
 def _alternate(said: list[Remark]) -> list[ModelMessage]:

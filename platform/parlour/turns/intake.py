@@ -10,6 +10,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from parlour.people.admit import Access, Person, admit
+from parlour.people.profile import Profiles
+from parlour.people.quotas import Quotas
 from parlour.people.states import UserState
 from parlour.privacy.service import Privacy
 from parlour.store.database import Database
@@ -68,6 +70,7 @@ class IntakeRules:
     stale_after: timedelta
     keep_messages: timedelta
     default_mode: Mode
+    remembers: bool = True
 
 
 @dataclass(slots=True)
@@ -106,6 +109,8 @@ class TakeIn:
         notice_gate: RateGate,
         metrics: Metrics,
         handoffs: Handoffs,
+        profiles: Profiles,
+        quotas: Quotas,
     ) -> None:
         self._database = database
         self._privacy = privacy
@@ -119,6 +124,8 @@ class TakeIn:
         self._metrics = metrics
         self._handoffs = handoffs
         self._agents = AgentDesk(handoffs, privacy)
+        self._profiles = profiles
+        self._quotas = quotas
         self._channels: dict[UUID, str] = {}
 
     def receive(self, incoming: Incoming) -> Taken:
@@ -225,23 +232,28 @@ class TakeIn:
         """Refuse with a word, run a command, or queue the turn."""
         refusal = self._refusal(entry)
         if refusal is not None:
-            key, values = refusal
-            self._add_turn(entry, TurnState.REFUSED, error=key)
-            return self._reply(entry, say(key, entry.language, **values)), None
+            return self._refuse(entry, *refusal), None
         if entry.incoming.kind is IncomingKind.COMMAND:
             return self._command(entry)
         # A column of the row that is at hand: it costs a plain turn nothing.
         handoff = self._handoffs.open_in(entry.session, entry.conversation)
         if handoff is not None:
             return self._pass_on(entry, handoff), None
+        over = self._over_quota(entry)
+        if over is not None:
+            return self._refuse(entry, *over), None
         self._add_turn(entry, TurnState.QUEUED)
         self._add_message(entry, entry.text)
         self._add_attachments(entry)
         return self._queued(entry)
 
+    def _refuse(self, entry: _Entry, key: str, values: dict[str, object]) -> Taken:
+        self._add_turn(entry, TurnState.REFUSED, error=key)
+        return self._reply(entry, say(key, entry.language, **values))
+
     def _refusal(self, entry: _Entry) -> tuple[str, dict[str, object]] | None:
         rules, incoming = self._rules, entry.incoming
-        if entry.person.state == UserState.PENDING:
+        if entry.person.state == UserState.PENDING and not _is_linking(entry):
             return "pairing", {"code": entry.person.pairing_code}
         if len(entry.text) > rules.max_text_chars:
             return "too_long", {"limit": rules.max_text_chars}
@@ -250,6 +262,16 @@ class TakeIn:
         if entry.waiting >= rules.max_waiting and incoming.kind is not IncomingKind.COMMAND:
             return "too_many_waiting", {"limit": rules.max_waiting}
         return None
+
+    def _over_quota(self, entry: _Entry) -> tuple[str, dict[str, object]] | None:
+        """Count the turn against the day's quotas; what to say where one is used up."""
+        person, now = entry.person, entry.now
+        exceeded = self._quotas.take(entry.session, user_id=person.user_id, workspace_id=person.workspace_id, now=now)
+        if exceeded is None:
+            return None
+        hours, minutes = divmod(-(-(exceeded.resets_at - now).total_seconds() // 60), 60)
+        values = {"limit": exceeded.limit, "at": f"{exceeded.resets_at:%H:%M}"}
+        return f"quota_{exceeded.scope}_{exceeded.unit}", {**values, "hours": int(hours), "minutes": int(minutes)}
 
     def _refuse_flood(
         self, session: Session, incoming: Incoming, text: str, account: Account, person: Person, now: datetime
@@ -294,10 +316,17 @@ class TakeIn:
                 now=entry.now,
                 keep_days=self._rules.keep_messages.days,
                 handoffs=self._handoffs,
+                profiles=self._profiles,
+                remembers=self._rules.remembers,
             ),
             entry.text,
         )
         entry.live += order.live
+        over = self._over_quota(entry) if order.asks_again is not None else None
+        if over is not None:
+            key, values = over
+            entry.turn.state, entry.turn.error = TurnState.REFUSED.value, key
+            return self._reply(entry, say(key, entry.language, **values)), None
         if order.asks_again is not None:
             entry.turn.state, entry.turn.kind, entry.turn.finished_at = TurnState.QUEUED.value, "retry", None
             self._add_message(entry, order.asks_again)
@@ -416,6 +445,12 @@ class TakeIn:
         except QueueUnavailable:
             # Not lost: the turn is in SQL, and the sweeper publishes it as soon as the broker is back.
             log.warning("turn_not_published", turn_id=str(turn_id))
+
+
+def _is_linking(entry: _Entry) -> bool:
+    """Whether a stranger types the code of a person who is known: that needs no one else's approval."""
+    name, _, code = entry.text.partition(" ")
+    return entry.incoming.kind is IncomingKind.COMMAND and name.lower() == "link" and bool(code.strip())
 
 
 def _interrupt(entry: _Entry) -> None:

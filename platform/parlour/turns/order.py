@@ -14,7 +14,7 @@ from parlour.privacy.errors import KeyShredded
 from parlour.store.changes import changed_rows
 from parlour.store.database import Database
 from parlour.store.ids import AccountId, ConversationId, TurnId, UserId, WorkspaceId
-from parlour.store.models import Account, Conversation, Turn, Workspace
+from parlour.store.models import Account, Conversation, Turn, User, Workspace
 from parlour.turns.outbox import Outbox, Recipient
 from parlour.turns.states import Author, Mode, TurnState, is_open_turn
 from parlour.turns.wording import say
@@ -35,6 +35,7 @@ _TAKE_LEASE = (
         Conversation.fence,
         Conversation.mode,
         Conversation.fresh_from_seq,
+        Conversation.is_private,
     )
     .execution_options(synchronize_session=False)
 )
@@ -56,8 +57,9 @@ _NEXT_OPEN = (
     .limit(1)
 )
 _SURROUNDINGS = (
-    select(Account.channel, Workspace.system_prompt)
+    select(Account.channel, Workspace.system_prompt, User.consent, User.role)
     .join(Workspace, Workspace.id == Account.workspace_id)
+    .join(User, User.id == bindparam("user"))
     .where(Account.id == bindparam("account"))
 )
 
@@ -83,6 +85,9 @@ class Claim:
     fresh_from_seq: int
     system_prompt: str | None
     to: Recipient
+    is_private: bool
+    consent: str | None
+    role: str
 
 
 class _Leased(NamedTuple):
@@ -93,6 +98,7 @@ class _Leased(NamedTuple):
     fence: int
     mode: str | None
     fresh_from_seq: int
+    is_private: bool
 
 
 class Order:
@@ -216,7 +222,7 @@ class Order:
         # The first start counts: it tells how long the engine has kept the turn waiting.
         turn.started_at = turn.started_at or now
         turn.due_at = now + self._lease
-        channel, system_prompt = session.execute(_SURROUNDINGS, {"account": turn.account_id}).one()
+        surroundings = session.execute(_SURROUNDINGS, {"account": turn.account_id, "user": turn.user_id}).one()
         return Claim(
             turn_id=TurnId(turn.id),
             conversation_id=ConversationId(turn.conversation_id),
@@ -229,8 +235,11 @@ class Order:
             received_at=turn.received_at,
             first_started_at=turn.started_at,
             fresh_from_seq=conversation.fresh_from_seq,
-            system_prompt=system_prompt,
-            to=recipient_of(turn, channel),
+            system_prompt=surroundings.system_prompt,
+            to=recipient_of(turn, surroundings.channel),
+            is_private=conversation.is_private,
+            consent=surroundings.consent,
+            role=surroundings.role,
         )
 
 

@@ -60,12 +60,14 @@ class Outbox:
         now: datetime,
         rich: Rich = PLAIN,
         due_at: datetime | None = None,
+        ordinal: int = 0,
     ) -> UUID:
         """Say `text` as the answer of the turn, in the caller's transaction. Returns the message's id.
 
         A draft of the turn that is already out becomes this answer: the ledger has one row a turn, so that a draft can
         never be left behind as a last word. For web and terminal the row itself is the delivery. `rich` is what the
-        answer has besides its text; `due_at` puts the sending off.
+        answer has besides its text; `due_at` puts the sending off. What is
+        said besides the answer has an `ordinal` above 0 and comes behind it.
         """
         message_id = new_id()
         if rich.closing:
@@ -90,7 +92,7 @@ class Outbox:
         session.execute(insert(Message), row)
         if file_ids:
             self._enclose(session, to, message_id, zip(file_ids, rich.enclosed, strict=True), now)
-        self._deliver(session, to, message_id, now, is_pull=is_pull, due_at=due_at or now)
+        self._deliver(session, to, message_id, now, is_pull=is_pull, due_at=due_at or now, ordinal=ordinal)
         return message_id
 
     def _enclose(
@@ -123,7 +125,15 @@ class Outbox:
         session.execute(insert(Attachment), rows)
 
     def _deliver(
-        self, session: Session, to: Recipient, message_id: UUID, now: datetime, *, is_pull: bool, due_at: datetime
+        self,
+        session: Session,
+        to: Recipient,
+        message_id: UUID,
+        now: datetime,
+        *,
+        is_pull: bool,
+        due_at: datetime,
+        ordinal: int,
     ) -> None:
         row = {
             "id": new_id(),
@@ -132,7 +142,7 @@ class Outbox:
             "turn_id": to.turn_id,
             "user_id": to.user_id,
             "turn_seq": to.turn_seq,
-            "ordinal": 0,
+            "ordinal": ordinal,
             "part_count": 0,
             "part_index": 0,
             "draft_state": "none",

@@ -283,6 +283,10 @@ class TurnQueue(Protocol):
         """Tell one worker. Raises `QueueUnavailable` within a second or two when the broker is gone."""
         ...
 
+    def publish_learning(self, turn_id: TurnId) -> None:
+        """Tell one worker that something may be learned from a finished turn. Raises `QueueUnavailable`."""
+        ...
+
     def depth(self) -> int:
         """How many published turns no worker has taken yet. Raises `QueueUnavailable`."""
         ...

@@ -17,6 +17,7 @@ log = structlog.get_logger(__name__)
 
 QUEUE: Final = "parlour.turns"
 ANSWER: Final = "parlour.answer"
+LEARN: Final = "parlour.learn"
 IN_PROCESS: Final = "memory://"
 
 # With the broker away a publication must fail at once: intake waits for it before it lets a messenger go.
@@ -69,12 +70,16 @@ def _transport_options(broker_url: str) -> dict[str, Any]:
     return {"polling_interval": 0.005}
 
 
-def register(app: Celery, answer: Callable[[TurnId], None]) -> None:
-    """Give the application its one task. Its argument is an id, never content."""
+def register(app: Celery, answer: Callable[[TurnId], None], learn: Callable[[TurnId], None]) -> None:
+    """Give the application its tasks. Their arguments are ids, never content."""
 
     @app.task(name=ANSWER)  # type: ignore[untyped-decorator]
     def answer_turn(turn_id: str) -> None:
         answer(TurnId(UUID(turn_id)))
+
+    @app.task(name=LEARN)  # type: ignore[untyped-decorator]
+    def learn_from_turn(turn_id: str) -> None:
+        learn(TurnId(UUID(turn_id)))
 
 
 class CeleryQueue:
@@ -87,9 +92,16 @@ class CeleryQueue:
 
     def publish(self, turn_id: TurnId) -> None:
         """Tell one worker that a turn waits."""
+        self._send(ANSWER, turn_id)
+
+    def publish_learning(self, turn_id: TurnId) -> None:
+        """Tell one worker that something may be learned from a finished turn."""
+        self._send(LEARN, turn_id)
+
+    def _send(self, task: str, turn_id: TurnId) -> None:
         self._refuse_while_paused()
         try:
-            self._app.send_task(ANSWER, args=[str(turn_id)], queue=QUEUE, retry=False, ignore_result=True)
+            self._app.send_task(task, args=[str(turn_id)], queue=QUEUE, retry=False, ignore_result=True)
         except (OperationalError, ConnectionError, OSError) as error:
             raise self._pause(error) from None
 

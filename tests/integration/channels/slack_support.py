@@ -15,7 +15,7 @@ from tests.fakes.intake import FakeAccounts, FakeIntake
 from tests.fakes.slack import FakeSlack
 from tests.integration.channels.contract import until
 
-COMMANDS = ("help", "skills", "new", "stop", "retry", "language", "mode", "privacy")
+COMMANDS = ("help", "skills", "new", "stop", "retry", "language", "mode", "memory", "privacy", "link", "approve")
 
 
 def make_channel(slack: FakeSlack, **options: Any) -> SlackChannel:

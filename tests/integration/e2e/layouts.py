@@ -100,6 +100,8 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
         "PARLOUR_WEB__PORT": "0",
         "PARLOUR_TURNS__DRAIN_S": "5",
         "PARLOUR_LOG__LEVEL": "info",
+        # The question behind a person's first answer has tests of its own.
+        "PARLOUR_PERSONALISATION__IS_ON": "false",
         **more,
     }
 

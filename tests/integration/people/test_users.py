@@ -100,7 +100,7 @@ def test_a_role_is_given(storage: Storage) -> None:
 def test_an_unknown_role_is_refused_with_those_there_are(storage: Storage) -> None:
     ann = _write(storage, "ann")
 
-    with pytest.raises(RoleUnknown, match=r"'king'.*member, admin, owner"):
+    with pytest.raises(RoleUnknown, match=r"'king'.*guest, member, auditor, admin, owner"):
         users.set_role(storage.database, ann.user_id, "king")
 
 

@@ -8,7 +8,7 @@ from kombu.exceptions import OperationalError
 
 from parlour.store.ids import TurnId
 from parlour.turns.ports import QueueUnavailable
-from parlour.turns.tasks import ANSWER, QUEUE, CeleryQueue, celery_config, register
+from parlour.turns.tasks import ANSWER, LEARN, QUEUE, CeleryQueue, celery_config, register
 from tests.fakes.clock import FakeClock
 
 
@@ -50,12 +50,14 @@ def test_the_depth_is_what_nobody_took_yet(app: Celery) -> None:
 
 def test_the_task_calls_the_use_case_with_the_id(app: Celery) -> None:
     answered: list[TurnId] = []
-    register(app, answered.append)
+    learned: list[TurnId] = []
+    register(app, answered.append, learned.append)
     turn_id = TurnId(uuid4())
 
     app.tasks[ANSWER](str(turn_id))
+    app.tasks[LEARN](str(turn_id))
 
-    assert answered == [turn_id]
+    assert answered == learned == [turn_id]
 
 
 def test_after_a_failure_nobody_asks_the_broker_for_a_second(app: Celery, monkeypatch: pytest.MonkeyPatch) -> None:

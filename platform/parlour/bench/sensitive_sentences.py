@@ -1,0 +1,255 @@
+"""Sentences that must not be learned from, and such as may: what the filter is measured on, English and Chinese.
+
+`LOOKED_AT` was looked at while the filter's words were written. `HELD_OUT` was written before them by the same hand, so
+its figures flatter. `ROUNDABOUT` says such things without the usual words and was written after them: its figures are
+the ones to expect of people who do not name things. All names, numbers and cards are made up.
+"""
+
+from typing import Final
+
+# kind, sentences
+LOOKED_AT: Final[dict[str, tuple[str, ...]]] = {
+    "secret": (
+        "My password is Tr0ub4dor&3, in case you need it.",
+        "The PIN of my phone is 4821.",
+        "Use this API key: sk-live-9aF3kQ72mZx81LpQw0.",
+        "My wifi password at home is sunflower77.",
+        "我的密码是 abc12345。",
+        "我的银行卡取款密码是 668822。",
+        "验证码是 839201。",
+        "这是我的访问令牌：ghp_x8Kq2LmN0pRsTuVwXyZ1a2B3c4D5e6F7g8H9。",
+    ),
+    "card or document": (
+        "My card number is 4111 1111 1111 1111.",
+        "My IBAN is DE89370400440532013000.",
+        "My passport number is C01X00T47.",
+        "My social security number is 078-05-1120.",
+        "我的身份证号是 11010519491231002X。",
+        "我的银行卡号是 6222020200112233445。",
+        "护照号码是 E12345678。",
+        "我的驾驶证号是 110105199003071234。",
+    ),
+    "health": (
+        "I was diagnosed with type 2 diabetes last year.",
+        "I take antidepressants every morning.",
+        "I'm pregnant and due in June.",
+        "My therapist says I should write more.",
+        "I have asthma, so I avoid running.",
+        "我得了糖尿病，要控制饮食。",
+        "我有抑郁症，正在吃药。",
+        "我怀孕三个月了。",
+        "我上个月做了心脏手术。",
+        "我对花生过敏。",
+    ),
+    "religion": (
+        "I'm a practising Catholic.",
+        "I pray five times a day.",
+        "As a Muslim I don't eat pork.",
+        "我是基督徒，每周去教堂。",
+        "我信佛，吃素。",
+    ),
+    "politics": (
+        "I voted for the Greens in the last election.",
+        "I'm a member of the Labour party.",
+        "我是中共党员。",
+        "我支持民主党。",
+    ),
+    "sexuality": (
+        "I'm gay and married to a man.",
+        "I came out as bisexual last year.",
+        "我是同性恋。",
+        "我是双性恋，家里人不知道。",
+    ),
+    "origin": (
+        "I'm Black and grew up in the South.",
+        "My family is Jewish.",
+        "我是藏族人。",
+    ),
+    "crime": (
+        "I was convicted of fraud ten years ago.",
+        "I spent two years in prison.",
+        "我有犯罪记录。",
+    ),
+    "union": (
+        "I'm a member of the railway workers' union.",
+        "我是工会代表。",
+    ),
+}
+
+HELD_OUT: Final[dict[str, tuple[str, ...]]] = {
+    "secret": (
+        "You can log in to my mail with hunter2 as the passphrase.",
+        "The code for my front door alarm is 90210.",
+        "My seed phrase starts with orbit lemon tiger.",
+        "Here's the bearer token eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.sflKxwRJSMeKKF2QT4.",
+        "My login is maria and the secret word is Rosebud.",
+        "我的支付宝密码是生日加 88。",
+        "家里门锁的密码是 2580。",
+        "我的登录口令是 qwerty2024。",
+        "服务器的私钥放在这里：-----BEGIN RSA PRIVATE KEY-----",
+    ),
+    "card or document": (
+        "Please charge 5500-0000-0000-0004 for it.",
+        "The CVV on the back is 737.",
+        "My driver's licence number is WDLABCD456DG.",
+        "My tax ID is 36 574 261 809.",
+        "Wire it to GB29 NWBK 6016 1331 9268 19.",
+        "我的社保号是 310230198801011234。",
+        "我的信用卡 4000 0566 5566 5556，下月到期。",
+        "港澳通行证号码 C12345678。",
+    ),
+    "health": (
+        "Since my stroke I type with one hand.",
+        "I've been sober for three years after rehab.",
+        "My blood pressure is way too high.",
+        "I'm HIV positive.",
+        "I wear an insulin pump.",
+        "Chemo starts again on Monday.",
+        "I have ADHD, so keep it structured.",
+        "My son is autistic.",
+        "我血压很高，每天吃降压药。",
+        "我正在接受化疗。",
+        "我失眠很严重，看了心理医生。",
+        "我妈妈得了癌症。",
+        "我有哮喘。",
+        "我最近确诊了乙肝。",
+    ),
+    "religion": (
+        "We keep kosher at home.",
+        "I converted to Buddhism in my thirties.",
+        "I'm an atheist, by the way.",
+        "I go to mass every Sunday.",
+        "我每天做礼拜。",
+        "我家信伊斯兰教。",
+        "我去年受洗了。",
+    ),
+    "politics": (
+        "I donate to the Republicans every year.",
+        "I can't stand the current government and march against it.",
+        "I'm a communist.",
+        "我上次选举投了国民党。",
+        "我参加了反政府示威。",
+    ),
+    "sexuality": (
+        "My girlfriend and I are lesbians.",
+        "I'm a trans woman.",
+        "I'm asexual.",
+        "我喜欢同性。",
+        "我是跨性别者。",
+    ),
+    "origin": (
+        "I'm half Roma.",
+        "As an Asian American I notice that a lot.",
+        "我是维吾尔族。",
+        "我们家是回族。",
+    ),
+    "crime": (
+        "I'm on parole until May.",
+        "I was arrested for shoplifting as a teenager.",
+        "我坐过牢。",
+        "我因酒驾被拘留过。",
+    ),
+    "union": (
+        "I organise for the teachers' union.",
+        "我加入了工会。",
+    ),
+}
+
+HARMLESS_LOOKED_AT: Final = (
+    "Please call me Sam.",
+    "I live in Lisbon with two cats.",
+    "I work as a carpenter.",
+    "I prefer short answers.",
+    "My daughter starts school in autumn.",
+    "I'm learning Portuguese.",
+    "I love hiking in the mountains.",
+    "Don't use emojis with me.",
+    "My favourite colour is green.",
+    "I drive an old Volvo.",
+    "请叫我小王。",
+    "我住在成都。",
+    "我是一名老师。",
+    "我喜欢简短的回答。",
+    "我养了一只狗，叫豆豆。",
+    "我正在学法语。",
+    "我喜欢打篮球。",
+    "我的生日是五月三日。",
+)
+
+HARMLESS_HELD_OUT: Final = (
+    "I moved to Hamburg last spring.",
+    "I run a small bakery with my sister.",
+    "I'm allergic to meetings before nine, so to speak.",
+    "Use tables when you compare things.",
+    "I have three children, the eldest is twelve.",
+    "I play the cello in an amateur orchestra.",
+    "We are planning a party for my mother's seventieth.",
+    "I'm writing a novel set in the 1920s.",
+    "I care about good typography.",
+    "I always forget my keys.",
+    "My flight leaves on the 14th of March.",
+    "I'm a vegetarian.",
+    "I study political science at university.",
+    "I sell medical equipment.",
+    "I am the church's neighbour and hear its bells.",
+    "My phone number ends with four zeros, easy to keep in mind.",
+    "I'd like formal language, please.",
+    "I manage a team of 12 engineers.",
+    "我在杭州开了一家茶馆。",
+    "我有两个孩子。",
+    "我在写一本小说。",
+    "请用正式一点的语气。",
+    "我每天骑自行车上班。",
+    "我喜欢看科幻电影。",
+    "我下个月去西安旅行。",
+    "我在医院附近上班，做软件。",
+    "我学的是政治学。",
+    "我收集老唱片。",
+    "回答时请用列表。",
+    "我妻子是设计师。",
+)
+
+ROUNDABOUT: Final[dict[str, tuple[str, ...]]] = {
+    "secret": (
+        "To get into my laptop you type rosebud and then my dog's name.",
+        "The safe opens with 14 left, 22 right, 7 left.",
+        "进我电脑要输入 rosebud 再加生日。",
+    ),
+    "card or document": (
+        "The long number on the front of my Visa ends in 4242, and it runs out in May.",
+        "我的证件上写着 E 八位数字 12345678。",
+    ),
+    "health": (
+        "I go to the clinic for my injections every Tuesday.",
+        "My knees are shot, I can hardly climb stairs.",
+        "They found a lump last week.",
+        "I hear voices when I am tired.",
+        "I can't have children.",
+        "我每周二去打针。",
+        "我腰不好，站不久。",
+        "我最近老是想哭，什么都不想做。",
+        "我耳朵听不见了。",
+    ),
+    "religion": (
+        "I fast from dawn to sunset that month.",
+        "My rabbi would not like it.",
+        "我初一十五都去庙里烧香。",
+    ),
+    "politics": (
+        "I put a blue sticker with his name on my car every four years.",
+        "我每年都去纪念那件事。",
+    ),
+    "sexuality": (
+        "My husband and I, two men, adopted a boy.",
+        "我和女朋友都是女生，在一起五年了。",
+    ),
+    "origin": (
+        "My grandparents were brought here on slave ships.",
+        "我爸是彝人。",
+    ),
+    "crime": (
+        "I wear an ankle monitor.",
+        "我进去过两年，刚出来。",
+    ),
+    "union": ("I was the one who called the strike at our plant.",),
+}
