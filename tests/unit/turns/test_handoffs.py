@@ -1,6 +1,7 @@
 """Handing a conversation over to a human: asked for, taken by one, talked through, given back."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -188,6 +189,38 @@ async def test_agents_need_no_code_and_a_blocked_one_is_not_heard(stage: Stage, 
 
     assert taken.verdict is Verdict.REFUSED
     assert stage.say("hi", sender="stranger").verdict is Verdict.REFUSED
+
+
+async def test_of_many_who_press_at_the_same_moment_one_has_it(stage: Stage, messenger: FakeMessenger) -> None:
+    key = await asked(stage, messenger)
+    names = [f"agent{number}" for number in range(6)]
+    for name in names:
+        agent(stage, "hi", sender=name, to="no message of ours", is_addressed=False)
+
+    with ThreadPoolExecutor(len(names)) as threads:
+        list(threads.map(lambda name: press(stage, key, 0, sender=name), names))
+    await posted(stage, messenger)
+
+    said = " ".join(shown(messenger, GROUP))
+    assert said.count("has it. What they write") == 1
+    assert said.count("has it already") == len(names) - 1
+    assert len([text for text in shown(messenger, "chat-ann") if "is here now" in text]) == 1
+
+
+async def test_both_may_write_at_the_same_moment(stage: Stage, messenger: FakeMessenger) -> None:
+    """Each locks the other's conversation: in the same order, or a database would refuse one of them."""
+    key = await asked(stage, messenger)
+    agent(stage, "hello", to=key)
+
+    with ThreadPoolExecutor(4) as threads:
+        mine = [threads.submit(stage.say, f"mine {number}") for number in range(10)]
+        theirs = [threads.submit(agent, stage, f"theirs {number}", to=key) for number in range(10)]
+    await posted(stage, messenger)
+
+    assert {taken.result().verdict for taken in mine} == {Verdict.ACCEPTED}
+    assert {taken.result().verdict for taken in theirs} == {Verdict.REPLIED}
+    assert len([text for text in shown(messenger, GROUP) if "mine" in text]) == 10
+    assert len([text for text in shown(messenger, "chat-ann") if "theirs" in text]) == 10
 
 
 # ---- talking ----
