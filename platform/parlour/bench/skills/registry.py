@@ -6,4 +6,5 @@ from typing import Final
 PARTS: Final[Mapping[str, str]] = {
     "router": "parlour.bench.skills.router",
     "customer-service": "parlour_customer_service.evaluation",
+    "recommendation": "parlour_recommendation.evaluation",
 }

@@ -6,7 +6,7 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 from zlib import crc32
 
 import numpy as np
@@ -23,7 +23,7 @@ _PART_WEIGHT: Final = 0.5
 _WORDS: Final = re.compile(r"[一-鿿]+|[^\W_]+")
 _LONG: Final = 1
 # A profile's rarest terms are looked up until so many items were touched: what everything has tells nothing.
-_MOST_TOUCHED: Final = 20_000
+_MOST_TOUCHED: Final = 10_000
 
 
 def words(text: str) -> Iterator[str]:
@@ -54,6 +54,14 @@ def _number(term: str) -> int:
     return crc32(term.encode("utf-8", "surrogatepass")) % _BUCKETS
 
 
+def best(values: NDArray[np.floating[Any]], most: int) -> Ints:
+    """The places of the largest values above zero, largest first."""
+    there = np.flatnonzero(values > 0)
+    if len(there) > most:
+        there = there[np.argpartition(-values[there], most)[:most]]
+    return there[np.argsort(-values[there], kind="stable")].astype(np.int32)
+
+
 class TermIndex:
     """All items' terms, weighted by how rare they are, each item of length 1."""
 
@@ -70,12 +78,10 @@ class TermIndex:
         self.rows = sparse.csr_array((values, terms, starts), shape=(size, _BUCKETS))
         self._columns = self.rows.tocsc()
 
-    def profile(self, places: Ints) -> Floats:
-        """What these items are about, on the whole; all zero for none."""
-        if not len(places):
-            return np.zeros(_BUCKETS, np.float32)
-        total = np.asarray(self.rows[places].sum(axis=0)).ravel()
-        return (total / len(places)).astype(np.float32)
+    def profile(self, rows: sparse.csr_array) -> Floats:
+        """What items are about on the whole, from their rows; all zero for none."""
+        total = np.bincount(rows.indices, rows.data, minlength=_BUCKETS)
+        return np.asarray(total / max(rows.shape[0], 1), np.float32)
 
     def asked(self, text: str) -> Floats:
         """What someone asks for, of length 1; all zero where no word is known."""
@@ -104,9 +110,7 @@ class TermIndex:
         shares = [profile[term] for term in terms[order]]
         found = np.concatenate([self._columns.indices[one] for one in taken])
         parts = np.concatenate([self._columns.data[one] * share for one, share in zip(taken, shares, strict=False)])
-        items, where = np.unique(found, return_inverse=True)
-        best = np.argsort(-np.bincount(where, parts), kind="stable")[:most]
-        return items[best].astype(np.int32)
+        return best(np.bincount(found, parts).astype(np.float64), most)
 
     def likeness(self, profile: Floats, places: Ints) -> Floats:
         """How much each of these items has of a profile."""

@@ -12,7 +12,7 @@ from parlour_recommendation.affinity import Affinity, Floats, affinity
 from parlour_recommendation.behaviour import WINDOWS, Behaviour, Ints
 from parlour_recommendation.blend import PERSONAL, SIGNS, Blend
 from parlour_recommendation.catalogue import Catalogue
-from parlour_recommendation.content import Content, TermIndex
+from parlour_recommendation.content import Content, TermIndex, best
 
 _FROM_EACH: Final = 300
 _MOST_HISTORY: Final = 200
@@ -52,8 +52,9 @@ class Ranker:
         self._content = content
         self._affinity = affinity
         self._added = added
-        tops = [_best(row, _FROM_EACH) for row in affinity.liked]
-        newest = _best(added.astype(np.float64), _FROM_EACH)
+        tops = [best(row, _FROM_EACH) for row in affinity.liked]
+        # Where nobody knows when items came, any will do for someone new.
+        newest = best(added.astype(np.float64) + 1.0, _FROM_EACH)
         self._common = np.unique(np.concatenate([*tops, newest])).astype(np.int32)
 
     def suggest(
@@ -81,7 +82,7 @@ class Ranker:
 
     def candidates(self, taste: Taste, known: "_Known") -> Ints:
         """What may be recommended: near what was liked, by behaviour and by content; popular; new."""
-        near = [_best(one, _FROM_EACH) for one in known.spoken_for]
+        near = [best(one, _FROM_EACH) for one in known.spoken_for]
         alike = [index.nearest(profile, _FROM_EACH) for index, profile in known.profiles]
         return self._shown(np.unique(np.concatenate([*near, *alike, self._common])).astype(np.int32), taste)
 
@@ -113,15 +114,15 @@ class Ranker:
 
     def _various(self, places: Ints, scores: NDArray[np.float64], most: int, variety: float) -> list[int]:
         """Rows of the best, each weighed against those already chosen: maximal marginal relevance."""
-        best = [int(row) for row in _best(scores, max(_LOOKED_AT, most))]
-        if not variety or len(best) <= 1:
-            return best[:most]
-        alike = np.mean([index.among(places[best]) for index in self._content.indexes], axis=0)
-        worth, nearest = scores[best].copy(), np.zeros(len(best))
+        top = [int(row) for row in np.argsort(-scores, kind="stable")[: max(_LOOKED_AT, most)]]
+        if not variety or len(top) <= 1:
+            return top[:most]
+        alike = np.mean([index.among(places[top]) for index in self._content.indexes], axis=0)
+        worth, nearest = scores[top].copy(), np.zeros(len(top))
         chosen: list[int] = []
-        for _ in range(min(most, len(best))):
+        for _ in range(min(most, len(top))):
             pick = int(np.argmax(worth - variety * nearest))
-            chosen.append(best[pick])
+            chosen.append(top[pick])
             worth[pick] = -np.inf
             nearest = np.maximum(nearest, alike[pick])
         return chosen
@@ -137,11 +138,11 @@ class Ranker:
         made: list[tuple[Reason, int]] = []
         for column, row in enumerate(rows):
             mine = parts[:, column]
-            best = int(np.argmax(mine)) if len(mine) else -1
+            most_of_it = int(np.argmax(mine)) if len(mine) else -1
             if is_asked:
                 made.append(("asked", -1))
-            elif best >= 0 and mine[best] > 0 and mine.sum() >= general[row] - usual:
-                made.append(("because", int(known.liked[best])))
+            elif most_of_it >= 0 and mine[most_of_it] > 0 and mine.sum() >= general[row] - usual:
+                made.append(("because", int(known.liked[most_of_it])))
             else:
                 made.append((_general_reason(signs[row], weights), -1))
         return made
@@ -164,23 +165,27 @@ class _Known:
         fading[self.count - last :] = _STEP_FADES ** np.arange(last)[::-1] * _STEP_SCALE
         even = np.ones(self.count, np.float32)
         # Each personal sign but those of content is a sum over what was liked: a table, and how much each counts.
-        self._sums = (
-            (affinity.regressed, even),
-            (affinity.alike, even / np.float32(max(self.count, 1) ** 0.5)),
-            (affinity.following, fading),
-        )
-        self.spoken_for = [_sum(table, liked, shares) for table, shares in self._sums]
-        self.profiles = [(index, index.profile(liked)) for index in content.indexes]
+        self._sums = [
+            _Rows.of(affinity.regressed, liked, even),
+            _Rows.of(affinity.alike, liked, even / np.float32(max(self.count, 1) ** 0.5)),
+            _Rows.of(affinity.following, liked, fading),
+        ]
+        self.spoken_for = [one.total() for one in self._sums]
+        self._contents = [index.rows[liked] for index in content.indexes]
+        self.profiles = [
+            (index, index.profile(rows)) for index, rows in zip(content.indexes, self._contents, strict=True)
+        ]
 
     def parts(self, places: Ints, weights: NDArray[np.float64]) -> NDArray[np.float64]:
         """What each thing that was liked (a row) adds to the score of each of these places (a column)."""
         made = np.zeros((self.count, len(places)))
         if not self.count:
             return made
-        for (table, shares), weight in zip(self._sums, weights, strict=False):
-            made += weight * shares[:, None] * table[self.liked][:, places].toarray()
-        for (index, _), weight in zip(self.profiles, weights[len(self._sums) :], strict=False):
-            made += weight * (index.rows[self.liked] @ index.rows[places].T).toarray() / self.count
+        for one, weight in zip(self._sums, weights, strict=False):
+            made += weight * one.of_places(places)
+        after = weights[len(self._sums) :]
+        for (index, _), rows, weight in zip(self.profiles, self._contents, after, strict=False):
+            made += weight * (rows @ index.rows[places].T).toarray() / self.count
         return made
 
 
@@ -191,15 +196,30 @@ def _general_reason(signs: Floats, weights: NDArray[np.float64]) -> Reason:
     return "popular" if general[:-1].sum() > 0 else "other"
 
 
-def _sum(table: sparse.csr_array, rows: Ints, shares: Floats) -> Floats:
-    taken = table[rows]
-    values = taken.data * np.repeat(shares, np.diff(taken.indptr))
-    return np.bincount(taken.indices, values, minlength=table.shape[1]).astype(np.float32)
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """The rows of a table for what was liked: `owners` says whose each value is, and it is weighed already."""
 
+    owners: Ints
+    columns: Ints
+    values: Floats
+    shape: tuple[int, int]
 
-def _best(values: NDArray[np.float64] | Floats, most: int) -> Ints:
-    """The places of the largest values, largest first."""
-    if len(values) > most:
-        there = np.argpartition(-values, most)[:most]
-        return there[np.argsort(-values[there], kind="stable")].astype(np.int32)
-    return np.argsort(-values, kind="stable").astype(np.int32)
+    @classmethod
+    def of(cls, table: sparse.csr_array, liked: Ints, shares: Floats) -> "_Rows":
+        """From a table, each row times its share."""
+        taken = table[liked]
+        owners = np.repeat(np.arange(len(liked), dtype=np.int32), np.diff(taken.indptr))
+        return cls(owners, taken.indices, taken.data * shares[owners], taken.shape)
+
+    def total(self) -> Floats:
+        """The sum of all rows."""
+        return np.bincount(self.columns, self.values, minlength=self.shape[1]).astype(np.float32)
+
+    def of_places(self, places: Ints) -> NDArray[np.float64]:
+        """What each row has at each of these few places."""
+        made = np.zeros((self.shape[0], len(places)))
+        for column, place in enumerate(places):
+            is_it = self.columns == place
+            made[self.owners[is_it], column] = self.values[is_it]
+        return made
