@@ -70,8 +70,13 @@ def test_a_file_without_a_good_row_changes_nothing(stage: Rehearsal) -> None:
     assert "8 items" in stage.command("catalogue").text
 
 
-def test_someone_new_gets_something(stage: Rehearsal) -> None:
+def test_someone_new_gets_something_and_is_told_no_more_than_is_true(stage: Rehearsal) -> None:
     assert len(_titles(stage.command("recommend").text)) == 4
+    assert stage.command("recommend").text.count(": it is new") == 4
+
+    stage.clock.advance(300 * 86_400)
+
+    assert stage.command("recommend").text.count(": to learn what you like") == 4
 
 
 def test_what_was_liked_leads_to_what_is_like_it_and_is_named(stage: Rehearsal) -> None:

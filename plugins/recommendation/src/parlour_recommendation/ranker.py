@@ -20,6 +20,8 @@ _LAST: Final = 10
 _STEP_FADES: Final = 0.8
 _STEP_SCALE: Final = 5.0
 _NEW_DAYS: Final = 60.0
+# That is, within some forty days.
+_IS_NEW: Final = 0.5
 # Among so many of the best, variety may choose.
 _LOOKED_AT: Final = 50
 _ASKED_WEIGHT: Final = 20.0
@@ -191,7 +193,7 @@ class _Known:
 
 def _general_reason(signs: Floats, weights: NDArray[np.float64]) -> Reason:
     general = signs[len(PERSONAL) :] * weights[len(PERSONAL) :]
-    if general[-1] > 0 and general[-1] >= general[:-1].sum():
+    if signs[-1] >= _IS_NEW and general[-1] >= general[:-1].sum():
         return "new"
     return "popular" if general[:-1].sum() > 0 else "other"
 
