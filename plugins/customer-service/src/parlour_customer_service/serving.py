@@ -203,7 +203,9 @@ async def _told(desk: Desk, question: str, verdict: Verdict) -> AsyncIterator[Re
         outcome = "clarified"
         yield _asked_back(desk, question, verdict.options)
     elif verdict.passages:
-        async for piece in answer(desk.turn, desk.model, verdict.passages, style=desk.settings.style):
+        async for piece in answer(
+            desk.turn, desk.model, verdict.passages, style=desk.settings.style, patience_s=desk.settings.patience_s
+        ):
             yield piece
     else:
         outcome = "unknown"
