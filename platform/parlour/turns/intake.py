@@ -297,10 +297,11 @@ class TakeIn:
         self._add_turn(entry, TurnState.ANSWERED, kind="handoff")
         self._add_message(entry, entry.text)
         self._add_attachments(entry)
-        name = self._handoffs.name_of(entry.session, entry.person.user_id)
         files = [f"[{plain(file.name)}]" for file in entry.incoming.attachments]
         words = " ".join([entry.text, *files]).strip()
-        entry.live += self._handoffs.note(entry.session, handoff, f"**{name}**: {words}", entry.turn.id.hex, entry.now)
+        entry.live += self._handoffs.pass_on(
+            entry.session, handoff, entry.turn.id, entry.person.user_id, words, entry.now
+        )
         return Taken(Verdict.ACCEPTED, TurnId(entry.turn.id), ConversationId(entry.conversation.id))
 
     def _command(self, entry: _Entry) -> tuple[Taken, TurnId | None]:
