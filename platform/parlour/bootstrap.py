@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 from parlour.engines.factory import build as build_engine
 from parlour.engines.host import EngineHost
 from parlour.engines.options import EngineOptions
-from parlour.engines.protocol import Request, Sampling
+from parlour.engines.protocol import JOBS_AFTER, Request, Sampling
 from parlour.knowledge.access import Asker
 from parlour.knowledge.errors import KnowledgeError
 from parlour.people.accounts import AccountBook
@@ -33,6 +33,8 @@ from parlour.settings import Settings, SettingsError
 from parlour.skills.crowd import CrowdCounts
 from parlour.skills.documents import KEEP_DOCUMENTS, Documents
 from parlour.skills.environment import Environments
+from parlour.skills.job_runs import JobRunner
+from parlour.skills.jobs import JobBook, JobClaim
 from parlour.skills.room import OFFERED, SkillRoom
 from parlour.skills.service import SkillBook
 from parlour.skills.supervisor import Supervisor, starter
@@ -63,7 +65,7 @@ from parlour.turns.running import Running
 from parlour.turns.sending import FileSender
 from parlour.turns.skilled import SkillPath
 from parlour.turns.states import Mode
-from parlour.turns.sweeper import sweep
+from parlour.turns.sweeper import sweep, sweep_jobs
 from parlour.turns.tasks import CeleryQueue, celery_config
 
 if TYPE_CHECKING:
@@ -220,14 +222,6 @@ class Platform:
     def answerer(self, host: EngineHost) -> Answerer:
         """Answers turns with this engine."""
         engine = self.settings.engine
-        sampling = Sampling(
-            temperature=engine.temperature,
-            top_p=engine.top_p,
-            seed=engine.seed,
-            repetition_penalty=engine.repetition_penalty,
-            stop=engine.stop,
-            max_tokens=engine.max_tokens,
-        )
         prompts = PromptBuilder(
             host.count_tokens,
             context_tokens=host.context_tokens,
@@ -235,7 +229,7 @@ class Platform:
             about_tokens=self.settings.personalisation.prompt_tokens,
         )
         rules = AnswerRules(
-            sampling=sampling,
+            sampling=self._sampling,
             default_prompt=self.settings.turns.system_prompt,
             salts_by_user=engine.cache_salt == "user",
             max_attachment_bytes=self.settings.turns.max_attachment_bytes,
@@ -255,6 +249,37 @@ class Platform:
             skills=SkillPath(self.skills, self.database),
             personal=self.personal,
             quotas=self.quotas if self.quotas.is_set else None,
+        )
+
+    def job_runner(self, host: EngineHost) -> JobRunner:
+        """Does skills' jobs with this engine, behind people's turns."""
+
+        def request_of(claim: JobClaim) -> Request:
+            return Request(
+                id=f"{claim.job_id}:{claim.fence}",
+                messages=(),
+                sampling=self._sampling,
+                cache_salt=str(claim.workspace_id),
+                priority=JOBS_AFTER,
+            )
+
+        return JobRunner(jobs=self.jobs, room=self.skills, ask=host.stream, request_of=request_of)
+
+    @cached_property
+    def jobs(self) -> JobBook:
+        """What skills do by themselves."""
+        return JobBook(self.database, owner=self.owner)
+
+    @property
+    def _sampling(self) -> Sampling:
+        engine = self.settings.engine
+        return Sampling(
+            temperature=engine.temperature,
+            top_p=engine.top_p,
+            seed=engine.seed,
+            repetition_penalty=engine.repetition_penalty,
+            stop=engine.stop,
+            max_tokens=engine.max_tokens,
         )
 
     @cached_property
@@ -323,6 +348,10 @@ class Platform:
     def sweep(self) -> int:
         """Publish what is due and was lost; how many turns."""
         return sweep(self.database, self.queue, self.metrics)
+
+    def sweep_jobs(self) -> int:
+        """Publish the skills' jobs that are due; how many."""
+        return sweep_jobs(self.jobs, self.queue)
 
     def backlog_collector(self) -> BacklogCollector:
         """Shows the backlog in SQL to Prometheus."""

@@ -17,7 +17,7 @@ from parlour import logs
 from parlour.bootstrap import platform, worker_threads
 from parlour.processes.engine_room import EngineRoom
 from parlour.settings import load
-from parlour.store.ids import TurnId
+from parlour.store.ids import JobId, TurnId
 from parlour.turns.tasks import celery_config, register
 
 
@@ -70,6 +70,12 @@ class WorkerProcess:
         if self._room is not None:
             self._room.learn(turn_id)
 
+    def run_job(self, job_id: JobId) -> None:
+        """Do one job of a skill."""
+        if self._room is None:
+            raise RuntimeError("a task came before the worker was ready")
+        self._room.run_job(job_id)
+
     def drain(self) -> None:
         """Begin to end: running answers get the drain time, in a thread, since Celery waits for them by itself."""
         if self._room is not None:
@@ -87,7 +93,7 @@ def _refuse(line: str) -> NoReturn:
 
 process = WorkerProcess()
 app = Celery("parlour", loader=SettingsLoader)
-register(app, process.answer, process.learn)
+register(app, process.answer, process.learn, process.run_job)
 
 # Receivers are held here, and weakly by Celery.
 _receivers = (

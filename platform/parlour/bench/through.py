@@ -17,7 +17,7 @@ from parlour.engines.protocol import Engine, Request
 from parlour.processes.engine_room import EmbeddedWorker
 from parlour.processes.scheduler import Scheduler
 from parlour.settings import Settings
-from parlour.store.ids import AccountId, TurnId
+from parlour.store.ids import AccountId, JobId, TurnId
 from parlour.store.models import Turn
 from parlour.turns.answer import Answerer
 from parlour.turns.ports import Address, Frame, Incoming, IncomingKind, Sender
@@ -59,10 +59,13 @@ def worker(settings: Settings, host: RecordingHost, *, threads: int) -> Iterator
 
 
 class _Answering:
-    """A worker's tasks without learning: what is measured is answers."""
+    """A worker's tasks without learning and jobs: what is measured is answers."""
 
     def __init__(self, answerer: Answerer) -> None:
         self.answer = answerer.answer
+
+    def run_job(self, job_id: JobId) -> None:
+        """Let it go."""
 
     def learn(self, turn_id: TurnId) -> None:
         """Let it go."""

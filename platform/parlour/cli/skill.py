@@ -3,8 +3,11 @@
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import asdict
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
+from uuid import UUID
 
 import typer
 from rich.console import Console
@@ -20,12 +23,31 @@ from parlour.sdk.replies import as_markdown
 from parlour.skills import authoring
 from parlour.skills.environment import Environments
 from parlour.skills.inbox import OnProgress, open_inbox
+from parlour.skills.jobs import JobBook, JobView
 from parlour.skills.room import OFFERED
-from parlour.skills.service import Offer, SkillBook, SkillView
+from parlour.skills.service import Offer, SkillBook
+from parlour.skills.views import SkillView
+from parlour.store.ids import ConversationId
 
 app = typer.Typer(no_args_is_help=True, help="Write, check, install, set and remove skills.")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The skill's name, from: parlour skill list")]
+OneSkill = Annotated[str | None, typer.Argument(metavar="[NAME]", help="One skill's alone.")]
+
+
+class Channel(StrEnum):
+    """Where people talk."""
+
+    SLACK = "slack"
+    TELEGRAM = "telegram"
+    WEB = "web"
+    TERMINAL = "terminal"
+
+
+InChannel = Annotated[Channel | None, typer.Option("--channel", help="Only there.")]
+InConversation = Annotated[
+    UUID | None, typer.Option("--conversation", metavar="ID", help="Only there; from: parlour turn show TURN")
+]
 Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="The skill's folder, with its pyproject.toml.")]
 
 
@@ -87,33 +109,76 @@ def list_skills(*, as_json: JsonFlag = False) -> None:
 @app.command("info", epilog="Example: parlour skill info greenhouse")
 def info(name: Name, *, as_json: JsonFlag = False) -> None:
     """Show what a skill is, may do, and how it is set. Secrets are not shown."""
-    with _book() as (_, book):
+    with _book() as (storage, book):
         skill = book.get(name)
         settings = book.settings(skill)
+        found = JobBook(storage.database, owner="cli").all(book.workspace_id, name)
     if as_json:
         show_json({**_row(skill), "hosts": skill.hosts, "keeps": skill.manifest.keeps, "settings": settings,
-                   "schema": skill.manifest.settings})  # fmt: skip
+                   "schema": skill.manifest.settings, "source": skill.source,
+                   "scopes": [asdict(scope) for scope in skill.scopes],
+                   "jobs": [asdict(job) for job in found]})  # fmt: skip
         return
     _show(skill.manifest)
     rows = [{"setting": key, "value": json.dumps(value)} for key, value in settings.items()]
     show_rows(rows, as_json=False, empty="It has no settings.")
-    typer.echo(f"It is {skill.state} since {skill.installed_at:%Y-%m-%d %H:%M} UTC.")
+    if found:
+        show_rows([_job_row(job) for job in found], as_json=False)
+    typer.echo(f"It is {skill.state}; installed {skill.installed_at:%Y-%m-%d %H:%M} UTC.")
+    for scope in skill.scopes:
+        where = scope.channel or f"the conversation {scope.conversation_id}"
+        typer.echo(f"It is {'enabled' if scope.is_enabled else 'disabled'} in {where}.")
 
 
-@app.command("enable", epilog="Example: parlour skill enable greenhouse")
-def enable(name: Name) -> None:
-    """Let a skill be called."""
+@app.command("enable", epilog="Example: parlour skill enable greenhouse --channel telegram")
+def enable(name: Name, *, channel: InChannel = None, conversation: InConversation = None) -> None:
+    """Let a skill be called: everywhere, or where you say. A conversation's word goes before its channel's."""
+    _set_enabled(name, channel, conversation, is_enabled=True)
+
+
+@app.command("disable", epilog="Example: parlour skill disable greenhouse --channel slack")
+def disable(name: Name, *, channel: InChannel = None, conversation: InConversation = None) -> None:
+    """Keep a skill from being called, everywhere or where you say; it stays installed, and so does what it stores."""
+    _set_enabled(name, channel, conversation, is_enabled=False)
+
+
+def _set_enabled(name: str, channel: Channel | None, conversation: UUID | None, *, is_enabled: bool) -> None:
+    if channel is not None and conversation is not None:
+        raise typer.BadParameter("Give --channel or --conversation, not both: a conversation is in one channel.")
+    where = "" if channel is None else f" in {channel.value}"
+    if conversation is not None:
+        where = f" in the conversation {conversation}"
     with _book() as (_, book):
-        book.enable(name, is_enabled=True)
-    typer.echo(f"{name} is enabled.")
+        book.enable(
+            name,
+            is_enabled=is_enabled,
+            channel=None if channel is None else channel.value,
+            conversation_id=None if conversation is None else ConversationId(conversation),
+        )
+    typer.echo(f"{name} is {'enabled' if is_enabled else 'disabled'}{where}.")
 
 
-@app.command("disable", epilog="Example: parlour skill disable greenhouse")
-def disable(name: Name) -> None:
-    """Keep a skill from being called; it stays installed, and so does what it stores."""
-    with _book() as (_, book):
-        book.enable(name, is_enabled=False)
-    typer.echo(f"{name} is disabled.")
+@app.command("jobs", epilog="Example: parlour skill jobs --json")
+def jobs(name: OneSkill = None, *, as_json: JsonFlag = False) -> None:
+    """List what skills do by themselves: when each is due, and how its last run went."""
+    with _book() as (storage, book):
+        if name is not None:
+            book.get(name)
+        found = JobBook(storage.database, owner="cli").all(book.workspace_id, name)
+    rows = [asdict(one) if as_json else _job_row(one) for one in found]
+    show_rows(rows, as_json=as_json, empty="No skill does anything by itself.")
+
+
+def _job_row(job: JobView) -> dict[str, Any]:
+    last = "never" if job.finished_at is None else f"{job.outcome} {job.finished_at:%Y-%m-%d %H:%M:%S}"
+    return {
+        "skill": job.skill,
+        "job": job.name,
+        "schedule": job.schedule,
+        "next": "running" if job.is_running else f"{job.due_at:%Y-%m-%d %H:%M:%S}",
+        "last run": last if job.error is None else f"{last} ({job.error})",
+        "runs": job.runs,
+    }
 
 
 @app.command("configure", epilog="Example: parlour skill configure greenhouse litres=3 api_key=@/run/secrets/key")

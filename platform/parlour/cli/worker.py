@@ -8,7 +8,7 @@ import typer
 from parlour.bootstrap import worker_threads
 from parlour.cli.errors import Refused
 from parlour.settings import load
-from parlour.turns.tasks import QUEUE
+from parlour.turns.tasks import JOB_THREADS, JOBS, QUEUE
 
 app = typer.Typer(help="Run a worker: answers turns.")
 
@@ -16,7 +16,7 @@ app = typer.Typer(help="Run a worker: answers turns.")
 @app.command(epilog="Example: PARLOUR_ENGINE__KIND=vllm parlour worker")
 def worker(
     *,
-    queues: Annotated[str, typer.Option(help="Queues to take from, separated by commas.")] = QUEUE,
+    queues: Annotated[str, typer.Option(help="Queues to take from, separated by commas.")] = f"{QUEUE},{JOBS}",
     name: Annotated[str | None, typer.Option(help="The worker's node name, for several on one machine.")] = None,
 ) -> None:
     """Run a worker: loads the engine and answers turns, as many at once as the engine takes.
@@ -30,6 +30,7 @@ def worker(
     from parlour.worker import app as celery  # noqa: PLC0415
 
     node = ["--hostname", f"{name}@%h"] if name else []
-    arguments = ["worker", "--pool", "threads", "--concurrency", str(worker_threads(settings)), "--queues", queues]
+    threads = worker_threads(settings) + JOB_THREADS
+    arguments = ["worker", "--pool", "threads", "--concurrency", str(threads), "--queues", queues]
     quiet = ["--without-gossip", "--without-mingle", "--loglevel", settings.log.level]
     sys.exit(celery.worker_main([*arguments, *quiet, *node]))

@@ -12,9 +12,10 @@ from celery.worker import state as celery_state
 from parlour.bootstrap import Platform, engine_host, worker_threads
 from parlour.engines.host import EngineHost
 from parlour.processes.classroom import Classroom
-from parlour.store.ids import TurnId
+from parlour.skills.job_runs import JobRunner  # noqa: TC001 (an annotation like the others)
+from parlour.store.ids import JobId, TurnId
 from parlour.turns.answer import Answerer  # noqa: TC001 (an annotation like the others)
-from parlour.turns.tasks import register
+from parlour.turns.tasks import JOB_THREADS, register
 
 log = structlog.get_logger(__name__)
 
@@ -27,6 +28,7 @@ class EngineRoom:
         self._host: EngineHost = engine_host(platform.settings)
         self._answerer: Answerer | None = None
         self._classroom = Classroom(platform, self._host)
+        self._jobs: JobRunner | None = None
 
     @property
     def host(self) -> EngineHost:
@@ -37,6 +39,7 @@ class EngineRoom:
         """Load the engine. Raises `EngineError` with the remedy; then nothing is left running."""
         self._host.start()
         self._answerer = self._platform.answerer(self._host)
+        self._jobs = self._platform.job_runner(self._host)
         self._platform.running.start()
         self._classroom.start()
         log.info("engine_ready", engine=self._host.name, answers_at_once=worker_threads(self._platform.settings))
@@ -51,8 +54,19 @@ class EngineRoom:
         """Learn from a finished turn when there is time; the body of the other Celery task, which ends at once."""
         self._classroom.put(turn_id)
 
+    def run_job(self, job_id: JobId) -> None:
+        """Do a skill's job; the body of the Celery task."""
+        if self._jobs is None:
+            raise RuntimeError("a task came before the engine was ready")
+        self._jobs.run(job_id)
+
     def drain(self) -> None:
-        """Let running answers finish within the drain time; what is left then goes back into the queue."""
+        """Let running answers finish within the drain time; what is left then goes back into the queue.
+
+        A job is ended at once, and begun anew by whoever is there.
+        """
+        if self._jobs is not None:
+            self._jobs.close()
         running = self._platform.running
         log.info("drain_begins", count=len(running))
         if not running.wait_until_idle(self._platform.settings.turns.drain_s):
@@ -79,12 +93,16 @@ class Tasks(Protocol):
         """Learn from a finished one."""
         ...
 
+    def run_job(self, job_id: JobId) -> None:
+        """Do a skill's job."""
+        ...
+
 
 class EmbeddedWorker:
     """A Celery worker in a thread of this process, for `parlour up` and `parlour chat`."""
 
     def __init__(self, celery: Celery, tasks: Tasks, *, threads: int) -> None:
-        register(celery, tasks.answer, tasks.learn)
+        register(celery, tasks.answer, tasks.learn, tasks.run_job)
         self._celery = celery
         self._threads = threads
         self._worker: Any = None
@@ -97,7 +115,7 @@ class EmbeddedWorker:
         self._worker = WorkController(
             app=self._celery,
             pool_cls="threads",
-            concurrency=self._threads,
+            concurrency=self._threads + JOB_THREADS,
             without_mingle=True,
             without_gossip=True,
             without_heartbeat=True,

@@ -9,6 +9,10 @@ class NoSuchSkill(SkillError):
     """No skill of that name is installed."""
 
 
+class NoSuchConversation(SkillError):
+    """There is no such conversation in this workspace."""
+
+
 class InstallRefused(SkillError):
     """What was to be installed is not a skill, lies about itself, or does not fit this Parlour."""
 

@@ -14,8 +14,9 @@ from parlour.skills.documents import KEEP_DOCUMENTS, Documents
 from parlour.skills.errors import BadInput, SkillUnavailable
 from parlour.skills.http import SkillHttp
 from parlour.skills.process import Work
-from parlour.skills.service import SkillBook, SkillView
+from parlour.skills.service import SkillBook
 from parlour.skills.supervisor import Supervisor, starter
+from parlour.skills.views import SkillView
 from parlour.store.database import Database
 from parlour.store.ids import UserId, WorkspaceId
 
@@ -80,7 +81,7 @@ class SkillInbox:
 
     def _entry(self, workspace_id: WorkspaceId, name: str, kind: str, what: str) -> tuple[SkillView, Entry]:
         skill = self._book_of(workspace_id).get(name)
-        if not skill.is_enabled:
+        if not skill.is_at_work:
             raise SkillUnavailable(f"The skill {name!r} is disabled. Enable it with: parlour skill enable {name}")
         there = {entry.name: entry for entry in skill.manifest.of_kind(kind)}
         if what not in there:

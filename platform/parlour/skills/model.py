@@ -12,7 +12,7 @@ from parlour.engines.errors import EngineError, PromptTooLong
 from parlour.engines.protocol import Message, Piece, Request
 from parlour.knowledge.envelope import grounded
 from parlour.knowledge.passages import Passage
-from parlour.sdk.errors import CapabilityError, NotAvailable, TooMuch
+from parlour.sdk.errors import CapabilityError, Invalid, NotAvailable, TooMuch
 
 _MOST_TOKENS: Final = 4_096
 _NOWHERE: Final = UUID(int=0)
@@ -33,7 +33,10 @@ Ask = Callable[[Request], Pieces]
 
 
 class TurnModel:
-    """Asks the engine in one turn's name. `asked` is the turn's own prompt, with the conversation before it."""
+    """Asks the engine in one turn's name, or a job's.
+
+    `asked` is the turn's own prompt, with the conversation before it; a job's has no messages.
+    """
 
     def __init__(self, ask: Ask, asked: Request) -> None:
         self._ask = ask
@@ -44,6 +47,8 @@ class TurnModel:
         self, prompt: str | None, passages: Sequence[Mapping[str, str]], *, system: str, max_tokens: int
     ) -> Iterator[str]:
         """The answer's pieces. Raises `CapabilityError`s; closing the iterator stops the engine."""
+        if prompt is None and not self._asked.messages:
+            raise Invalid("A job has no turn to answer. Give the model a prompt.")
         messages = list(self._asked.messages) if prompt is None else [Message("user", prompt)]
         quoted = [_passage(one) for one in passages]
         request = self._request(grounded(_told(messages, system), quoted), max_tokens=max_tokens)

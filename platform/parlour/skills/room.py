@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self
@@ -21,8 +22,9 @@ from parlour.skills.http import SkillHttp
 from parlour.skills.model import Ask, TurnModel
 from parlour.skills.process import Run, Work
 from parlour.skills.rich import Gathering, Rich
-from parlour.skills.service import SkillBook, SkillView
+from parlour.skills.service import SkillBook
 from parlour.skills.supervisor import Supervisor
+from parlour.skills.views import Place, SkillView
 from parlour.skills.wording import apology
 from parlour.store.ids import ConversationId, TurnId, UserId, WorkspaceId
 
@@ -31,6 +33,9 @@ log = structlog.get_logger(__name__)
 # What was installed, disabled or removed elsewhere is noticed so soon; in between, a turn costs no query.
 _NOTICED_AFTER_S: Final = 2.0
 RUN_TIMEOUT_S: Final = 120.0
+JOB_TIMEOUT_S: Final = 900.0
+# A job finds what everybody may find.
+_JOB_ROLE: Final = "member"
 
 # What answers a skill's calls here; a skill that asks for more is refused before anything of it is installed.
 OFFERED: Final = frozenset(
@@ -100,12 +105,12 @@ class SkillRoom:
         self._known: dict[WorkspaceId, tuple[float, Sequence[SkillView]]] = {}
         self._lock = threading.Lock()
 
-    def choose(self, workspace_id: WorkspaceId, text: str) -> Chosen | None:
+    def choose(self, place: Place, text: str) -> Chosen | None:
         """The handler of the command that `text` is; None when it is none of a skill's: plain chat then."""
         if not text.startswith("/"):
             return None
         name, _, rest = text[1:].partition(" ")
-        for skill in self._enabled(workspace_id):
+        for skill in self._enabled(place):
             for entry in skill.manifest.of_kind("command"):
                 if entry.name == name.lower():
                     return Chosen(skill, entry, rest.strip())
@@ -121,25 +126,41 @@ class SkillRoom:
 
     def _begin(self, asked: Asked, chosen: Chosen, ask: Ask, request: Request) -> Run:
         skill, book = chosen.skill, self._book_of(asked.workspace_id)
-        services = Services(
-            documents=self._documents,
-            crowd=self._crowd,
-            http=self._http,
-            model=TurnModel(ask, request),
-            search=self._searching(asked),
-            embed=self._embed,
-            notify=self._notify,
-            handoff=self._handoff,
-            secret=lambda name: str(book.settings(skill, with_secrets=True).get(name, "")),
-        )
+        services = self._services(skill, asked.workspace_id, asked.role, TurnModel(ask, request))
         whose = Whose(skill.id, asked.workspace_id, asked.user_id, asked.conversation_id)
         desk = HostDesk(whose, skill.allowed, services)
         work = Work(chosen.entry.id, self._turn(asked, chosen), book.settings(skill))
         return self._supervisor.begin(skill, work, desk, timeout_s=RUN_TIMEOUT_S)
 
-    def _searching(self, asked: Asked) -> Callable[[str, int], list[dict[str, Any]]] | None:
-        search = self._search
-        return None if search is None else lambda query, limit: search(asked.workspace_id, asked.role, query, limit)
+    @contextmanager
+    def job(self, skill: SkillView, workspace_id: WorkspaceId, name: str, ask: Ask, request: Request) -> Iterator[Run]:
+        """A job's run, in a process of its own: one that hangs or takes all memory costs no person an answer.
+
+        `request` is what its questions to the model are made of. Raises `SkillError`s.
+        """
+        services = self._services(skill, workspace_id, _JOB_ROLE, TurnModel(ask, request))
+        desk = HostDesk(Whose(skill.id, workspace_id, None), skill.allowed, services)
+        work = Work(f"job:{name}", settings=self._book_of(workspace_id).settings(skill))
+        process = self._supervisor.start_apart(skill)
+        try:
+            with process.begin(work, desk, timeout_s=JOB_TIMEOUT_S) as run:
+                yield run
+        finally:
+            process.end("its job is over")
+
+    def _services(self, skill: SkillView, workspace_id: WorkspaceId, role: str, model: TurnModel) -> Services:
+        book, search = self._book_of(workspace_id), self._search
+        return Services(
+            documents=self._documents,
+            crowd=self._crowd,
+            http=self._http,
+            model=model,
+            search=None if search is None else lambda query, limit: search(workspace_id, role, query, limit),
+            embed=self._embed,
+            notify=self._notify,
+            handoff=self._handoff,
+            secret=lambda name: str(book.settings(skill, with_secrets=True).get(name, "")),
+        )
 
     def _turn(self, asked: Asked, chosen: Chosen) -> dict[str, Any]:
         """The turn as the skill sees it. A person and a conversation have other names in every skill."""
@@ -156,13 +177,15 @@ class SkillRoom:
             "command": chosen.entry.name if chosen.entry.kind == "command" else None,
         }
 
-    def _enabled(self, workspace_id: WorkspaceId) -> Sequence[SkillView]:
+    def _enabled(self, place: Place) -> list[SkillView]:
+        return [skill for skill in self._installed(place.workspace_id) if skill.is_enabled_in(place)]
+
+    def _installed(self, workspace_id: WorkspaceId) -> Sequence[SkillView]:
         known = self._known.get(workspace_id)
         now = self._monotonic()
         if known is None or now - known[0] >= _NOTICED_AFTER_S:
             with self._lock:
-                enabled = [skill for skill in self._book_of(workspace_id).installed() if skill.is_enabled]
-                known = self._known[workspace_id] = (now, enabled)
+                known = self._known[workspace_id] = (now, self._book_of(workspace_id).installed())
         return known[1]
 
 

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,46 +11,25 @@ from sqlalchemy.orm import Session
 
 from parlour.privacy.service import Privacy
 from parlour.sdk.capabilities import HARMLESS
-from parlour.sdk.manifest import Manifest, from_json, to_json
+from parlour.sdk.manifest import Manifest, to_json
 from parlour.sdk.schema import problems
-from parlour.skills.desk import Grants
 from parlour.skills.environment import Environments
-from parlour.skills.errors import BadSettings, GrantsMissing, InstallRefused, NoSuchSkill, SkillBroke
+from parlour.skills.errors import (
+    BadSettings,
+    GrantsMissing,
+    InstallRefused,
+    NoSuchConversation,
+    NoSuchSkill,
+    SkillBroke,
+)
+from parlour.skills.jobs import plan, unplan
 from parlour.skills.package import Package, read_package
 from parlour.skills.process import SkillProcess
+from parlour.skills.views import SkillView, installed, secret_names, view_of
 from parlour.store.database import Database
-from parlour.store.ids import SkillId, WorkspaceId, new_id
-from parlour.store.skill_models import SkillDocument, SkillGrant, SkillRow, SkillSetting
-
-
-@dataclass(frozen=True, slots=True)
-class SkillView:
-    """An installed skill, as operators and the router see it."""
-
-    id: SkillId
-    name: str
-    version: str
-    state: str
-    manifest: Manifest
-    folder: str
-    grants: frozenset[str]
-    hosts: tuple[str, ...]
-    installed_at: datetime
-
-    @property
-    def is_enabled(self) -> bool:
-        """Whether it may be called."""
-        return self.state == "enabled"
-
-    @property
-    def allowed(self) -> Grants:
-        """What its calls are checked against."""
-        return Grants(
-            capabilities=self.grants | HARMLESS,
-            hosts=self.hosts,
-            kinds=frozenset(self.manifest.keeps),
-            secrets=frozenset(_secret_names(self.manifest)),
-        )
+from parlour.store.ids import ConversationId, SkillId, WorkspaceId, new_id
+from parlour.store.models import Conversation
+from parlour.store.skill_models import SkillDocument, SkillGrant, SkillRow, SkillScope, SkillSetting
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,18 +67,13 @@ class SkillBook:
         self._database = database
         self._privacy = privacy
         self._environments = environments
-        self._workspace_id = workspace_id
+        self.workspace_id = workspace_id
         self._offered = offered | HARMLESS
 
     @property
     def environments(self) -> Environments:
         """Where the skills are built."""
         return self._environments
-
-    @property
-    def workspace_id(self) -> WorkspaceId:
-        """Whose skills these are."""
-        return self._workspace_id
 
     # ---- installing ----
 
@@ -140,7 +113,7 @@ class SkillBook:
     def _record(self, session: Session, row: SkillRow | None, manifest: Manifest, *, folder: str, lock: str) -> None:
         now = self._database.clock.now()
         if row is None:
-            row = SkillRow(id=new_id(), workspace_id=self._workspace_id, name=manifest.name, installed_at=now)
+            row = SkillRow(id=new_id(), workspace_id=self.workspace_id, name=manifest.name, installed_at=now)
             session.add(row)
         row.version, row.state, row.updated_at = manifest.version, "enabled", now
         row.manifest, row.lock, row.folder = to_json(manifest), lock, folder
@@ -149,16 +122,14 @@ class SkillBook:
         grants = [(name, "") for name in manifest.to_grant] + [("Http", host) for host in manifest.hosts]
         for capability, host in grants:
             session.add(SkillGrant(id=new_id(), skill_id=row.id, capability=capability, host=host, granted_at=now))
+        plan(session, SkillId(row.id), manifest, now=now)
 
     # ---- seeing ----
 
     def installed(self) -> list[SkillView]:
         """Installed skills, by name."""
-        wanted = select(SkillRow).where(
-            SkillRow.workspace_id == self._workspace_id, SkillRow.state.in_(("enabled", "disabled"))
-        )
         with self._database.read() as session:
-            return [self._view(session, row) for row in session.scalars(wanted.order_by(SkillRow.name))]
+            return installed(session, self.workspace_id)
 
     def get(self, name: str) -> SkillView:
         """The skill of that name. Raises `NoSuchSkill`."""
@@ -171,12 +142,40 @@ class SkillBook:
 
     # ---- changing ----
 
-    def enable(self, name: str, *, is_enabled: bool) -> None:
-        """Let it be called, or not. Raises `NoSuchSkill`."""
+    def enable(
+        self,
+        name: str,
+        *,
+        is_enabled: bool,
+        channel: str | None = None,
+        conversation_id: ConversationId | None = None,
+    ) -> None:
+        """Let it be called, or not: everywhere, or only in a channel or a conversation, whatever holds elsewhere.
+
+        For everywhere, earlier exceptions are forgotten. Raises `NoSuchSkill`, `NoSuchConversation`.
+        """
         skill = self.get(name)
         with self._database.begin() as session:
             row = session.get_one(SkillRow, skill.id)
-            row.state, row.updated_at = "enabled" if is_enabled else "disabled", self._database.clock.now()
+            row.updated_at = self._database.clock.now()
+            scopes = delete(SkillScope).where(SkillScope.skill_id == skill.id)
+            if channel is None and conversation_id is None:
+                row.state = "enabled" if is_enabled else "disabled"
+                session.execute(scopes)
+                return
+            self._refuse_strange(session, conversation_id)
+            same = SkillScope.channel == channel, SkillScope.conversation_id == conversation_id
+            session.execute(scopes.where(*same))
+            scope = SkillScope(id=new_id(), skill_id=skill.id, is_enabled=is_enabled)
+            scope.channel, scope.conversation_id = channel, conversation_id
+            session.add(scope)
+
+    def _refuse_strange(self, session: Session, conversation_id: ConversationId | None) -> None:
+        if conversation_id is None:
+            return
+        conversation = session.get(Conversation, conversation_id)
+        if conversation is None or conversation.workspace_id != self.workspace_id:
+            raise NoSuchConversation(f"No conversation {conversation_id}. Find it with: parlour turn show TURN")
 
     def configure(self, name: str, values: Mapping[str, Any]) -> None:
         """Set values; None takes one back to its default. Raises `NoSuchSkill`, and `BadSettings` with the problem."""
@@ -193,7 +192,7 @@ class SkillBook:
                 if value is not None:
                     row = SkillSetting(id=new_id(), skill_id=skill.id, name=key, updated_at=now)
                     plain = json.dumps(value)
-                    row.value = self._privacy.sealer.seal(self._workspace_id, SkillSetting.value, row.id, plain)
+                    row.value = self._privacy.sealer.seal(self.workspace_id, SkillSetting.value, row.id, plain)
                     session.add(row)
 
     def settings(self, skill: SkillView, *, with_secrets: bool = False) -> dict[str, Any]:
@@ -203,10 +202,10 @@ class SkillBook:
         with self._database.read() as session:
             rows = session.scalars(select(SkillSetting).where(SkillSetting.skill_id == skill.id)).all()
         for row in rows:
-            sealed = self._privacy.sealer.open_text(self._workspace_id, SkillSetting.value, row.id, row.value)
+            sealed = self._privacy.sealer.open_text(self.workspace_id, SkillSetting.value, row.id, row.value)
             values[row.name] = json.loads(sealed)
         # What a newer version no longer has is kept, for the way back, and not handed out.
-        secrets = _secret_names(skill.manifest)
+        secrets = secret_names(skill.manifest)
         return {
             name: value for name, value in values.items() if name in schema and (with_secrets or name not in secrets)
         }
@@ -221,45 +220,21 @@ class SkillBook:
         skill = self.get(name)
         with self._database.begin() as session:
             row = session.get_one(SkillRow, skill.id)
+            unplan(session, skill.id)
             if with_data:
                 session.execute(delete(SkillDocument).where(SkillDocument.skill_id == skill.id))
                 session.delete(row)
             else:
                 row.state, row.updated_at = "removed", self._database.clock.now()
                 session.execute(delete(SkillGrant).where(SkillGrant.skill_id == skill.id))
+                session.execute(delete(SkillScope).where(SkillScope.skill_id == skill.id))
         self._environments.remove(skill.folder)
 
     def _find(self, name: str) -> SkillView | None:
         with self._database.read() as session:
             row = self._row(session, name)
-            return None if row is None or row.state == "removed" else self._view(session, row)
+            return None if row is None or row.state == "removed" else view_of(session, row)
 
     def _row(self, session: Session, name: str) -> SkillRow | None:
-        wanted = select(SkillRow).where(SkillRow.workspace_id == self._workspace_id, SkillRow.name == name)
+        wanted = select(SkillRow).where(SkillRow.workspace_id == self.workspace_id, SkillRow.name == name)
         return session.scalars(wanted).one_or_none()
-
-    @staticmethod
-    def _view(session: Session, row: SkillRow) -> SkillView:
-        grants = session.scalars(select(SkillGrant).where(SkillGrant.skill_id == row.id)).all()
-        return SkillView(
-            id=SkillId(row.id),
-            name=row.name,
-            version=row.version,
-            state=row.state,
-            manifest=from_json(row.manifest),
-            folder=row.folder,
-            grants=frozenset(one.capability for one in grants),
-            hosts=tuple(sorted(one.host for one in grants if one.host)),
-            installed_at=row.installed_at,
-        )
-
-
-def enabled_manifests(session: Session, workspace_id: WorkspaceId) -> list[Manifest]:
-    """The manifests of a workspace's enabled skills, by name."""
-    wanted = select(SkillRow.manifest).where(SkillRow.workspace_id == workspace_id, SkillRow.state == "enabled")
-    return [from_json(text) for text in session.scalars(wanted.order_by(SkillRow.name))]
-
-
-def _secret_names(manifest: Manifest) -> list[str]:
-    properties: Mapping[str, Any] = manifest.settings.get("properties", {})
-    return [name for name, one in properties.items() if one.get("writeOnly")]

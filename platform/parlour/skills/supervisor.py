@@ -10,7 +10,7 @@ import structlog
 from parlour.skills.environment import Environments
 from parlour.skills.errors import SkillBroke, SkillUnavailable
 from parlour.skills.process import Desk, Run, SkillProcess, Work
-from parlour.skills.service import SkillView
+from parlour.skills.views import SkillView
 
 log = structlog.get_logger(__name__)
 
@@ -46,6 +46,10 @@ class Supervisor:
     def begin(self, skill: SkillView, work: Work, desk: Desk, *, timeout_s: float) -> Run:
         """Call a handler of the skill. Raises `SkillUnavailable` while it waits to be started again, `SkillBroke`."""
         return self._process(skill).begin(work, desk, timeout_s=timeout_s)
+
+    def start_apart(self, skill: SkillView) -> SkillProcess:
+        """A process of the skill beside the one that answers people; whoever asked for it ends it. `SkillBroke`."""
+        return self._start(skill)
 
     def close(self) -> None:
         """End all of them."""

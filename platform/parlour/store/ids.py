@@ -17,6 +17,7 @@ DeliveryId = NewType("DeliveryId", UUID)
 FeedbackId = NewType("FeedbackId", UUID)
 HandoffId = NewType("HandoffId", UUID)
 SkillId = NewType("SkillId", UUID)
+JobId = NewType("JobId", UUID)
 
 # Whose data key seals a value: a person, or a workspace for what belongs to no person (bot tokens, group addresses).
 SubjectId = UserId | WorkspaceId

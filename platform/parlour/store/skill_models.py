@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from parlour.store.models import Base
@@ -28,8 +28,51 @@ class SkillRow(Base):
     lock: Mapped[str] = mapped_column(Text)
     # The folder that holds it, named by its content.
     folder: Mapped[str] = mapped_column(String(160))
+    # Where it came from: a path, an address or a package's name, without any password.
+    source: Mapped[str | None] = mapped_column(String(500))
     installed_at: Mapped[datetime]
     updated_at: Mapped[datetime]
+
+
+class SkillScope(Base):
+    """An exception to whether a skill is enabled in its workspace: for one channel, or for one conversation."""
+
+    __tablename__ = "skill_scopes"
+    __table_args__ = (UniqueConstraint("skill_id", "channel"), UniqueConstraint("skill_id", "conversation_id"))
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    skill_id: Mapped[UUID] = mapped_column(ForeignKey("skills.id", ondelete="CASCADE"))
+    # One of the two is set.
+    channel: Mapped[str | None] = mapped_column(String(32))
+    conversation_id: Mapped[UUID | None] = mapped_column(ForeignKey("conversations.id", ondelete="CASCADE"), index=True)
+    is_enabled: Mapped[bool]
+
+
+class Job(Base):
+    """What a skill does by itself, and when. Its lease keeps it from running twice at once, its fence late writes."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (UniqueConstraint("skill_id", "name"), Index("ix_jobs_due_at", "due_at"))
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    skill_id: Mapped[UUID] = mapped_column(ForeignKey("skills.id", ondelete="CASCADE"))
+    name: Mapped[str] = mapped_column(String(128))
+    schedule: Mapped[str] = mapped_column(String(128))
+    due_at: Mapped[datetime]
+    # When a worker was last told of it; told again only after a while.
+    published_at: Mapped[datetime | None]
+    lease_owner: Mapped[str | None] = mapped_column(String(64))
+    lease_until: Mapped[datetime | None]
+    fence: Mapped[int] = mapped_column(BigInteger, default=0)
+    # Tries of the run that is due: more than one only after a worker died in it.
+    attempts: Mapped[int] = mapped_column(default=0)
+    runs: Mapped[int] = mapped_column(BigInteger, default=0)
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    # Of the last run: done, failed, given_up
+    outcome: Mapped[str | None] = mapped_column(String(16))
+    # What went wrong: a class and a place in the skill's code, never what it worked on.
+    error: Mapped[str | None] = mapped_column(String(160))
 
 
 class SkillGrant(Base):

@@ -8,10 +8,10 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from parlour.sdk.manifest import Entry
-from parlour.skills.service import enabled_manifests
+from parlour.skills.views import Place, enabled_manifests
 from parlour.store.changes import changed_rows
-from parlour.store.ids import UserId, WorkspaceId
-from parlour.store.models import Message, Turn, User
+from parlour.store.ids import ConversationId, UserId, WorkspaceId
+from parlour.store.models import Account, Message, Turn, User
 from parlour.turns import people_commands
 from parlour.turns.command import Command, Context, Order
 from parlour.turns.handoffs import NobodyThere
@@ -53,7 +53,7 @@ def _help(context: Context, _: str) -> Order:
 
 
 def _skills(context: Context, _: str) -> Order:
-    there = enabled_manifests(context.session, WorkspaceId(context.conversation.workspace_id))
+    there = enabled_manifests(context.session, _place(context))
     if not there:
         return Order(say("skills", context.language))
     is_chinese = context.language == "zh"
@@ -64,10 +64,16 @@ def _skills(context: Context, _: str) -> Order:
 def _of_skills(context: Context) -> dict[str, Entry]:
     """The commands of enabled skills, by name; where two have the same, the first skill by name has it."""
     found: dict[str, Entry] = {}
-    for manifest in enabled_manifests(context.session, WorkspaceId(context.conversation.workspace_id)):
+    for manifest in enabled_manifests(context.session, _place(context)):
         for entry in manifest.of_kind("command"):
             found.setdefault(entry.name, entry)
     return found
+
+
+def _place(context: Context) -> Place:
+    conversation = context.conversation
+    channel = context.session.get_one(Account, conversation.account_id).channel
+    return Place(WorkspaceId(conversation.workspace_id), channel, ConversationId(conversation.id))
 
 
 def _about(entry: Entry, language: str) -> str:

@@ -8,8 +8,8 @@ from sqlalchemy import select
 from parlour.engines.protocol import Request
 from parlour.skills.model import Ask
 from parlour.skills.room import Asked, Chosen, SkillAnswer
+from parlour.skills.views import Place
 from parlour.store.database import Database
-from parlour.store.ids import WorkspaceId
 from parlour.store.models import Conversation, User
 from parlour.turns.context import Remark
 from parlour.turns.order import Claim
@@ -18,7 +18,7 @@ from parlour.turns.order import Claim
 class Room(Protocol):
     """Where skills are at work (`skills.room.SkillRoom`)."""
 
-    def choose(self, workspace_id: WorkspaceId, text: str) -> Chosen | None:
+    def choose(self, place: Place, text: str) -> Chosen | None:
         """The handler that `text` is for, None for plain chat. Costs nothing for what is no command."""
         ...
 
@@ -37,7 +37,7 @@ class SkillPath:
     def stream(self, claim: Claim, said: Sequence[Remark], ask: Ask, request: Request) -> SkillAnswer | None:
         """The answer of the skill that the turn is for; None: it is for the model alone."""
         text = next((remark.text for remark in reversed(said) if remark.is_asked and remark.text), "")
-        chosen = self._room.choose(claim.workspace_id, text)
+        chosen = self._room.choose(Place(claim.workspace_id, claim.to.channel, claim.conversation_id), text)
         return None if chosen is None else self._room.answer(self._asked(claim, chosen), chosen, ask, request)
 
     def _asked(self, claim: Claim, chosen: Chosen) -> Asked:

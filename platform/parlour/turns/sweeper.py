@@ -1,13 +1,15 @@
 """Finding what is due and was not taken up: the broker may lose, repeat and reorder, this does not."""
 
 from datetime import datetime, timedelta
+from typing import Protocol
 
 import structlog
 from sqlalchemy import ColumnElement, and_, exists, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
+from parlour.skills.jobs import JobBook
 from parlour.store.database import Database
-from parlour.store.ids import TurnId
+from parlour.store.ids import JobId, TurnId
 from parlour.store.models import Conversation, Turn
 from parlour.turns.metrics import Metrics
 from parlour.turns.ports import QueueUnavailable, TurnQueue
@@ -46,6 +48,29 @@ def sweep(database: Database, queue: TurnQueue, metrics: Metrics) -> int:
         log.info("turns_republished", count=len(published))
         metrics.republished(len(published))
     return len(published)
+
+
+class JobQueue(Protocol):
+    """Tells workers that a job is due. May lose and repeat; SQL is the truth."""
+
+    def publish_job(self, job_id: JobId) -> None:
+        """Tell one worker. Raises `QueueUnavailable`."""
+        ...
+
+
+def sweep_jobs(jobs: JobBook, queue: JobQueue) -> int:
+    """Publish the skills' jobs that are due; return how many. Publishing one twice costs a look at its lease."""
+    told: list[JobId] = []
+    for job_id in jobs.due():
+        try:
+            queue.publish_job(job_id)
+        except QueueUnavailable as error:
+            log.warning("sweep_without_broker", reason=str(error))
+            break
+        told.append(job_id)
+    if told:
+        jobs.published(told)
+    return len(told)
 
 
 def _due(session: Session, is_due: ColumnElement[bool], *, now: datetime) -> list[TurnId]:

@@ -1,4 +1,4 @@
-"""Turns on Celery: how the application is configured, how a turn's id is published, and the task that answers it."""
+"""Turns and jobs on Celery: how the application is configured, how an id is published, and the tasks it is for."""
 
 import time
 from collections.abc import Callable
@@ -7,17 +7,22 @@ from uuid import UUID
 
 import structlog
 from celery import Celery
+from kombu.entity import Exchange, Queue
 from kombu.exceptions import ChannelError, OperationalError
 from kombu.utils.url import maybe_sanitize_url
 
-from parlour.store.ids import TurnId
+from parlour.store.ids import JobId, TurnId
 from parlour.turns.ports import QueueUnavailable
 
 log = structlog.get_logger(__name__)
 
 QUEUE: Final = "parlour.turns"
+JOBS: Final = "parlour.jobs"
 ANSWER: Final = "parlour.answer"
 LEARN: Final = "parlour.learn"
+RUN_JOB: Final = "parlour.run_job"
+# A thread beside those that answer people: a job takes no place from them.
+JOB_THREADS: Final = 1
 IN_PROCESS: Final = "memory://"
 
 # With the broker away a publication must fail at once: intake waits for it before it lets a messenger go.
@@ -40,14 +45,15 @@ def celery_config(broker_url: str, *, threads: int) -> dict[str, Any]:
         "broker_transport_options": _transport_options(broker_url),
         "broker_pool_limit": 32,
         "task_default_queue": QUEUE,
-        "task_default_queue_type": "quorum" if broker_url.startswith("amqp") else "classic",
+        "task_default_queue_type": _queue_type(broker_url),
+        "task_queues": [_queue(name, broker_url) for name in (QUEUE, JOBS)],
         "task_create_missing_queues": True,
         "task_ignore_result": True,
         "task_acks_late": False,
         "task_serializer": "json",
         "accept_content": ["json"],
         "worker_pool": "threads",
-        "worker_concurrency": threads,
+        "worker_concurrency": threads + JOB_THREADS,
         "worker_prefetch_multiplier": 1,
         # Quorum queues know no global prefetch count.
         "worker_detect_quorum_queues": True,
@@ -61,6 +67,16 @@ def celery_config(broker_url: str, *, threads: int) -> dict[str, Any]:
     }
 
 
+def _queue_type(broker_url: str) -> str:
+    return "quorum" if broker_url.startswith("amqp") else "classic"
+
+
+def _queue(name: str, broker_url: str) -> Queue:
+    """A queue with an exchange of its own; left to Celery, all of them would hang on one."""
+    arguments = {"x-queue-type": _queue_type(broker_url)} if broker_url.startswith("amqp") else None
+    return Queue(name, Exchange(name, type="direct"), routing_key=name, queue_arguments=arguments)
+
+
 def _transport_options(broker_url: str) -> dict[str, Any]:
     if broker_url.startswith("redis"):
         return {"socket_connect_timeout": _CONNECT_S, "socket_timeout": 5.0, "socket_keepalive": True}
@@ -70,16 +86,25 @@ def _transport_options(broker_url: str) -> dict[str, Any]:
     return {"polling_interval": 0.005}
 
 
-def register(app: Celery, answer: Callable[[TurnId], None], learn: Callable[[TurnId], None]) -> None:
-    """Give the application its tasks. Their arguments are ids, never content."""
+def register(
+    app: Celery,
+    answer: Callable[[TurnId], None],
+    learn: Callable[[TurnId], None],
+    run_job: Callable[[JobId], None],
+) -> None:
+    """Give the application its tasks. Their argument is an id, never content."""
 
-    @app.task(name=ANSWER)  # type: ignore[untyped-decorator]
+    @app.task(name=ANSWER, shared=False)  # type: ignore[untyped-decorator]
     def answer_turn(turn_id: str) -> None:
         answer(TurnId(UUID(turn_id)))
 
-    @app.task(name=LEARN)  # type: ignore[untyped-decorator]
+    @app.task(name=LEARN, shared=False)  # type: ignore[untyped-decorator]
     def learn_from_turn(turn_id: str) -> None:
         learn(TurnId(UUID(turn_id)))
+
+    @app.task(name=RUN_JOB, shared=False)  # type: ignore[untyped-decorator]
+    def run_one_job(job_id: str) -> None:
+        run_job(JobId(UUID(job_id)))
 
 
 class CeleryQueue:
@@ -92,16 +117,20 @@ class CeleryQueue:
 
     def publish(self, turn_id: TurnId) -> None:
         """Tell one worker that a turn waits."""
-        self._send(ANSWER, turn_id)
+        self._send(ANSWER, turn_id, QUEUE)
 
     def publish_learning(self, turn_id: TurnId) -> None:
         """Tell one worker that something may be learned from a finished turn."""
-        self._send(LEARN, turn_id)
+        self._send(LEARN, turn_id, QUEUE)
 
-    def _send(self, task: str, turn_id: TurnId) -> None:
+    def publish_job(self, job_id: JobId) -> None:
+        """Tell one worker that a job is due. Raises `QueueUnavailable`."""
+        self._send(RUN_JOB, job_id, JOBS)
+
+    def _send(self, task: str, what: UUID, queue: str) -> None:
         self._refuse_while_paused()
         try:
-            self._app.send_task(task, args=[str(turn_id)], queue=QUEUE, retry=False, ignore_result=True)
+            self._app.send_task(task, args=[str(what)], queue=queue, retry=False, ignore_result=True)
         except (OperationalError, ConnectionError, OSError) as error:
             raise self._pause(error) from None
 

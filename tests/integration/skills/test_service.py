@@ -15,11 +15,13 @@ from parlour.skills.authoring import check, new_skill
 from parlour.skills.desk import HostDesk, Services, Whose
 from parlour.skills.documents import Documents, Shelf
 from parlour.skills.environment import Environments
-from parlour.skills.errors import BadSettings, GrantsMissing, InstallRefused, NoSuchSkill
+from parlour.skills.errors import BadSettings, GrantsMissing, InstallRefused, NoSuchConversation, NoSuchSkill
 from parlour.skills.process import Work
-from parlour.skills.service import SkillBook, SkillView
+from parlour.skills.service import SkillBook
 from parlour.skills.supervisor import Supervisor, starter
-from parlour.store.ids import UserId
+from parlour.skills.views import Place, SkillView
+from parlour.store.ids import ConversationId, UserId, new_id
+from parlour.store.models import Conversation
 from parlour.store.skill_models import SkillDocument, SkillSetting
 from parlour.turns.ports import Sender
 from tests.support.skills import turn
@@ -222,6 +224,56 @@ def test_a_skill_is_disabled_and_enabled(book: SkillBook, folder: Path) -> None:
 
     book.enable("notes", is_enabled=True)
     assert book.get("notes").is_enabled
+
+
+def test_where_a_skill_is_enabled_the_narrowest_word_counts(book: SkillBook, folder: Path, storage: Storage) -> None:
+    _install(book, folder)
+    slack, telegram = (_conversation(storage, channel) for channel in ("slack", "telegram"))
+
+    def enabled() -> list[bool]:
+        return [book.get("notes").is_enabled_in(place) for place in (slack, telegram)]
+
+    assert enabled() == [True, True]
+
+    book.enable("notes", is_enabled=False, channel="slack")
+    assert enabled() == [False, True]
+
+    book.enable("notes", is_enabled=True, conversation_id=slack.conversation_id)
+    assert enabled() == [True, True]
+
+    book.enable("notes", is_enabled=False, conversation_id=slack.conversation_id)
+    assert enabled() == [False, True]
+
+    book.enable("notes", is_enabled=False)
+    assert enabled() == [False, False]
+    assert not book.get("notes").is_at_work
+
+    book.enable("notes", is_enabled=True, channel="telegram")
+    assert enabled() == [False, True]
+    assert book.get("notes").is_at_work
+
+
+def test_a_skill_is_not_enabled_in_another_workspaces_conversation(
+    book: SkillBook, folder: Path, storage: Storage
+) -> None:
+    _install(book, folder)
+    other = _conversation(storage, "slack", workspace="other")
+
+    with pytest.raises(NoSuchConversation, match=str(other.conversation_id)):
+        book.enable("notes", is_enabled=True, conversation_id=other.conversation_id)
+
+    assert book.get("notes").scopes == ()
+
+
+def _conversation(storage: Storage, channel: str, workspace: str = "default") -> Place:
+    accounts = storage.accounts(workspace)
+    now = storage.clock.now()
+    row = Conversation(id=new_id(), workspace_id=accounts.ensure_workspace(), created_at=now)
+    row.account_id = accounts.register(channel, f"bot-{workspace}", "Bot")
+    row.lookup_hash, row.address, row.is_private = b"0" * 32, b"", False
+    with storage.database.begin() as session:
+        session.add(row)
+    return Place(accounts.ensure_workspace(), channel, ConversationId(row.id))
 
 
 # ---- settings ---------------------------------------------------------------------------------------------------

@@ -224,6 +224,18 @@ def test_a_disabled_skill_is_not_called(stage: Stage) -> None:
     assert "/help" in stage.messages()[-1]
 
 
+def test_a_skill_that_is_disabled_in_a_channel_is_not_called_there(stage: Stage, told: Callable[..., str]) -> None:
+    _book(stage).enable("notes", is_enabled=False, channel="telegram")
+    stage.command("notes")
+    assert "/help" in stage.messages()[-1]
+
+    taken = stage.command("help")
+    assert taken.conversation_id is not None
+    _book(stage).enable("notes", is_enabled=True, conversation_id=taken.conversation_id)
+
+    assert told("notes") == "None yet."
+
+
 def test_what_is_no_command_goes_to_the_model(stage: Stage, told: Callable[..., str]) -> None:
     stage.say("tell me a story")
 

@@ -23,6 +23,7 @@ METADATA = {Schema.CONTENT: CONTENT, Schema.KEYS: KeyBase.metadata}
 # What is the organisation's stays when a person goes.
 OF_NO_PERSON = {
     "workspaces", "accounts", "knowledge_sources", "knowledge_passages", "skills", "skill_grants", "skill_settings",
+    "jobs",
 }  # fmt: skip
 EVERY_SCHEMA = pytest.mark.parametrize("which", list(Schema))
 

@@ -67,6 +67,42 @@ def test_a_skill_is_installed_seen_set_disabled_and_removed(ready: Command) -> N
     assert ready("skill", "list")[1] == "None yet. Begin one with: parlour skill new NAME\n"
 
 
+def test_a_skill_is_enabled_in_a_channel_alone(ready: Command) -> None:
+    ready("skill", "install", "notes", "--yes")
+    ready("skill", "disable", "notes")
+
+    code, said, _ = ready("skill", "enable", "notes", "--channel", "telegram")
+
+    assert (code, said) == (0, "notes is enabled in telegram.\n")
+    assert json.loads(ready("skill", "info", "notes", "--json")[1])["scopes"] == [
+        {"is_enabled": True, "channel": "telegram", "conversation_id": None}
+    ]
+    assert "It is enabled in telegram." in ready("skill", "info", "notes")[1]
+    unknown = "01a205dc-284c-76f5-b6ea-c4fcc0328c41"
+    code, _, problem = ready("skill", "enable", "notes", "--conversation", unknown)
+    assert code == 1
+    assert problem == f"No conversation {unknown}. Find it with: parlour turn show TURN\n"
+    assert ready("skill", "enable", "notes", "--channel", "web", "--conversation", unknown)[0] == 2
+
+
+def test_what_skills_do_by_themselves_is_listed(ready: Command, tmp_path: Path) -> None:
+    assert ready("skill", "jobs")[1] == "No skill does anything by itself.\n"
+    source = tmp_path / "notes/src/parlour_notes/__init__.py"
+    source.write_text(
+        source.read_text().replace("import Skill,", "import Clock, Skill,")
+        + '\n\n@skill.every("1h")\nasync def tidy(clock: Clock):\n    pass\n'
+    )
+    ready("skill", "check", "--freeze", "notes")
+    ready("skill", "install", "notes", "--yes")
+
+    (job,) = json.loads(ready("skill", "jobs", "--json")[1])
+
+    assert (job["skill"], job["name"], job["schedule"], job["runs"]) == ("notes", "tidy", "1h", 0)
+    assert "never" in ready("skill", "jobs", "notes")[1]
+    assert json.loads(ready("skill", "info", "notes", "--json")[1])["jobs"] == [job]
+    assert ready("skill", "jobs", "tax")[0] == 1
+
+
 def test_without_a_yes_nothing_is_installed(ready: Command) -> None:
     code, _, problem = ready("skill", "install", "notes")
 

@@ -10,8 +10,8 @@ import pytest
 from parlour.sdk.manifest import Manifest
 from parlour.skills.errors import SkillBroke, SkillUnavailable
 from parlour.skills.process import SkillProcess, Work
-from parlour.skills.service import SkillView
 from parlour.skills.supervisor import Supervisor
+from parlour.skills.views import SkillView
 from parlour.store.ids import SkillId
 from tests.support.skills import FakeDesk
 

@@ -6,9 +6,9 @@ import pytest
 from celery import Celery
 from kombu.exceptions import OperationalError
 
-from parlour.store.ids import TurnId
+from parlour.store.ids import JobId, TurnId
 from parlour.turns.ports import QueueUnavailable
-from parlour.turns.tasks import ANSWER, LEARN, QUEUE, CeleryQueue, celery_config, register
+from parlour.turns.tasks import ANSWER, JOBS, LEARN, QUEUE, RUN_JOB, CeleryQueue, celery_config, register
 from tests.fakes.clock import FakeClock
 
 
@@ -19,7 +19,8 @@ def app() -> Celery:
     app.conf.update(celery_config("", threads=2))
     # kombu's memory transport shares its queues in the whole process.
     with app.connection_for_write() as connection:
-        connection.default_channel.queue_purge(QUEUE) if _exists(connection) else None
+        for name in (QUEUE, JOBS):
+            connection.default_channel.queue_purge(name) if _exists(connection, name) else None
     return app
 
 
@@ -51,13 +52,24 @@ def test_the_depth_is_what_nobody_took_yet(app: Celery) -> None:
 def test_the_task_calls_the_use_case_with_the_id(app: Celery) -> None:
     answered: list[TurnId] = []
     learned: list[TurnId] = []
-    register(app, answered.append, learned.append)
-    turn_id = TurnId(uuid4())
+    done: list[JobId] = []
+    register(app, answered.append, learned.append, done.append)
+    turn_id, job_id = TurnId(uuid4()), JobId(uuid4())
 
     app.tasks[ANSWER](str(turn_id))
     app.tasks[LEARN](str(turn_id))
+    app.tasks[RUN_JOB](str(job_id))
 
-    assert answered == learned == [turn_id]
+    assert (answered, learned, done) == ([turn_id], [turn_id], [job_id])
+
+
+def test_a_job_goes_to_a_queue_of_its_own(app: Celery) -> None:
+    queue = CeleryQueue(app)
+    queue.publish_job(JobId(uuid4()))
+
+    assert queue.depth() == 0
+    with app.connection_for_read() as connection:
+        assert connection.default_channel.basic_get(JOBS).headers["task"] == RUN_JOB
 
 
 def test_after_a_failure_nobody_asks_the_broker_for_a_second(app: Celery, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,16 +99,16 @@ def test_tasks_are_not_started_twice_by_a_broker(url: str) -> None:
 
     assert config["task_acks_late"] is False
     assert config["task_ignore_result"] is True
-    assert (config["worker_pool"], config["worker_concurrency"]) == ("threads", 4)
+    assert (config["worker_pool"], config["worker_concurrency"]) == ("threads", 5)
 
 
 def test_rabbitmq_keeps_the_queue_on_several_machines() -> None:
     assert celery_config("amqp://h//", threads=1)["task_default_queue_type"] == "quorum"
 
 
-def _exists(connection: object) -> bool:
+def _exists(connection: object, name: str) -> bool:
     try:
-        connection.default_channel.queue_declare(QUEUE, passive=True)  # type: ignore[attr-defined]
+        connection.default_channel.queue_declare(name, passive=True)  # type: ignore[attr-defined]
     except Exception:  # noqa: BLE001 (whatever the transport says)
         return False
     return True
