@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 STAMPS := $(VENV)/.stamps
 LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" -c locks/constraints.in $(UPGRADE)
-PRODUCTION := --extra llamacpp --extra openai --extra postgres --extra redis --extra rabbitmq --extra knowledge \
+PRODUCTION := --extra llamacpp --extra openai --extra postgres --extra redis --extra rabbitmq --extra knowledge --extra aws --extra vault \
 	--extra charts
 
 .PHONY: help

@@ -3,7 +3,7 @@
 import os
 import secrets
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -25,7 +25,11 @@ from parlour.people.facts import plain_words
 from parlour.people.profile import Profiles
 from parlour.people.quotas import QuotaRules, Quotas
 from parlour.people.relevance import Chooser
+from parlour.privacy.erasure import Eraser
+from parlour.privacy.keys import KeyProvider
 from parlour.privacy.lookup import Lookup
+from parlour.privacy.providers import ProviderOptions, remote_provider
+from parlour.privacy.retention import Retention
 from parlour.privacy.sealing import Sealer
 from parlour.privacy.service import Privacy, open_privacy
 from parlour.sdk.errors import NotAvailable
@@ -47,6 +51,7 @@ from parlour.turns.attachments import AttachmentStore
 from parlour.turns.budget import LocalBudget, RedisBudget, SendBudget
 from parlour.turns.bus import InProcessBus, RedisBus
 from parlour.turns.context import PromptBuilder
+from parlour.turns.erased import BusNotice
 from parlour.turns.gate import RateGate
 from parlour.turns.handoff_requests import HandoffRequests
 from parlour.turns.handoffs import Handoffs, Place
@@ -110,7 +115,7 @@ class Platform:
     @cached_property
     def outbox(self) -> Outbox:
         """Writes what the assistant says into the ledger."""
-        return Outbox(privacy=self.privacy, keep_messages=self._keep_messages)
+        return Outbox(privacy=self.privacy, retention=self.retention)
 
     @cached_property
     def intake(self) -> TakeIn:
@@ -123,7 +128,6 @@ class Platform:
             max_waiting=settings.turns.max_waiting,
             max_attachment_bytes=settings.turns.max_attachment_bytes,
             stale_after=timedelta(seconds=settings.turns.stale_after_s),
-            keep_messages=self._keep_messages,
             default_mode=Mode(settings.turns.mode),
             remembers=settings.personalisation.is_on,
         )
@@ -135,6 +139,7 @@ class Platform:
             outbox=self.outbox,
             queue=self.queue,
             bus=self.bus,
+            retention=self.retention,
             gate=RateGate(settings.access.messages_per_minute),
             notice_gate=RateGate(_FLOOD_NOTICES_PER_MINUTE),
             metrics=self.metrics,
@@ -357,9 +362,19 @@ class Platform:
         """Shows the backlog in SQL to Prometheus."""
         return BacklogCollector(self.database.read, self.clock)
 
+    @cached_property
+    def retention(self) -> Retention:
+        """How long what is written now is kept."""
+        return Retention(keep_messages=self._keep_messages)
+
     @property
     def _keep_messages(self) -> timedelta:
         return timedelta(days=self.settings.turns.keep_messages_days)
+
+    @cached_property
+    def eraser(self) -> Eraser:
+        """Erases people."""
+        return Eraser(database=self.database, privacy=self.privacy, listeners=[BusNotice(self.bus)])
 
 
 @contextmanager
@@ -380,7 +395,11 @@ def platform(settings: Settings, *, is_migrating: bool = False, may_create_keys:
         database = Database(settings.database_url, pool_size=settings.database.pool_size)
         stack.callback(database.close)
         privacy = open_privacy(
-            content=database, keys_url=settings.keys_url, key_file=settings.key_file, may_create=may_create_keys
+            content=database,
+            keys_url=settings.keys_url,
+            key_file=settings.key_file,
+            may_create=may_create_keys,
+            remote=key_provider(settings),
         )
         stack.callback(privacy.close)
         celery = Celery("parlour")
@@ -390,7 +409,11 @@ def platform(settings: Settings, *, is_migrating: bool = False, may_create_keys:
             database=database,
             privacy=privacy,
             accounts=AccountBook(
-                database=database, privacy=privacy, clock=database.clock, workspace=settings.workspace
+                database=database,
+                privacy=privacy,
+                clock=database.clock,
+                workspace=settings.workspace,
+                keep_messages=timedelta(days=settings.turns.keep_messages_days),
             ),
             bus=RedisBus(settings.bus_url) if settings.bus_url else InProcessBus(),
             budget=RedisBudget(settings.bus_url) if settings.bus_url else LocalBudget(),
@@ -436,6 +459,20 @@ def engine_options(settings: Settings) -> EngineOptions:
         kv_cache_gib=engine.kv_cache_gib,
         loras=engine.loras,
     )
+
+
+def key_provider(settings: Settings) -> Callable[[], KeyProvider] | None:
+    """What makes the provider that the settings name, None for the key file."""
+    keys = settings.keys
+    options = ProviderOptions(
+        kind=keys.provider,
+        url=keys.provider_url,
+        key=keys.key,
+        mount=keys.mount,
+        region=keys.region,
+        token=keys.token.get_secret_value(),
+    )
+    return remote_provider(options)
 
 
 def worker_threads(settings: Settings) -> int:

@@ -48,13 +48,26 @@ class BusSettings(Section):
 class KeysSettings(Section):
     """Keys: who wraps the data keys, and where they are kept."""
 
-    provider: Literal["file"] = Field("file", description="Who holds the key-encryption key.")
+    provider: Literal["file", "vault", "aws-kms"] = Field("file", description="Who holds the key-encryption key.")
     url: str = Field(
         "", description="The key store, a database apart from the content; empty: SQLite in the data folder."
     )
     file: Path | None = Field(
         None, description="Key file of the `file` provider; empty: `keys/master.key` in the data folder."
     )
+    provider_url: str = Field("", description="Server of `vault` (`https://…:8200`); for `aws-kms` only if not AWS's.")
+    key: str = Field(
+        "", description="The provider's key: Vault's Transit key (`parlour`) or a KMS alias (`alias/parlour`)."
+    )
+    token: SecretStr = Field(SecretStr(""), description="Vault's token.")
+    mount: str = Field("transit", description="Where Vault's Transit engine is.")
+    region: str = Field("", description="AWS region; empty: as AWS's own settings say.")
+
+    @model_validator(mode="after")
+    def _says_where(self) -> "KeysSettings":
+        if self.provider == "vault" and not self.provider_url:
+            raise ValueError("provider_url is empty for vault. Set it, for example to https://vault.example:8200")
+        return self
 
 
 class EngineSettings(Section):

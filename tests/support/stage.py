@@ -241,7 +241,13 @@ def open_stage(folder: Path, *, channel: str = "telegram", url: str = "", **sect
     settings = load({}, data_dir=folder, database={"url": url}, **overrides | sections)
     clock = FakeClock()
     with platform(settings) as parts, closing(StillDatabase(settings.database_url, clock)) as database:
-        accounts = AccountBook(database=database, privacy=parts.privacy, clock=clock, workspace=settings.workspace)
+        accounts = AccountBook(
+            database=database,
+            privacy=parts.privacy,
+            clock=clock,
+            workspace=settings.workspace,
+            keep_messages=timedelta(days=settings.turns.keep_messages_days),
+        )
         queue, bus = FakeQueue(), RecordingBus()
         joined = replace(
             parts,

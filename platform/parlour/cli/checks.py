@@ -28,7 +28,6 @@ from parlour.store.database import Database
 from parlour.store.errors import StoreError
 from parlour.store.models import Account
 from parlour.store.schema import Schema
-from parlour.turns.handoffs import Place
 from parlour.turns.metrics import Backlog, read_backlog
 
 TIMEOUT_S: Final = 5.0
@@ -231,26 +230,6 @@ def _slack(settings: Settings, method: str, token: str, setting: str) -> Finding
         remedy = f"Copy it from the app's page to PARLOUR_SLACK__{setting}, and give it the manifest's scopes."
         return problem("slack", f"refuses the token: {answer.get('error')}", remedy)
     return ok("slack", f"{answer['team']}, {settings.slack.mode}" if "team" in answer else "socket mode")
-
-
-def check_handoff(settings: Settings) -> Iterator[Finding]:
-    """Whether the bot is where people are who take conversations over. Says nothing where no place is named."""
-    place = Place.of(settings.handoff.place)
-    if place is None:
-        return
-    telegram, slack = settings.telegram, settings.slack
-    if place.channel == "telegram":
-        token = telegram.token.get_secret_value()
-        answer = _ask(f"{telegram.base_url}{token}/getChat?chat_id={place.chat}") if token else None
-    else:
-        token = slack.bot_token.get_secret_value()
-        answer = _ask(f"{slack.base_url}conversations.info?channel={place.chat}", token=token) if token else None
-    if answer is not None and answer.get("ok"):
-        yield ok("handoff", f"to people in {settings.handoff.place}")
-    elif not token:
-        yield problem("handoff", f"to {settings.handoff.place}, but {place.channel} is off", "Set that bot's token.")
-    else:
-        yield problem("handoff", f"the bot does not see {settings.handoff.place}", "Invite it there, and check the id.")
 
 
 def _ask(url: str, *, token: str = "") -> dict[str, Any] | None:

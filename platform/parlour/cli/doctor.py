@@ -57,7 +57,6 @@ def examine(*, is_deep: bool = False) -> Iterator[Finding]:
     yield from checks.check_engine(settings, is_deep=is_deep)
     yield from checks.check_telegram(settings)
     yield from checks.check_slack(settings)
-    yield from checks.check_handoff(settings)
 
 
 def _summary(settings: Settings) -> str:

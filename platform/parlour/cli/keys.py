@@ -1,20 +1,24 @@
-"""`parlour keys`: the state of the keys."""
+"""`parlour keys`: the state of the keys, and a new key to wrap them."""
 
 from dataclasses import asdict
+from typing import Annotated
 
 import typer
 
 from parlour.cli.output import JsonFlag, show_json, show_rows
-from parlour.cli.storage import open_storage
+from parlour.cli.progress import rows_bar
+from parlour.cli.storage import Storage, open_storage
+from parlour.privacy.audit import Deed, record
+from parlour.privacy.rotation import in_use, rewrap, waiting
 from parlour.privacy.status import keys_status
 from parlour.store.connect import place_of
 
-app = typer.Typer(no_args_is_help=True, help="See the keys' state.")
+app = typer.Typer(no_args_is_help=True, help="See the keys' state, replace the key that wraps them.")
 
 
 @app.callback()
 def keys() -> None:
-    """See the keys' state."""
+    """See the keys' state, replace the key that wraps them."""
 
 
 @app.command("status", epilog="Example: parlour keys status --json")
@@ -22,12 +26,14 @@ def status(*, as_json: JsonFlag = False) -> None:
     """Show where the keys are, how many there are, and that they open."""
     with open_storage() as storage:
         found = keys_status(storage.privacy)
+        behind = waiting(storage.privacy.key_store, storage.privacy.provider)
     facts = {
         "provider": storage.settings.keys.provider,
-        "key file": str(storage.settings.key_file),
+        "key file": str(storage.settings.key_file) if storage.settings.keys.provider == "file" else "none",
         "key store": place_of(storage.settings.keys_url),
         "wraps with": found.current_kek,
         "data keys": found.data_keys,
+        "wrapped by an older key": behind,
         "shredded": found.shredded,
         "tombstones": found.tombstones,
     }
@@ -37,3 +43,39 @@ def status(*, as_json: JsonFlag = False) -> None:
         )
     else:
         show_rows([{"": name, "value": value} for name, value in facts.items()], as_json=False)
+
+
+@app.command("rotate", epilog="Example: parlour keys rotate && parlour keys rewrap --retire")
+def rotate() -> None:
+    """Make a new key-encryption key. It wraps from now on; `rewrap` brings the keys there are under it."""
+    with open_storage() as storage:
+        kek_id = storage.privacy.provider.rotate()
+        _write_down(storage, "keys.rotate", kek_id)
+        behind = waiting(storage.privacy.key_store, storage.privacy.provider)
+    typer.echo(f"{kek_id} wraps from now on. {behind} keys are under older ones. Go on with: parlour keys rewrap")
+
+
+@app.command("rewrap", epilog="Example: parlour keys rewrap --retire")
+def rewrap_(
+    *,
+    retire: Annotated[
+        bool, typer.Option("--retire", help="Then destroy the older keys, once nothing is under them.")
+    ] = False,
+) -> None:
+    """Wrap under the newest key what older ones wrap, while everything runs. Broken off, it goes on when run again."""
+    with open_storage() as storage:
+        store, provider = storage.privacy.key_store, storage.privacy.provider
+        with rows_bar("wrapping keys anew", total=waiting(store, provider)) as step:
+            done = rewrap(store, provider, step=step)
+        typer.echo(f"{done} keys are wrapped anew.")
+        if retire:
+            gone = provider.retire(in_use(store))
+            for kek_id in gone:
+                _write_down(storage, "keys.retire", kek_id)
+            typer.echo(f"Destroyed: {', '.join(gone) or 'none'}.")
+
+
+def _write_down(storage: Storage, action: str, kek_id: str) -> None:
+    with storage.database.begin() as session:
+        now = storage.database.clock.now()
+        record(session, storage.privacy, Deed(storage.actor(), action, kek_id[:64]), now=now)

@@ -39,7 +39,11 @@ ENTRIES: dict[str, Entry] = {
     "skill": Entry("parlour.cli.skill", "Write, check, install, set and remove skills."),
     "turn": Entry("parlour.cli.turn", "Look at turns, try one again, drop one."),
     "user": Entry("parlour.cli.user", "See people, admit, block, give roles."),
-    "keys": Entry("parlour.cli.keys", "See the keys' state."),
+    "retention": Entry("parlour.cli.retention", "How long data is kept: see, set, try out, run."),
+    "hold": Entry("parlour.cli.hold", "Legal holds: what must not be deleted."),
+    "keys": Entry("parlour.cli.keys", "See the keys' state, replace the key that wraps them."),
+    "audit": Entry("parlour.cli.audit", "Who did what: read it, prove it whole."),
+    "receipt": Entry("parlour.cli.receipt", "Receipts of erasures: print, list, verify."),
     "bench": Entry("parlour.cli.bench", "Measure Parlour beside its references."),
 }
 

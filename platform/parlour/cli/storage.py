@@ -1,9 +1,14 @@
 """What commands need that work on stored data alone: database and keys, without broker, bus and engine."""
 
+import getpass
+import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
+from parlour.bootstrap import key_provider
+from parlour.privacy.retention import Retention
 from parlour.privacy.service import Privacy, open_privacy
 from parlour.settings import Settings, load
 from parlour.store import schema
@@ -18,6 +23,15 @@ class Storage:
     settings: Settings
     database: Database
     privacy: Privacy
+
+    def actor(self) -> str:
+        """Who is at the command line, for the audit log: the account of the machine."""
+        return f"command:{_account()}"[:64]
+
+    @property
+    def retention(self) -> Retention:
+        """How long things are kept by the rules, and where there is none."""
+        return Retention(keep_messages=timedelta(days=self.settings.turns.keep_messages_days))
 
 
 @contextmanager
@@ -37,5 +51,17 @@ def open_storage() -> Iterator[Storage]:
 def _open_privacy(settings: Settings, database: Database) -> Privacy:
     # A command run as root must not make a key file that the service cannot read.
     return open_privacy(
-        content=database, keys_url=settings.keys_url, key_file=settings.key_file, pool_size=1, may_create=False
+        content=database,
+        keys_url=settings.keys_url,
+        key_file=settings.key_file,
+        pool_size=1,
+        may_create=False,
+        remote=key_provider(settings),
     )
+
+
+def _account() -> str:
+    try:
+        return getpass.getuser()
+    except OSError:  # an id that has no name here, as in containers
+        return str(os.getuid())

@@ -1,6 +1,7 @@
 """`parlour user`: see people, admit them by their code, block them, give roles."""
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -8,10 +9,12 @@ import typer
 
 from parlour.cli.errors import Refused
 from parlour.cli.output import JsonFlag, show_json, show_rows
+from parlour.cli.progress import rows_bar
 from parlour.cli.storage import open_storage
 from parlour.people import users
 from parlour.people.states import Role, UserState
 from parlour.people.users import UserView
+from parlour.privacy.erasure import Eraser
 from parlour.store.ids import UserId
 
 app = typer.Typer(no_args_is_help=True, help="See people, admit, block, give roles.")
@@ -79,6 +82,27 @@ def approve(code: Annotated[str, typer.Argument(help="The pairing code that the 
     with open_storage() as storage:
         user_id = users.approve(storage.database, storage.privacy, code, now=storage.database.clock.now())
     typer.echo(f"{user_id} may talk now. Ask them to write again.")
+
+
+@app.command("erase", epilog="Example: parlour user erase telegram:12345 --receipt receipt.json")
+def erase(
+    who: Who,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask once more.")] = False,
+    reason: Annotated[str | None, typer.Option(help="Why; it stands in the audit log, sealed.")] = None,
+    receipt: Annotated[Path | None, typer.Option(help="Write the signed receipt there.")] = None,
+) -> None:
+    """Erase a person for good: key first, then all that is stored. Nobody can read what backups hold of them."""
+    with open_storage() as storage:
+        user_id = users.find_user_or_id(storage.database, storage.privacy, who)
+        if not yes:
+            typer.confirm(f"Erase {user_id} and everything of theirs? Nothing brings it back.", abort=True)
+        eraser = Eraser(database=storage.database, privacy=storage.privacy)
+        with rows_bar("deleting rows") as step:
+            done = eraser.erase(user_id, actor=storage.actor(), reason=reason, step=step)
+        if receipt is not None:
+            receipt.write_text(done.receipt, encoding="utf-8")
+    typer.echo(f"{user_id} is erased. The receipt: parlour receipt print {done.receipt_id}")
 
 
 def _user_id(text: str) -> UserId:

@@ -1,10 +1,13 @@
 """The bots of a workspace: registering them, and what they keep between runs. Makes the first workspace."""
 
+from datetime import timedelta
+
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from parlour.people.errors import WorkspaceRemoved
+from parlour.privacy.retention import first_rules
 from parlour.privacy.service import Privacy
 from parlour.store.clock import Clock
 from parlour.store.database import Database
@@ -12,19 +15,32 @@ from parlour.store.ids import AccountId, WorkspaceId, new_id
 from parlour.store.models import Account, Workspace
 
 _NAME_CHARS = 200
+_KEEP_MESSAGES = timedelta(days=90)
 
 
 class AccountBook:
     """Where channels register the bots they speak for. All belong to the workspace named `workspace`."""
 
-    def __init__(self, *, database: Database, privacy: Privacy, clock: Clock, workspace: str) -> None:
+    def __init__(
+        self,
+        *,
+        database: Database,
+        privacy: Privacy,
+        clock: Clock,
+        workspace: str,
+        keep_messages: timedelta = _KEEP_MESSAGES,
+    ) -> None:
+        self._keep_messages = keep_messages
         self._database = database
         self._privacy = privacy
         self._clock = clock
         self._workspace = workspace
 
     def ensure_workspace(self) -> WorkspaceId:
-        """The workspace's id; made on first call, its data key before it. Raises `WorkspaceRemoved`."""
+        """The workspace's id. Raises `WorkspaceRemoved`.
+
+        Made on first call, its data key before it, its first retention rules with it.
+        """
         found = self._find_workspace()
         if found is not None:
             return found
@@ -34,6 +50,8 @@ class AccountBook:
         try:
             with self._database.begin() as session:
                 session.add(row)
+                session.flush()
+                first_rules(session, workspace_id, self._keep_messages, now=row.created_at)
         except IntegrityError:
             # Another process made it in the meantime.
             self._privacy.keyring.discard(workspace_id)

@@ -80,6 +80,14 @@ def find_user(database: Database, privacy: Privacy, who: str) -> UserId:
     return UserId(found)
 
 
+def find_user_or_id(database: Database, privacy: Privacy, who: str) -> UserId:
+    """The same; an id is taken as it is, since whoever was erased has no row any more. Raises `UserUnknown`."""
+    try:
+        return UserId(UUID(who))
+    except ValueError:
+        return find_user(database, privacy, who)
+
+
 def set_role(database: Database, user_id: UserId, role: str) -> None:
     """Give the person a role. Raises `UserUnknown`, `RoleUnknown`, `LastOwner`."""
     if role not in list(Role):

@@ -23,3 +23,11 @@ class KeyShredded(PrivacyError):
 
 class SealBroken(PrivacyError):
     """A sealed value was changed, or belongs to another user, table, column or row."""
+
+
+class KeysUnavailable(PrivacyError):
+    """The key provider does not answer. What needs a key waits; nothing is written unsealed."""
+
+
+class KeysRefused(PrivacyError):
+    """What was asked of the keys cannot be done. The message names the remedy."""

@@ -6,7 +6,7 @@ import json
 import os
 import secrets
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,6 +15,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from filelock import FileLock
 
 from parlour.privacy.errors import KeyFileError, KeyStoreError
 
@@ -32,11 +33,6 @@ class KeyProvider(Protocol):
         """The KEK that wraps."""
         ...
 
-    @property
-    def kek_ids(self) -> frozenset[str]:
-        """Every KEK that can unwrap."""
-        ...
-
     def wrap(self, key: bytes, *, bound_to: bytes) -> tuple[str, bytes]:
         """The current KEK's id, and `key` wrapped under it; it unwraps only with the same `bound_to`."""
         ...
@@ -45,8 +41,16 @@ class KeyProvider(Protocol):
         """The key. Raises `KeyStoreError` when the KEK is unknown or the wrapped key is not what it wrapped."""
         ...
 
-    def lookup_key(self) -> bytes:
-        """The key of look-up hashes: 32 bytes that stay the same when KEKs rotate."""
+    def lookup_key(self) -> bytes | None:
+        """The key of look-up hashes: 32 bytes that stay the same when KEKs rotate. None: keep one in the key store."""
+        ...
+
+    def rotate(self) -> str:
+        """Make a new KEK that wraps from now on and return its id. Those before go on unwrapping."""
+        ...
+
+    def retire(self, in_use: Collection[str]) -> Sequence[str]:
+        """Destroy the KEKs that are neither current nor `in_use` and return their ids."""
         ...
 
 
@@ -63,10 +67,21 @@ class MasterKeys:
 
     @classmethod
     def generate(cls) -> "MasterKeys":
-        """One fresh key for everything."""
+        """A fresh key to wrap with, and one for look-ups, which stays when the first is replaced."""
+        wrapping, finding = secrets.token_bytes(_SECRET_BYTES), secrets.token_bytes(_SECRET_BYTES)
+        ids = _kek_id(wrapping), _kek_id(finding)
+        return cls({ids[0]: wrapping, ids[1]: finding}, current=ids[0], lookup=ids[1])
+
+    def with_new(self) -> "MasterKeys":
+        """The same with a fresh key to wrap with."""
         secret = secrets.token_bytes(_SECRET_BYTES)
         kek_id = _kek_id(secret)
-        return cls({kek_id: secret}, current=kek_id, lookup=kek_id)
+        return MasterKeys({**self.secrets, kek_id: secret}, current=kek_id, lookup=self.lookup)
+
+    def without(self, kek_ids: Collection[str]) -> "MasterKeys":
+        """The same without these."""
+        left = {kek_id: secret for kek_id, secret in self.secrets.items() if kek_id not in kek_ids}
+        return MasterKeys(left, current=self.current, lookup=self.lookup)
 
     def __repr__(self) -> str:
         """Ids only: a secret must not get into a log or a traceback."""
@@ -74,17 +89,22 @@ class MasterKeys:
 
 
 class FileKeys:
-    """The `file` provider: KEKs derived from the secrets of a key file."""
+    """The `file` provider: KEKs derived from the secrets of a key file.
 
-    def __init__(self, keys: MasterKeys) -> None:
-        self._current = keys.current
-        self._keks = {kek_id: AESGCM(_derive(secret, "kek")) for kek_id, secret in keys.secrets.items()}
-        self._lookup_key = _derive(keys.secrets[keys.lookup], "lookup")
+    A process that runs while another one rotates finds the new key by itself: it looks at the file's date before it
+    wraps, and reads the file again for a key that it does not know.
+    """
+
+    def __init__(self, keys: MasterKeys, path: Path | None = None) -> None:
+        self._path = path
+        self._seen = _version_of(path)
+        self._take(keys)
 
     @property
     def current_kek(self) -> str:
         """The KEK that wraps."""
-        return self._current
+        self._look_again()
+        return self._keys.current
 
     @property
     def kek_ids(self) -> frozenset[str]:
@@ -93,12 +113,14 @@ class FileKeys:
 
     def wrap(self, key: bytes, *, bound_to: bytes) -> tuple[str, bytes]:
         """The current KEK's id, and `key` wrapped under it: nonce, ciphertext, tag."""
+        kek_id = self.current_kek
         nonce = secrets.token_bytes(_NONCE_BYTES)
-        bound = _bind(self._current, bound_to)
-        return self._current, nonce + self._keks[self._current].encrypt(nonce, key, bound)
+        return kek_id, nonce + self._keks[kek_id].encrypt(nonce, key, _bind(kek_id, bound_to))
 
     def unwrap(self, kek_id: str, wrapped: bytes, *, bound_to: bytes) -> bytes:
         """The key that `wrap` was given."""
+        if kek_id not in self._keks:
+            self._look_again()
         kek = self._keks.get(kek_id)
         if kek is None:
             raise KeyStoreError(f"The key file lacks key {kek_id}, which wraps data keys. Put back the right key file.")
@@ -109,7 +131,44 @@ class FileKeys:
 
     def lookup_key(self) -> bytes:
         """The key of look-up hashes."""
-        return self._lookup_key
+        return _derive(self._keys.secrets[self._keys.lookup], "lookup")
+
+    def rotate(self) -> str:
+        """Put a new key into the file; written whole or not at all."""
+        self._change(MasterKeys.with_new)
+        return self._keys.current
+
+    def retire(self, in_use: Collection[str]) -> Sequence[str]:
+        """Take keys out of the file that wrap nothing any more. What look-ups derive from stays."""
+        stays = {self._keys.current, self._keys.lookup, *in_use}
+        gone = sorted(self.kek_ids - stays)
+        if gone:
+            self._change(lambda keys: keys.without(gone))
+        return gone
+
+    def _change(self, change: Callable[[MasterKeys], MasterKeys]) -> None:
+        if self._path is None:
+            raise KeyFileError("These keys come from no file: there is nothing to write.")
+        with FileLock(f"{self._path}.lock", mode=0o600):
+            keys = read_key_file(self._path)
+            if keys is None:
+                raise KeyFileError(f"The key file {self._path} is gone. Put it back from its backup.")
+            replace_key_file(self._path, change(keys))
+        self._look_again()
+
+    def _look_again(self) -> None:
+        """Read the file where it was replaced since. One that is gone or damaged changes nothing for what runs."""
+        version = _version_of(self._path)
+        if self._path is None or version is None or version == self._seen:
+            return
+        keys = read_key_file(self._path)
+        if keys is not None:
+            self._take(keys)
+            self._seen = version
+
+    def _take(self, keys: MasterKeys) -> None:
+        self._keks = {kek_id: AESGCM(_derive(secret, "kek")) for kek_id, secret in keys.secrets.items()}
+        self._keys = keys
 
 
 def read_key_file(path: Path) -> MasterKeys | None:
@@ -148,6 +207,30 @@ def create_key_file(path: Path) -> MasterKeys:
     if found is None:
         raise KeyFileError(f"The key file {path} vanished while it was made. Start again.")
     return found
+
+
+def replace_key_file(path: Path, keys: MasterKeys) -> None:
+    """Write the file anew; whoever reads it sees the old one or the new one."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        _write_durably(draft, _render(keys))
+        draft.replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        problem = f"The key file {path} cannot be written ({error.strerror}). It is as it was."
+        raise KeyFileError(f"{problem} Make its folder writable.") from None
+
+
+def _version_of(path: Path | None) -> tuple[int, int] | None:
+    """What changes when the file is replaced."""
+    if path is None:
+        return None
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns
 
 
 def _check_access(path: Path, status: os.stat_result) -> None:

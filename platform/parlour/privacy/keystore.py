@@ -2,14 +2,16 @@
 
 import secrets
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from datetime import timedelta
 from threading import Lock
 from time import monotonic
 from uuid import UUID
 
+import structlog
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import delete
+from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -17,9 +19,17 @@ from parlour.privacy.errors import KeyShredded, KeysMissing
 from parlour.privacy.keys import KeyProvider
 from parlour.privacy.models import DataKeyRow, Tombstone
 from parlour.store.database import Database
-from parlour.store.ids import SubjectId, new_id
+from parlour.store.errors import DatabaseLocked
+from parlour.store.ids import SubjectId, UserId, new_id
+
+log = structlog.get_logger(__name__)
 
 _KEY_BYTES = 32
+# Another process's shredding is noticed so soon: one short query in that time, for all keys together.
+_LOOK_EVERY_S = 0.5
+# Tombstones of so long ago are looked for: the clocks of two processes, and a transaction's length, may differ by less.
+_LOOK_BACK = timedelta(seconds=60)
+_CHECKPOINT_TRIES = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +43,8 @@ class DataKey:
 class Keyring:
     """The data keys of people and workspaces, by subject. Safe to use from many threads.
 
-    At most `capacity` unwrapped keys stay in memory, each for `life_s` seconds: so long at most does a process go on
-    reading what another process has shredded.
+    At most `capacity` unwrapped keys stay in memory, each for `life_s` seconds. What another process has shredded is
+    dropped within half a second, before the next use.
     """
 
     def __init__(
@@ -53,6 +63,7 @@ class Keyring:
         self._elapsed = elapsed
         self._lock = Lock()
         self._cache: OrderedDict[SubjectId, tuple[DataKey, float]] = OrderedDict()
+        self._looked_at = -_LOOK_EVERY_S
 
     @property
     def current_kek(self) -> str:
@@ -82,6 +93,7 @@ class Keyring:
 
     def data_key(self, subject: SubjectId) -> DataKey:
         """The subject's key. Raises `KeysMissing`, `KeyShredded`, and `KeyStoreError` where it does not unwrap."""
+        self._drop_shredded()
         return self._kept(subject) or self._keep(subject, self._fetch(subject))
 
     def forget(self, subject: SubjectId) -> None:
@@ -94,6 +106,55 @@ class Keyring:
         self.forget(subject)
         with self._store.begin() as session:
             session.execute(delete(DataKeyRow).where(DataKeyRow.subject_id == subject, DataKeyRow.wrapped.is_not(None)))
+
+    def shred(self, subjects: Collection[SubjectId]) -> list[UUID]:
+        """Destroy the subjects' keys for good and return the ids that they had.
+
+        Committed, and on SQLite overwritten in the file and gone from its write-ahead log, when this returns.
+        """
+        now = self._store.clock.now()
+        with self._store.begin() as session:
+            key_ids = session.scalars(select(DataKeyRow.key_id).where(DataKeyRow.subject_id.in_(subjects))).all()
+            session.execute(
+                update(DataKeyRow)
+                .where(DataKeyRow.subject_id.in_(subjects), DataKeyRow.wrapped.is_not(None))
+                .values(wrapped=None, shredded_at=now)
+            )
+            known = set(session.scalars(select(Tombstone.subject_id).where(Tombstone.subject_id.in_(subjects))))
+            session.add_all(Tombstone(subject_id=subject, at=now) for subject in subjects if subject not in known)
+        for subject in subjects:
+            self.forget(subject)
+        self._empty_log()
+        return list(key_ids)
+
+    def _empty_log(self) -> None:
+        """SQLite's write-ahead log still holds the pages as they were, with the wrapped key in them."""
+        if not self._store.is_sqlite:
+            return
+        for _ in range(_CHECKPOINT_TRIES):
+            try:
+                if self._store.checkpoint():
+                    return
+            except DatabaseLocked:
+                continue
+        log.warning("key_store_log_not_emptied", store=self._store.place)
+
+    def _drop_shredded(self) -> None:
+        """Forget what has a tombstone since the last look. Without the key store nothing is known to be shredded."""
+        now = self._elapsed()
+        if now - self._looked_at < _LOOK_EVERY_S:
+            return
+        with self._lock:
+            is_empty = not self._cache
+            self._looked_at = now
+        if is_empty:
+            return
+        since = self._store.clock.now() - _LOOK_BACK
+        with self._store.read() as session:
+            gone = session.scalars(select(Tombstone.subject_id).where(Tombstone.at >= since)).all()
+        with self._lock:
+            for subject in gone:
+                self._cache.pop(UserId(subject), None)
 
     def _fetch(self, subject: SubjectId) -> DataKey:
         with self._store.read() as session:

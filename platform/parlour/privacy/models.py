@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import LargeBinary, MetaData, String
+from sqlalchemy import BigInteger, LargeBinary, MetaData, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from parlour.store.models import NAMING
@@ -37,4 +37,27 @@ class Tombstone(KeyBase):
     __tablename__ = "tombstones"
 
     subject_id: Mapped[UUID] = mapped_column(primary_key=True)
+    # Indexed: every process asks for the newest ones twice a second, to drop their keys from its memory.
+    at: Mapped[datetime] = mapped_column(index=True)
+
+
+class WrappedSecret(KeyBase):
+    """A secret of the installation, wrapped: where the provider hands out none, look-up hashes are made under it."""
+
+    __tablename__ = "secrets"
+
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    kek_id: Mapped[str] = mapped_column(String(64), index=True)
+    wrapped: Mapped[bytes]
+    created_at: Mapped[datetime]
+
+
+class AuditAnchor(KeyBase):
+    """How far the audit chain was once, kept apart from it: a chain cut short behind this is noticed."""
+
+    __tablename__ = "audit_anchors"
+
+    name: Mapped[str] = mapped_column(String(16), primary_key=True)
+    seq: Mapped[int] = mapped_column(BigInteger)
+    hash: Mapped[bytes] = mapped_column(LargeBinary(32))
     at: Mapped[datetime]

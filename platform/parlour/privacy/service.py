@@ -1,5 +1,6 @@
 """Opening privacy at start: key file, key store and content must belong together, or nothing starts."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,10 +8,12 @@ from sqlalchemy import MetaData, Table, exists, select
 from sqlalchemy.orm import Session
 
 from parlour.privacy.errors import KeyFileError, KeysMissing, KeyStoreError
-from parlour.privacy.keys import FileKeys, MasterKeys, create_key_file, read_key_file
+from parlour.privacy.keys import FileKeys, KeyProvider, MasterKeys, create_key_file, read_key_file
 from parlour.privacy.keystore import Keyring
 from parlour.privacy.lookup import Lookup
 from parlour.privacy.models import DataKeyRow, KeyBase, Tombstone
+from parlour.privacy.receipts import Signer
+from parlour.privacy.rotation import stored_secret
 from parlour.privacy.sealing import Sealer
 from parlour.store.connect import place_of
 from parlour.store.database import Database
@@ -26,6 +29,8 @@ class Privacy:
     lookup: Lookup
     keyring: Keyring
     key_store: Database
+    provider: KeyProvider
+    signer: Signer
 
     def close(self) -> None:
         """Let go of the key store's connections."""
@@ -33,25 +38,37 @@ class Privacy:
 
 
 def open_privacy(
-    *, content: Database, keys_url: str, key_file: Path, pool_size: int = 4, may_create: bool = True
+    *,
+    content: Database,
+    keys_url: str,
+    key_file: Path,
+    pool_size: int = 4,
+    may_create: bool = True,
+    remote: Callable[[], KeyProvider] | None = None,
 ) -> Privacy:
     """Privacy over a key file and a key store that fit each other and `content`; both schemas must be current.
 
     The first start, with nothing in either database, makes the key file, unless `may_create` is false: whoever makes
-    it owns it, so that is for the service itself. Raises `KeyFileError` and `KeyStoreError`.
+    it owns it, so that is for the service itself. With `remote` there is no key file: a server holds the KEKs. Raises
+    `KeyFileError`, `KeyStoreError` and `KeysUnavailable`.
     """
     if place_of(keys_url) == content.place:
         raise KeyStoreError("keys.url names the content database. Give the key store a database of its own.")
     key_store = Database(keys_url, pool_size=pool_size)
     try:
-        provider = FileKeys(_master_keys(key_file, content, key_store, may_create=may_create))
+        provider: KeyProvider
+        if remote is not None:
+            provider = remote()
+        else:
+            provider = FileKeys(_master_keys(key_file, content, key_store, may_create=may_create), key_file)
         keyring = Keyring(key_store, provider)
         _check_keys(key_store, provider, keyring, key_file=key_file)
         _check_content(content, keyring)
+        lookup_key = provider.lookup_key() or stored_secret(key_store, provider, "lookup")
     except BaseException:
         key_store.close()
         raise
-    return Privacy(Sealer(keyring), Lookup(provider.lookup_key()), keyring, key_store)
+    return Privacy(Sealer(keyring), Lookup(lookup_key), keyring, key_store, provider, Signer(lookup_key))
 
 
 def _master_keys(path: Path, content: Database, key_store: Database, *, may_create: bool) -> MasterKeys:
@@ -79,7 +96,7 @@ def _has_rows(session: Session, table: Table) -> bool:
     return session.execute(select(1).select_from(table).limit(1)).first() is not None
 
 
-def _check_keys(key_store: Database, provider: FileKeys, keyring: Keyring, *, key_file: Path) -> None:
+def _check_keys(key_store: Database, provider: KeyProvider, keyring: Keyring, *, key_file: Path) -> None:
     """Refuse a key file that does not open this key store: one data key of every KEK must unwrap."""
     is_alive = DataKeyRow.wrapped.is_not(None) & ~exists().where(Tombstone.subject_id == DataKeyRow.subject_id)
     with key_store.read() as session:
@@ -88,7 +105,7 @@ def _check_keys(key_store: Database, provider: FileKeys, keyring: Keyring, *, ke
             session.scalars(select(DataKeyRow.subject_id).where(is_alive, DataKeyRow.kek_id == kek_id).limit(1)).one()
             for kek_id in kek_ids
         ]
-    if not provider.kek_ids.issuperset(kek_ids):
+    if isinstance(provider, FileKeys) and not provider.kek_ids.issuperset(kek_ids):
         problem = f"The key file {key_file} is not the one that the key store {key_store.place} was made with."
         raise KeyFileError(f"{problem} Put back the right file, or point keys.url at its own key store.")
     for subject_id in one_of_each:

@@ -7,7 +7,10 @@ from collections.abc import Callable
 import structlog
 
 from parlour.bootstrap import Platform
-from parlour.privacy.retention import purge_expired
+from parlour.privacy.audit import anchor
+from parlour.privacy.erasure import erase_silent
+from parlour.privacy.retention import date_undated, purge_expired, redate
+from parlour.privacy.rotation import rewrap
 from parlour.turns.sweeper import SWEEP_EVERY_S
 
 log = structlog.get_logger(__name__)
@@ -31,12 +34,28 @@ class Scheduler:
             self._try("jobs", self._platform.sweep_jobs)
             if time.monotonic() >= next_purge:
                 next_purge = time.monotonic() + _PURGE_EVERY_S
-                self._try("purge", self._purge)
+                for what, work in self._rounds:
+                    self._try(what, work)
+
+    @property
+    def _rounds(self) -> list[tuple[str, Callable[[], object]]]:
+        """What is done every ten minutes. Each goes on where it broke off, here or in another process."""
+        parts = self._platform
+        return [
+            ("erasures", parts.eraser.resume),
+            ("redate", lambda: redate(parts.database, parts.retention)),
+            ("date_undated", lambda: date_undated(parts.database, parts.retention)),
+            ("purge", self._purge),
+            ("rewrap", lambda: rewrap(parts.privacy.key_store, parts.privacy.provider)),
+            ("audit_anchor", lambda: anchor(parts.database, parts.privacy)),
+        ]
 
     def _purge(self) -> None:
-        gone = purge_expired(self._platform.database, now=self._platform.clock.now())
-        if gone:
-            log.info("expired_purged", rows=gone)
+        parts, now = self._platform, self._platform.clock.now()
+        gone = purge_expired(parts.database, now=now)
+        silent = erase_silent(parts.database, parts.eraser, parts.retention, now=now)
+        if gone or silent:
+            log.info("expired_purged", people=silent, **gone)
 
     def _try(self, what: str, work: Callable[[], object]) -> None:
         try:

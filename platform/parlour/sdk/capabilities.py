@@ -273,20 +273,13 @@ class Handoff(Protocol):
     ```python
     @skill.command("agent", "Talk to a person")
     async def agent(handoff: Handoff):
-        try:
-            waiting = await handoff.request("Asks for a person.")
-        except NotAvailable:
-            return "There is nobody who could help just now."
+        waiting = await handoff.request("Asks for a person.")
         return f"Someone will be with you. {waiting} before you."
     ```
     """
 
     async def request(self, summary: str) -> int:
-        """Ask for a human, who reads `summary` first; how many wait before.
-
-        Raises `NotAvailable` where the operator has set up nobody, and in a job. While somebody is asked for or there,
-        what the person writes goes to them and to no skill. Asking again changes nothing.
-        """
+        """Ask for a human, who reads `summary` first; how many wait before."""
         ...
 
 

@@ -87,6 +87,8 @@ def _prepare_sqlite(engine: Engine, use: Use) -> None:
     def on_connect(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute(f"PRAGMA synchronous = {'FULL' if use is Use.WRITE else 'NORMAL'}")
+        # What is deleted is overwritten: in the key store that is the whole point, in the content it costs little.
+        connection.execute("PRAGMA secure_delete = ON")
         # Fails on a file that cannot be written; then it can still be read, and the first write says what is wrong.
         if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal" and not _is_read_only(connection):
             connection.execute("PRAGMA journal_mode = WAL")

@@ -1,7 +1,7 @@
 """A database: transactions to write in, transactions to read in, and its clock."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from threading import Lock, get_ident
 
@@ -68,6 +68,13 @@ class Database:
         """Raises a `StoreError` when the database cannot be read."""
         with self.read() as session:
             session.execute(text("SELECT 1"))
+
+    def checkpoint(self) -> bool:
+        """Bring SQLite's write-ahead log into the file and empty it; False while a reader is in the way."""
+        with self._turn_to_write(), closing(self._engine.raw_connection()) as connection:
+            cursor = connection.cursor()
+            busy, _, _ = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            return not busy
 
     def close(self) -> None:
         """Let go of all connections. The database can be used again after."""

@@ -60,6 +60,14 @@ class User(Base):
     """A person in a workspace."""
 
     __tablename__ = "users"
+    __table_args__ = (
+        Index(
+            "ix_users_expires_at",
+            "expires_at",
+            sqlite_where=text("expires_at IS NOT NULL"),
+            postgresql_where=text("expires_at IS NOT NULL"),
+        ),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id", ondelete="CASCADE"), index=True)
@@ -77,6 +85,8 @@ class User(Base):
     # Who they are now. What they said before stays sealed under this row's own key: see docs/people.md.
     merged_into: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     created_at: Mapped[datetime]
+    # When to look whether they were heard of since; only where a rule for identities is set.
+    expires_at: Mapped[datetime | None]
 
 
 class Identity(Base):
@@ -138,6 +148,7 @@ class Turn(Base):
     __table_args__ = (
         UniqueConstraint("account_id", "event_id"),
         UniqueConstraint("conversation_id", "seq"),
+        Index("ix_turns_expires_at", "expires_at"),
         # Only what is open is ever searched for: the index stays as small as the backlog.
         Index(
             "ix_turns_open",
@@ -177,6 +188,8 @@ class Turn(Base):
     finished_at: Mapped[datetime | None]
     prompt_tokens: Mapped[int] = mapped_column(default=0)
     completion_tokens: Mapped[int] = mapped_column(default=0)
+    # Never before its messages: they would go with it.
+    expires_at: Mapped[datetime | None]
 
 
 class Message(Base):
@@ -269,7 +282,7 @@ class Delivery(Base):
     turn_id: Mapped[UUID] = mapped_column(ForeignKey("turns.id", ondelete="CASCADE"))
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     # None while only a draft of it is out.
-    message_id: Mapped[UUID | None] = mapped_column(ForeignKey("messages.id", ondelete="CASCADE"))
+    message_id: Mapped[UUID | None] = mapped_column(ForeignKey("messages.id", ondelete="CASCADE"), index=True)
     turn_seq: Mapped[int] = mapped_column(BigInteger)
     ordinal: Mapped[int]
     # drafting (a draft is out, the answer is not ready), pending, sending, sent, unknown, failed
@@ -295,10 +308,11 @@ class Feedback(Base):
     """A thumb up or down under an answer; pressing again changes it."""
 
     __tablename__ = "feedback"
-    __table_args__ = (UniqueConstraint("turn_id", "user_id"),)
+    __table_args__ = (UniqueConstraint("turn_id", "user_id"), Index("ix_feedback_expires_at", "expires_at"))
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     turn_id: Mapped[UUID] = mapped_column(ForeignKey("turns.id", ondelete="CASCADE"))
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     is_positive: Mapped[bool]
     created_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]

@@ -174,7 +174,7 @@ class Answerer:
 
     def _answer(self, claim: Claim, watch: Watch) -> None:
         with self._database.read() as session:
-            said = remarks(session, self._sealer, claim)
+            said = remarks(session, self._sealer, claim, now=self._database.clock.now())
             files = self._files(session, claim)
         draft = _Draft()
         if files is None and not any(remark.is_asked for remark in said):

@@ -25,7 +25,8 @@ class Context:
     person: Person
     language: str
     now: datetime
-    keep_days: int
+    # None: until somebody deletes it.
+    keep_days: int | None
     handoffs: Handoffs
     profiles: Profiles
     remembers: bool

@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -53,6 +54,8 @@ _REMARKS = (
         or_(Message.seq > bindparam("fresh_from"), IS_ANSWERED),
         Message.seq <= bindparam("last"),
         Message.author != Author.NOTICE.value,
+        # What is past its time is out of prompts at once, though the purge comes later.
+        or_(Message.expires_at.is_(None), Message.expires_at > bindparam("now")),
         Turn.state.not_in(_LEFT_OUT),
     )
     .order_by(Message.seq.desc(), Message.created_at.desc(), Message.id.desc())
@@ -60,7 +63,7 @@ _REMARKS = (
 )
 
 
-def remarks(session: Session, sealer: Sealer, claim: Claim) -> list[Remark]:
+def remarks(session: Session, sealer: Sealer, claim: Claim, *, now: datetime) -> list[Remark]:
     """The conversation up to the claimed turn, oldest first, opened.
 
     What belongs to a person whose key is gone has no place in any prompt and is left out.
@@ -70,6 +73,7 @@ def remarks(session: Session, sealer: Sealer, claim: Claim) -> list[Remark]:
         "conversation": claim.conversation_id,
         "fresh_from": claim.fresh_from_seq,
         "last": claim.seq,
+        "now": now,
     }
     rows = session.execute(_REMARKS, wanted).all()
     found = []

@@ -17,13 +17,13 @@ from parlour.sdk.replies import Button
 from parlour.skills.rich import PLAIN, Rich
 from parlour.store.changes import changed_rows
 from parlour.store.ids import ConversationId, UserId, WorkspaceId, new_id
-from parlour.store.models import Account, Conversation, Identity, Message, Turn
+from parlour.store.models import Account, Conversation, Identity, Message
 from parlour.store.outbound_models import Handoff
 from parlour.turns.announce import ANNOUNCED, IN_THREAD, Announcement, announce
 from parlour.turns.conversations import enter
 from parlour.turns.outbox import Outbox
 from parlour.turns.ports import Address, Live
-from parlour.turns.states import Author, HandoffState, TurnState
+from parlour.turns.states import Author, HandoffState
 from parlour.turns.wording import say
 
 PREFIX: Final = "handoff:"
@@ -127,40 +127,7 @@ class Handoffs:
             rich=Rich(buttons=buttons),
         )
         said = announce(session, self._outbox, ConversationId(place), user_id, what, now=now)
-        live = [said] if said else []
-        live += self._pass_on_waiting(session, handoff, now)
-        return Queue(queue.before, queue.minutes, live=tuple(live))
-
-    def _pass_on_waiting(self, session: Session, handoff: Handoff, now: datetime) -> list[Live]:
-        """What waited for the assistant is for the human now. A turn that a worker has begun is answered by it."""
-        live: list[Live] = []
-        waiting = session.execute(
-            select(Message.turn_id, Message.user_id, Message.id, Message.body)
-            .join(Turn, Turn.id == Message.turn_id)
-            .where(
-                Turn.conversation_id == handoff.conversation_id,
-                Turn.state == TurnState.QUEUED.value,
-                Message.author == Author.USER.value,
-            )
-            .order_by(Turn.seq)
-        ).all()
-        for turn_id, user_id, message_id, body in waiting:
-            taking = (
-                update(Turn)
-                .where(Turn.id == turn_id, Turn.state == TurnState.QUEUED.value)
-                .values(state=TurnState.ANSWERED.value, kind="handoff", finished_at=now)
-            )
-            if changed_rows(session, taking):
-                text = self._privacy.sealer.open_text(UserId(user_id), Message.body, message_id, body)
-                live += self.pass_on(session, handoff, turn_id, UserId(user_id), text, now)
-        return live
-
-    def pass_on(
-        self, session: Session, handoff: Handoff, turn_id: UUID, user_id: UserId, words: str, now: datetime
-    ) -> list[Live]:
-        """What somebody in the conversation wrote, to the agents."""
-        text = f"**{self.name_of(session, user_id)}**: {words}"
-        return self.note(session, handoff, text, turn_id.hex, now)
+        return Queue(queue.before, queue.minutes, live=(said,) if said else ())
 
     def open_in(self, session: Session, conversation: Conversation) -> Handoff | None:
         """The handoff that is open in the conversation. One whose row is gone, with its person, is over."""

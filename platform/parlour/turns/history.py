@@ -1,6 +1,9 @@
 """What was said in a conversation, opened, for channels whose people read it here: web and terminal."""
 
-from sqlalchemy import and_, select
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy.orm import InstrumentedAttribute
 
 from parlour.privacy.service import Privacy
 from parlour.store.database import Database
@@ -39,7 +42,7 @@ class History:
         wanted = (
             select(Message, Feedback.is_positive)
             .outerjoin(Feedback, and_(Feedback.turn_id == Message.turn_id, Feedback.user_id == Message.user_id))
-            .where(Message.conversation_id == conversation_id)
+            .where(Message.conversation_id == conversation_id, self._is_kept(Message.expires_at))
             .limit(limit)
         )
         if after is None:
@@ -60,6 +63,8 @@ class History:
                 Attachment.content.is_not(None),
                 Message.conversation_id == conversation_id,
                 Message.author != Author.USER.value,
+                self._is_kept(Message.expires_at),
+                self._is_kept(Attachment.expires_at),
             )
         )
         with self._database.read() as session:
@@ -82,6 +87,10 @@ class History:
                 .order_by(Turn.seq)
             ).all()
         return [TurnId(turn_id) for turn_id in found]
+
+    def _is_kept(self, expires_at: InstrumentedAttribute[datetime | None]) -> ColumnElement[bool]:
+        """What is past its time is not shown any more, though the purge comes later."""
+        return or_(expires_at.is_(None), expires_at > self._database.clock.now())
 
     def _said(self, message: Message, is_rated: bool | None) -> Said:  # noqa: FBT001 (a column's value)
         sealer, owner = self._privacy.sealer, UserId(message.user_id)

@@ -13,6 +13,8 @@ from parlour.people.admit import Access, Person, admit
 from parlour.people.profile import Profiles
 from parlour.people.quotas import Quotas
 from parlour.people.states import UserState
+from parlour.privacy.classes import DataClass
+from parlour.privacy.retention import Retention
 from parlour.privacy.service import Privacy
 from parlour.store.database import Database
 from parlour.store.ids import ConversationId, TurnId, WorkspaceId, new_id
@@ -68,7 +70,6 @@ class IntakeRules:
     max_waiting: int
     max_attachment_bytes: int
     stale_after: timedelta
-    keep_messages: timedelta
     default_mode: Mode
     remembers: bool = True
 
@@ -105,6 +106,7 @@ class TakeIn:
         outbox: Outbox,
         queue: TurnQueue,
         bus: LiveBus,
+        retention: Retention,
         gate: RateGate,
         notice_gate: RateGate,
         metrics: Metrics,
@@ -119,6 +121,7 @@ class TakeIn:
         self._outbox = outbox
         self._queue = queue
         self._bus = bus
+        self._retention = retention
         self._gate = gate
         self._notice_gate = notice_gate
         self._metrics = metrics
@@ -297,11 +300,10 @@ class TakeIn:
         self._add_turn(entry, TurnState.ANSWERED, kind="handoff")
         self._add_message(entry, entry.text)
         self._add_attachments(entry)
+        name = self._handoffs.name_of(entry.session, entry.person.user_id)
         files = [f"[{plain(file.name)}]" for file in entry.incoming.attachments]
         words = " ".join([entry.text, *files]).strip()
-        entry.live += self._handoffs.pass_on(
-            entry.session, handoff, entry.turn.id, entry.person.user_id, words, entry.now
-        )
+        entry.live += self._handoffs.note(entry.session, handoff, f"**{name}**: {words}", entry.turn.id.hex, entry.now)
         return Taken(Verdict.ACCEPTED, TurnId(entry.turn.id), ConversationId(entry.conversation.id))
 
     def _command(self, entry: _Entry) -> tuple[Taken, TurnId | None]:
@@ -315,7 +317,9 @@ class TakeIn:
                 person=entry.person,
                 language=entry.language,
                 now=entry.now,
-                keep_days=self._rules.keep_messages.days,
+                keep_days=self._retention.days(
+                    entry.session, account_id=entry.account.id, conversation_id=entry.conversation.id
+                ),
                 handoffs=self._handoffs,
                 profiles=self._profiles,
                 remembers=self._rules.remembers,
@@ -356,7 +360,22 @@ class TakeIn:
             return Taken(Verdict.REPLIED)
         external_hash = message_hash(self._privacy, conversation.id, incoming.message_key or "")
         if incoming.kind is IncomingKind.FEEDBACK:
-            return rate(session, conversation.id, external_hash, person.user_id, is_positive=text == "up", now=now)
+            until = self._retention.until(
+                session,
+                DataClass.FEEDBACK,
+                account_id=incoming.account_id,
+                conversation_id=conversation.id,
+                since=now,
+            )
+            return rate(
+                session,
+                conversation.id,
+                external_hash,
+                person.user_id,
+                is_positive=text == "up",
+                now=now,
+                expires_at=until,
+            )
         return self._edit(session, conversation.id, external_hash, person, text)
 
     def _edit(self, session: Session, conversation_id: UUID, external_hash: bytes, person: Person, text: str) -> Taken:
@@ -392,9 +411,20 @@ class TakeIn:
             due_at=entry.now + PUBLISH_GRACE,
             received_at=entry.now,
             finished_at=None if state is TurnState.QUEUED else entry.now,
+            expires_at=self._until(entry, DataClass.OPERATIONAL),
         )
         entry.session.add(entry.turn)
         entry.session.flush()
+
+    def _until(self, entry: _Entry, data_class: DataClass) -> datetime | None:
+        """When a row of this event goes."""
+        return self._retention.until(
+            entry.session,
+            data_class,
+            account_id=entry.account.id,
+            conversation_id=entry.conversation.id,
+            since=entry.now,
+        )
 
     def _add_message(self, entry: _Entry, text: str) -> None:
         message_id = new_id()
@@ -412,7 +442,7 @@ class TakeIn:
                 external_hash=message_hash(self._privacy, entry.conversation.id, key) if key else None,
                 external_key=seal(user_id, Message.external_key, message_id, key) if key else None,
                 created_at=entry.now,
-                expires_at=entry.now + self._rules.keep_messages,
+                expires_at=self._until(entry, DataClass.MESSAGE),
             )
         )
         entry.message_id = message_id
@@ -436,7 +466,7 @@ class TakeIn:
                     media_type=seal(user_id, Attachment.media_type, row_id, file.media_type),
                     reference=seal(user_id, Attachment.reference, row_id, file.reference),
                     created_at=entry.now,
-                    expires_at=entry.now + self._rules.keep_messages,
+                    expires_at=self._until(entry, DataClass.ATTACHMENT),
                 )
             )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -10,6 +10,8 @@ from sqlalchemy import Insert, insert
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from parlour.privacy.classes import DataClass
+from parlour.privacy.retention import Retention
 from parlour.privacy.service import Privacy
 from parlour.skills.rich import PLAIN, Enclosed, Rich
 from parlour.store.ids import AccountId, AttachmentId, ConversationId, TurnId, UserId, new_id
@@ -46,9 +48,9 @@ class Recipient:
 class Outbox:
     """Puts messages of the assistant into `messages` and their sending into `deliveries`."""
 
-    def __init__(self, *, privacy: Privacy, keep_messages: timedelta) -> None:
+    def __init__(self, *, privacy: Privacy, retention: Retention) -> None:
         self._privacy = privacy
-        self._keep = keep_messages
+        self._retention = retention
 
     def put(
         self,
@@ -84,7 +86,7 @@ class Outbox:
             # Where nothing is sent, an answer goes by its turn's id; messengers tell theirs when it is delivered.
             "external_hash": message_hash(self._privacy, to.conversation_id, str(to.turn_id)) if is_pull else None,
             "created_at": now,
-            "expires_at": now + self._keep,
+            "expires_at": self._until(session, to, DataClass.MESSAGE, now),
         }
         file_ids = [AttachmentId(new_id()) for _ in rich.enclosed]
         if rich:
@@ -104,6 +106,7 @@ class Outbox:
         now: datetime,
     ) -> None:
         seal, user_id = self._privacy.sealer.seal, to.user_id
+        until = self._until(session, to, DataClass.ATTACHMENT, now)
         rows = [
             {
                 "id": file_id,
@@ -118,11 +121,16 @@ class Outbox:
                 "reference": seal(user_id, Attachment.reference, file_id, ""),
                 "content": seal(user_id, Attachment.content, file_id, one.content),
                 "created_at": now,
-                "expires_at": now + self._keep,
+                "expires_at": until,
             }
             for file_id, one in files
         ]
         session.execute(insert(Attachment), rows)
+
+    def _until(self, session: Session, to: Recipient, data_class: DataClass, now: datetime) -> datetime | None:
+        return self._retention.until(
+            session, data_class, account_id=to.account_id, conversation_id=to.conversation_id, since=now
+        )
 
     def _deliver(
         self,

@@ -28,7 +28,8 @@ _NO: Final = frozenset({"no", "off", "否", "不", "不同意"})
 
 def _privacy(context: Context, argument: str) -> Order:
     if not argument:
-        stored = say("privacy", context.language, days=context.keep_days)
+        key = "privacy" if context.keep_days is not None else "privacy_forever"
+        stored = say(key, context.language, days=context.keep_days)
         return Order(f"{stored}\n\n{_consent_told(context)}")
     if not context.conversation.is_private:
         return Order(say("only_private", context.language))

@@ -14,7 +14,14 @@ from parlour.turns.states import Author
 
 
 def rate(
-    session: Session, conversation_id: UUID, external_hash: bytes, user_id: UUID, *, is_positive: bool, now: datetime
+    session: Session,
+    conversation_id: UUID,
+    external_hash: bytes,
+    user_id: UUID,
+    *,
+    is_positive: bool,
+    now: datetime,
+    expires_at: datetime | None,
 ) -> Taken:
     """Keep a person's opinion of the answer whose messenger id hashes to `external_hash`; the last press counts."""
     turn_id = session.scalars(
@@ -29,9 +36,17 @@ def rate(
     dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
     session.execute(
         dialect.insert(Feedback)
-        .values(id=new_id(), turn_id=turn_id, user_id=user_id, is_positive=is_positive, created_at=now)
+        .values(
+            id=new_id(),
+            turn_id=turn_id,
+            user_id=user_id,
+            is_positive=is_positive,
+            created_at=now,
+            expires_at=expires_at,
+        )
         .on_conflict_do_update(
-            index_elements=["turn_id", "user_id"], set_={"is_positive": is_positive, "created_at": now}
+            index_elements=["turn_id", "user_id"],
+            set_={"is_positive": is_positive, "created_at": now, "expires_at": expires_at},
         )
     )
     return Taken(Verdict.REPLIED)

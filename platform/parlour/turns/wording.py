@@ -96,6 +96,13 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
         ),
         "zh": "您写的内容用您专属的密钥加密保存，{days} 天后删除。它只用来回答您，管理员默认不能阅读。",
     },
+    "privacy_forever": {
+        "en": (
+            "What you write is stored encrypted under a key of your own until you or an administrator delete it. "
+            "It is used to answer you and nothing else; administrators do not read it by default."
+        ),
+        "zh": "您写的内容用您专属的密钥加密保存，直到您或管理员删除。它只用来回答您，管理员默认不能阅读。",
+    },
     "unknown_command": {
         "en": "I do not know the command /{given}. Send /help for the ones I know.",
         "zh": "我不认识命令 /{given}。发送 /help 查看可用命令。",

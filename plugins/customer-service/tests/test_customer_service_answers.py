@@ -1,12 +1,8 @@
 """Answers, questions back, what is not known: on stage, without platform and network."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from typing import Any
-
 import pytest
 
-from parlour.sdk import Buttons, Passage, Turn
+from parlour.sdk import Buttons, Passage
 from parlour.sdk.errors import NotAvailable
 from parlour.sdk.testing import FakeKnowledge, FakeModel, Rehearsal
 from parlour_customer_service import skill
@@ -196,37 +192,3 @@ def test_a_model_that_repeats_all_that_it_read_is_not_heard() -> None:
 )
 def test_sentences_end_where_they_end(text: str, parts: int) -> None:
     assert len(sentences(text)) == parts
-
-
-class Babbles(FakeModel):
-    """Talks on and on; `said` counts its sentences."""
-
-    said = 0
-
-    async def stream(self, about: Turn | str, **_: Any) -> AsyncIterator[str]:
-        for _number in range(1_000):
-            self.said += 1
-            yield "Penguins of Antarctica eat silver fish. "
-
-
-class Hangs(FakeModel):
-    """Never says anything."""
-
-    async def stream(self, about: Turn | str, **_: Any) -> AsyncIterator[str]:
-        await asyncio.Event().wait()
-        yield ""
-
-
-def test_a_model_that_talks_nonsense_is_not_heard_to_its_end() -> None:
-    model = Babbles()
-
-    said = Rehearsal(skill, model=model, knowledge=Finds(RETURNS)).say("How long can I send goods back?").text
-
-    assert said.startswith("> Goods may be sent back")
-    assert model.said < 5
-
-
-def test_a_model_that_is_too_slow_is_not_waited_for() -> None:
-    rehearsal = Rehearsal(skill, model=Hangs(), knowledge=Finds(RETURNS), settings={"patience_s": 0.01})
-
-    assert rehearsal.say("How long can I send goods back?").text.startswith("> Goods may be sent back")

@@ -180,26 +180,6 @@ def test_a_model_that_is_not_there_is_told_with_the_remedy(doctor: Doctor, tmp_p
     assert "parlour model pull no-such-model" in report.text
 
 
-def test_the_place_of_people_who_take_over_is_checked(doctor: Doctor, telegram: FakeTelegram, slack: FakeSlack) -> None:
-    telegram.do("group", chat=-100_500)
-    slack.do("add_channel", channel="C0AGENTS")
-    bots = {
-        "telegram__token": telegram.token,
-        "telegram__base_url": telegram.base_url,
-        "slack__bot_token": slack.bot_token,
-        "slack__app_token": slack.app_token,
-        "slack__base_url": slack.base_url,
-    }
-
-    places = ("telegram:-100500", "slack:C0AGENTS", "telegram:-100999", "slack:C0OTHER")
-    states = [doctor(handoff__place=place, **bots).states["handoff"] for place in places]
-    without = doctor(handoff__place="telegram:-100500")
-
-    assert states == ["ok", "ok", "problem", "problem"]
-    assert (without.code, without.states["handoff"]) == (1, "problem")
-    assert "handoff" not in doctor().states
-
-
 def test_telegrams_token_is_checked(doctor: Doctor, telegram: FakeTelegram) -> None:
     right = doctor(telegram__token=telegram.token, telegram__base_url=telegram.base_url)
     wrong = doctor(telegram__token="1:wrong-token", telegram__base_url=telegram.base_url)

@@ -90,7 +90,7 @@ def test_an_unknown_revision_is_one_line(parlour: Command) -> None:
     code, _, problem = parlour("db", "upgrade", "nowhere", "--only", "keys")
 
     assert code == 1
-    assert problem == "No revision 'nowhere' to go to. There are: base, 0001, head.\n"
+    assert problem == "No revision 'nowhere' to go to. There are: base, 0001, 0002, head.\n"
 
 
 # ---- before there is anything -----------------------------------------------------------------------------------

@@ -270,18 +270,6 @@ async def test_what_is_written_before_the_request_is_out_follows_it(stage: Stage
     assert messenger.posts[-1].under is not None
 
 
-async def test_what_waited_for_the_assistant_goes_to_the_human(stage: Stage, messenger: FakeMessenger) -> None:
-    stage.say("first")
-    stage.say("second")
-
-    await asked(stage, messenger)
-    stage.work(stage.worker())
-
-    assert shown(messenger, GROUP)[1:] == ["**Ann**: first", "**Ann**: second"]
-    assert stage.messages(Author.ASSISTANT.value) == []
-    assert set(stage.states()) == {"answered"}
-
-
 async def test_a_word_whose_outcome_is_unknown_is_settled(stage: Stage, messenger: FakeMessenger) -> None:
     key = await asked(stage, messenger)
     messenger.fail("send", OutcomeUnknown("lost"), chat="chat-ann", is_done=True)

@@ -1,22 +1,19 @@
 """Making an answer of passages, such that every sentence of it stands in one of them, and says in which."""
 
-import asyncio
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from parlour.sdk import CapabilityError, Model, Passage, Turn
 from parlour_customer_service.texts import say
-from parlour_customer_service.words import content_words, coverage, is_chinese, sentence_parts, sentences
+from parlour_customer_service.words import content_words, coverage, is_chinese, sentences
 
 _SHORT_PASSAGE: Final = 500
 _MOST_QUOTED: Final = 3
-_LONGEST_ANSWER_TOKENS: Final = 200
+_LONGEST_ANSWER_TOKENS: Final = 300
 # A sentence of the model's stays when so much of what it says stands in one passage.
 _SUPPORTED: Final = 0.6
-# "Yes, of course." says nothing that a passage could bear out.
-_EMPTY_PHRASE: Final = 2
 _NUMBER: Final = re.compile(r"\d+(?:[.,:]\d+)*")
 # How a host shows passages to a model.
 _QUOTE_BAR: Final = "|"
@@ -59,67 +56,30 @@ def quoted(question: str, passages: Sequence[Passage]) -> list[Cited]:
     return [Cited(parts[at], 1) for at in sorted(ranked)]
 
 
-async def answer(
-    turn: Turn, model: Model, passages: Sequence[Passage], *, style: str, patience_s: float
-) -> AsyncIterator[str]:
-    """The answer with its citations and sources: written where that holds, else quoted."""
-    last = 0
-    if style == "write":
-        async for one in written(turn, model, passages, patience_s=patience_s):
-            yield f"{' ' if last else ''}{one.text} [{one.number}]"
-            last = max(last, one.number)
-    if not last:
-        said = quoted(turn.text, passages)
-        yield "\n".join(f"> {line}" for one in said for line in f"{one.text} [{one.number}]".splitlines())
-        last = max(one.number for one in said)
-    yield f"\n\n{sources(passages[:last], turn.language)}"
-
-
-async def written(turn: Turn, model: Model, passages: Sequence[Passage], *, patience_s: float) -> AsyncIterator[Cited]:
-    """What the model makes of the passages, sentence by sentence as they come, as far as the passages bear them out.
-
-    Nothing where it fails, where none is borne out within `patience_s`, or where all is in the question: a model that
-    repeats what it was asked has not answered. A model of which little is borne out is not heard to its end.
-    """
-    asked, hits, misses, held = set(content_words(turn.text)), 0, 0, list[Cited]()
-    async for sentence in _sentences(turn, model, passages, patience_s=patience_s):
-        if sentence.startswith(_QUOTE_BAR):
-            return  # it repeats all that it was given to read
-        number = _bearer(sentence, passages)
-        if number:
-            hits += 1
-            held.append(Cited(sentence, number))
-        elif len(content_words(sentence)) > _EMPTY_PHRASE or _NUMBER.search(sentence):
-            misses += 1
-        if misses > hits + 1:
-            return
-        if any(set(content_words(one.text)) - asked for one in held):
-            asked = set()  # from here on, whatever is borne out is said
-            for one in held:
-                yield one
-            held.clear()
-
-
-async def _sentences(turn: Turn, model: Model, passages: Sequence[Passage], *, patience_s: float) -> AsyncIterator[str]:
-    """The model's sentences, without the citations that it makes up; they end where it fails or is too slow."""
-    pieces = model.stream(turn, grounded_in=passages, system=_SYSTEM, max_tokens=_LONGEST_ANSWER_TOKENS)
-    loop = asyncio.get_running_loop()
-    until, rest, is_over = loop.time() + patience_s, "", False
+async def written(turn: Turn, model: Model, passages: Sequence[Passage]) -> list[Cited]:
+    """What the model makes of the passages, as far as they bear it out; nothing where they do not, or it fails."""
     try:
-        while not is_over:
-            piece = await asyncio.wait_for(anext(pieces, None), until - loop.time())
-            is_over = piece is None
-            *whole, rest = [*sentence_parts(f"{rest}{piece or ''}"), *([""] if is_over else [])]
-            for one in whole:
-                if bare := _CITED.sub("", one).strip():
-                    yield bare
-                    # It talks; every sentence has its own time.
-                    until = loop.time() + patience_s
-    except (CapabilityError, TimeoutError):
-        return
-    finally:
-        if isinstance(pieces, AsyncGenerator):
-            await pieces.aclose()
+        pieces = model.stream(turn, grounded_in=passages, system=_SYSTEM, max_tokens=_LONGEST_ANSWER_TOKENS)
+        text = "".join([piece async for piece in pieces])
+    except CapabilityError:
+        return []
+    return supported(turn.text, text, passages)
+
+
+def supported(question: str, text: str, passages: Sequence[Passage]) -> list[Cited]:
+    """The sentences of `text` that a passage bears out, each with its number.
+
+    None at all where fewer than half are borne out, or where they say nothing beyond the question: a model that repeats
+    what it was asked has not answered. Nor has one that repeats all that it was given to read.
+    """
+    if any(line.startswith(_QUOTE_BAR) for line in text.splitlines()):
+        return []
+    said = [_CITED.sub("", one).strip() for one in sentences(text)]
+    said = [one for one in said if content_words(one)]
+    kept = [Cited(one, number) for one in said if (number := _bearer(one, passages))]
+    asked = set(content_words(question))
+    is_new = any(set(content_words(one.text)) - asked for one in kept)
+    return kept if is_new and 2 * len(kept) >= len(said) else []
 
 
 def _bearer(sentence: str, passages: Sequence[Passage]) -> int:
@@ -134,3 +94,15 @@ def _bearer(sentence: str, passages: Sequence[Passage]) -> int:
         if share >= of_it and numbers <= set(_NUMBER.findall(whole)) and is_chinese(sentence) == is_chinese(whole):
             best, of_it = number, share
     return best
+
+
+async def answer(turn: Turn, model: Model, passages: Sequence[Passage], *, style: str) -> AsyncIterator[str]:
+    """The answer with its citations and sources: written where that holds, else quoted."""
+    said = await written(turn, model, passages) if style == "write" else []
+    if said:
+        yield " ".join(f"{one.text} [{one.number}]" for one in said)
+    else:
+        said = quoted(turn.text, passages)
+        yield "\n".join(f"> {line}" for one in said for line in f"{one.text} [{one.number}]".splitlines())
+    last = max(one.number for one in said)
+    yield f"\n\n{sources(passages[:last], turn.language)}"

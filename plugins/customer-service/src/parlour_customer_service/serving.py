@@ -203,9 +203,7 @@ async def _told(desk: Desk, question: str, verdict: Verdict) -> AsyncIterator[Re
         outcome = "clarified"
         yield _asked_back(desk, question, verdict.options)
     elif verdict.passages:
-        async for piece in answer(
-            desk.turn, desk.model, verdict.passages, style=desk.settings.style, patience_s=desk.settings.patience_s
-        ):
+        async for piece in answer(desk.turn, desk.model, verdict.passages, style=desk.settings.style):
             yield piece
     else:
         outcome = "unknown"

@@ -33,6 +33,5 @@ class Settings:
         Literal["write", "quote"],
         "write: the model writes the answer, and what the documents do not say is thrown away; quote: they are quoted",
     ] = "write"
-    patience_s: Annotated[float, "How long the model may take for a sentence before the documents are quoted"] = 15.0
     caution: Annotated[float, "From 0 to 1: the higher, the more often it says that it does not know"] = 0.5
     asks_back: Annotated[bool, "Ask which one is meant when a question is open to several answers"] = True

@@ -60,12 +60,7 @@ def _pairs(run: str) -> list[str]:
 
 def sentences(text: str) -> list[str]:
     """The sentences and lines of a text, as they stand."""
-    return [one.strip() for one in sentence_parts(text) if one.strip()]
-
-
-def sentence_parts(text: str) -> list[str]:
-    """The text parted where sentences end; the last part may be the beginning of one, or empty."""
-    return _END.split(text)
+    return [one.strip() for one in _END.split(text) if one.strip()]
 
 
 def coverage(question: str, text: str) -> float:

@@ -1,0 +1,206 @@
+"""The audit log: who did what, with whom, when and why; a chain in which no entry can be changed unnoticed."""
+
+import hashlib
+import hmac
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from parlour.privacy.errors import KeyShredded, KeysMissing
+from parlour.privacy.lookup import Lookup
+from parlour.privacy.models import AuditAnchor
+from parlour.privacy.service import Privacy
+from parlour.store.database import Database
+from parlour.store.ids import WorkspaceId, new_id
+from parlour.store.privacy_models import AuditEntry, AuditHead
+
+_CHAIN: Final = "chain"
+_START: Final = bytes(32)
+_BATCH: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What is written down. `reason` may name people: it is sealed under the workspace's key, and needs one."""
+
+    actor: str
+    action: str
+    subject: str
+    workspace_id: WorkspaceId | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditView:
+    """An entry, its reason opened."""
+
+    seq: int
+    at: datetime
+    actor: str
+    action: str
+    subject: str
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is wrong with one entry: `altered`, `missing`, or `unexpected` behind the chain's end."""
+
+    seq: int
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a look through the whole chain found."""
+
+    entries: int
+    findings: Sequence[Finding]
+
+
+def record(session: Session, privacy: Privacy, deed: Deed, *, now: datetime) -> int:
+    """Write the deed down in the caller's transaction, and return its number in the chain.
+
+    From here to its commit this transaction holds the end of the chain: write the audit entry last.
+    """
+    seq, before = _move_head(session)
+    entry = AuditEntry(
+        seq=seq,
+        id=new_id(),
+        at=now,
+        actor=deed.actor,
+        action=deed.action,
+        subject=deed.subject,
+        workspace_id=deed.workspace_id,
+        reason=None,
+    )
+    if deed.reason and deed.workspace_id is not None:
+        entry.reason = privacy.sealer.seal(deed.workspace_id, AuditEntry.reason, entry.id, deed.reason)
+    entry.hash = _hash(privacy.lookup, before, entry)
+    session.add(entry)
+    session.execute(update(AuditHead).where(AuditHead.name == _CHAIN).values(hash=entry.hash))
+    session.flush()
+    return seq
+
+
+def tail(
+    database: Database, privacy: Privacy, *, limit: int = 50, before: int | None = None, subject: str | None = None
+) -> list[AuditView]:
+    """The newest entries, newest first, below the number `before`; all or those about `subject`."""
+    wanted = select(AuditEntry).order_by(AuditEntry.seq.desc()).limit(limit)
+    if before is not None:
+        wanted = wanted.where(AuditEntry.seq < before)
+    if subject is not None:
+        wanted = wanted.where(AuditEntry.subject == subject)
+    with database.read() as session:
+        rows = session.scalars(wanted).all()
+    return [AuditView(row.seq, row.at, row.actor, row.action, row.subject, _opened(privacy, row)) for row in rows]
+
+
+def verify(database: Database, privacy: Privacy) -> Verdict:
+    """Look through the whole chain: every entry there, in its place and as it was written.
+
+    What is found: an entry that was altered or moved (its hash is not that of its content behind the one before), a
+    number that is missing, and an end that is not where the head, or the anchor in the key store, says.
+    """
+    findings, before, expected = [], _START, 1
+    with database.read() as session:
+        for entry in _entries(session):
+            findings += [Finding(seq, "missing") for seq in range(expected, entry.seq)]
+            is_right = hmac.compare_digest(entry.hash, _hash(privacy.lookup, before, entry))
+            # Behind a gap the hash before is not known: only what stands there itself can be looked at.
+            if not is_right and entry.seq == expected:
+                findings.append(Finding(entry.seq, "altered"))
+            before, expected = entry.hash, entry.seq + 1
+        head = session.get(AuditHead, _CHAIN)
+        findings += _at_the_end(expected - 1, before, head.seq if head else 0, head.hash if head else _START)
+        findings += _behind_anchor(session, privacy, expected - 1)
+    return Verdict(expected - 1, sorted(set(findings), key=lambda one: one.seq))
+
+
+def anchor(database: Database, privacy: Privacy) -> None:
+    """Note in the key store how far the chain has come."""
+    with database.read() as session:
+        head = session.get(AuditHead, _CHAIN)
+    if head is None:
+        return
+    with privacy.key_store.begin() as session:
+        row = session.get(AuditAnchor, _CHAIN) or AuditAnchor(name=_CHAIN, seq=0)
+        if head.seq > row.seq:
+            row.seq, row.hash, row.at = head.seq, head.hash, privacy.key_store.clock.now()
+            session.add(row)
+
+
+def _move_head(session: Session) -> tuple[int, bytes]:
+    """The new entry's number and the hash before it; the row is locked until the caller commits."""
+    dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
+    moved = (
+        dialect.insert(AuditHead)
+        .values(name=_CHAIN, seq=1, hash=_START)
+        .on_conflict_do_update(index_elements=["name"], set_={"seq": AuditHead.seq + 1})
+        .returning(AuditHead.seq, AuditHead.hash)
+    )
+    seq, before = session.execute(moved).one()
+    return seq, before
+
+
+def _hash(lookup: Lookup, before: bytes, entry: AuditEntry) -> bytes:
+    """Keyed, so that who can write to the database alone cannot make a chain of their own."""
+    return lookup.hash(
+        "audit",
+        before.hex(),
+        str(entry.seq),
+        str(entry.id),
+        entry.at.isoformat(),
+        entry.actor,
+        entry.action,
+        entry.subject,
+        str(entry.workspace_id),
+        hashlib.sha256(entry.reason).hexdigest() if entry.reason is not None else "",
+    )
+
+
+def _entries(session: Session) -> Iterator[AuditEntry]:
+    after = 0
+    while True:
+        batch = session.scalars(
+            select(AuditEntry).where(AuditEntry.seq > after).order_by(AuditEntry.seq).limit(_BATCH)
+        ).all()
+        yield from batch
+        if len(batch) < _BATCH:
+            return
+        after = batch[-1].seq
+        session.expunge_all()
+
+
+def _at_the_end(last: int, last_hash: bytes, head_seq: int, head_hash: bytes) -> list[Finding]:
+    if head_seq > last:
+        return [Finding(seq, "missing") for seq in range(last + 1, head_seq + 1)]
+    if head_seq < last:
+        return [Finding(seq, "unexpected") for seq in range(head_seq + 1, last + 1)]
+    return [] if head_hash == last_hash else [Finding(last, "altered")]
+
+
+def _behind_anchor(session: Session, privacy: Privacy, last: int) -> list[Finding]:
+    with privacy.key_store.read() as keys:
+        noted = keys.get(AuditAnchor, _CHAIN)
+    if noted is None:
+        return []
+    if noted.seq > last:
+        return [Finding(seq, "missing") for seq in range(last + 1, noted.seq + 1)]
+    found = session.get(AuditEntry, noted.seq)
+    return [] if found is None or found.hash == noted.hash else [Finding(noted.seq, "altered")]
+
+
+def _opened(privacy: Privacy, row: AuditEntry) -> str | None:
+    if row.reason is None or row.workspace_id is None:
+        return None
+    try:
+        return privacy.sealer.open_text(WorkspaceId(row.workspace_id), AuditEntry.reason, row.id, row.reason)
+    except (KeyShredded, KeysMissing):
+        return None

@@ -1,0 +1,156 @@
+"""Legal holds: what must not be deleted, whatever rules, people and operators say."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, false, select
+from sqlalchemy.orm import Session
+
+from parlour.privacy.audit import Deed, record
+from parlour.privacy.classes import Kept
+from parlour.privacy.errors import PrivacyError
+from parlour.privacy.persons import SubjectUnknown, as_uuid, person_of
+from parlour.privacy.service import Privacy
+from parlour.store.database import Database
+from parlour.store.ids import WorkspaceId, new_id
+from parlour.store.models import Conversation, Workspace
+from parlour.store.privacy_models import LegalHold
+
+
+class HoldUnknown(PrivacyError):
+    """There is no such hold, or it was released."""
+
+
+class UnderHold(PrivacyError):
+    """A legal hold forbids it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What stands under a hold right now."""
+
+    workspaces: frozenset[UUID] = frozenset()
+    conversations: frozenset[UUID] = frozenset()
+    users: frozenset[UUID] = frozenset()
+
+    def __bool__(self) -> bool:
+        return bool(self.workspaces or self.conversations or self.users)
+
+    def keeps(self, workspace_id: UUID, conversation_id: UUID | None, user_id: UUID) -> bool:
+        """Whether a row of these must stay."""
+        return workspace_id in self.workspaces or conversation_id in self.conversations or user_id in self.users
+
+    def lets_go(self, kept: Kept) -> ColumnElement[bool]:
+        """The same as a condition on rows of a table, the other way round."""
+        free: list[ColumnElement[bool]] = []
+        if self.workspaces:
+            free.append(kept.workspace.not_in(self.workspaces))
+        if self.conversations and kept.conversation is not None:
+            free.append(kept.conversation.not_in(self.conversations))
+        if self.users:
+            free.append(kept.user.not_in(self.users))
+        return and_(~false(), *free)
+
+
+@dataclass(frozen=True, slots=True)
+class HoldView:
+    """A hold, its reason opened."""
+
+    id: UUID
+    workspace_id: UUID
+    user_id: UUID | None
+    conversation_id: UUID | None
+    reason: str
+    placed_by: str
+    created_at: datetime
+    released_at: datetime | None
+
+
+def held(session: Session) -> Held:
+    """All that is held. A hold on a person covers all that they were before they linked their messengers."""
+    rows = session.execute(
+        select(LegalHold.workspace_id, LegalHold.user_id, LegalHold.conversation_id).where(
+            LegalHold.released_at.is_(None)
+        )
+    ).all()
+    users = {user for _, user, _ in rows if user is not None}
+    return Held(
+        workspaces=frozenset(ws for ws, user, conversation in rows if user is None and conversation is None),
+        conversations=frozenset(conversation for _, _, conversation in rows if conversation is not None),
+        users=frozenset(one for user in users for one in person_of(session, user)),
+    )
+
+
+def add_hold(
+    database: Database,
+    privacy: Privacy,
+    *,
+    workspace_id: WorkspaceId,
+    user_id: UUID | None = None,
+    conversation_id: UUID | None = None,
+    reason: str,
+    actor: str,
+) -> UUID:
+    """Put a person, a conversation or (neither given) the workspace under a hold. Raises `SubjectUnknown`."""
+    if not reason.strip():
+        raise UnderHold("A hold needs a reason. Give it with --reason.")
+    now, hold_id = database.clock.now(), new_id()
+    with database.begin() as session:
+        if user_id is not None and not person_of(session, user_id):
+            raise SubjectUnknown(f"No user {user_id}, or they were erased: nothing is left to be held.")
+        if conversation_id is not None:
+            conversation = session.get(Conversation, conversation_id)
+            if conversation is None or conversation.workspace_id != workspace_id:
+                raise SubjectUnknown(f"No conversation {conversation_id}. See: parlour turn list")
+        session.add(
+            LegalHold(
+                id=hold_id,
+                workspace_id=workspace_id,
+                user_id=user_id,
+                conversation_id=conversation_id,
+                reason=privacy.sealer.seal(workspace_id, LegalHold.reason, hold_id, reason),
+                placed_by=actor,
+                created_at=now,
+            )
+        )
+        subject = str(user_id or conversation_id or workspace_id)
+        record(session, privacy, Deed(actor, "hold.add", subject, workspace_id, reason), now=now)
+    return hold_id
+
+
+def release_hold(database: Database, privacy: Privacy, hold_id: str, *, reason: str, actor: str) -> None:
+    """End a hold: what is past its time goes with the next purge. Raises `HoldUnknown`."""
+    now = database.clock.now()
+    with database.begin() as session:
+        found = as_uuid(hold_id)
+        hold = session.get(LegalHold, found, with_for_update=True) if found else None
+        if hold is None or hold.released_at is not None:
+            raise HoldUnknown(f"No hold {hold_id!r} stands. See those that do with: parlour hold list")
+        hold.released_at = now
+        subject = str(hold.user_id or hold.conversation_id or hold.workspace_id)
+        deed = Deed(actor, "hold.release", subject, WorkspaceId(hold.workspace_id), reason)
+        record(session, privacy, deed, now=now)
+
+
+def list_holds(database: Database, privacy: Privacy, *, all_of_them: bool = False) -> Sequence[HoldView]:
+    """Holds that stand, or all that ever did, oldest first."""
+    wanted = select(LegalHold).join(Workspace).order_by(LegalHold.id)
+    if not all_of_them:
+        wanted = wanted.where(LegalHold.released_at.is_(None))
+    with database.read() as session:
+        rows = session.scalars(wanted).all()
+    return [
+        HoldView(
+            row.id,
+            row.workspace_id,
+            row.user_id,
+            row.conversation_id,
+            privacy.sealer.open_text(WorkspaceId(row.workspace_id), LegalHold.reason, row.id, row.reason),
+            row.placed_by,
+            row.created_at,
+            row.released_at,
+        )
+        for row in rows
+    ]
