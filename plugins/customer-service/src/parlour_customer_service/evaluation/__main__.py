@@ -28,7 +28,7 @@ TABLES: Final[Mapping[str, tuple[str, Callable[[Path, Encoder, int], Table]]]] =
     ),
     "unknown": (
         "Customer service: knowing what it does not know, half of the questions without an answer",
-        lambda data, encoder, seed: unknown(banking(data), headlines(data), encoder, seed),
+        lambda data, encoder, seed: unknown(banking(data), headlines(data), encoder, seed, each=20),
     ),
 }
 

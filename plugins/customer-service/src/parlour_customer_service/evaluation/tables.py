@@ -62,14 +62,14 @@ def chinese(data: Labelled, encoder: Encoder, seed: int) -> Iterator[Row]:
         }
 
 
-def unknown(data: Labelled, far: Sequence[str], encoder: Encoder, seed: int) -> Iterator[Row]:
+def unknown(data: Labelled, far: Sequence[str], encoder: Encoder, seed: int, *, each: int) -> Iterator[Row]:
     """As many questions without an answer as with one: of intents that were never taught, and of another world."""
     chance = random.Random(seed)  # noqa: S311 (which intents are left out)
     names = sorted(set(data.labels))
     left_out = set(chance.sample(names, len(names) // 5))
     inside = data.some([at for at, label in enumerate(data.labels) if label not in left_out])
     near = [text for text, label in zip(data.texts, data.labels, strict=True) if label in left_out]
-    learning, trying = few(inside, seed, 20)
+    learning, trying = few(inside, seed, each)
     ours = Ours(learning, encoder)
     count = min(len(near), len(trying.texts), len(far), 1_500)
     asked = trying.some(chance.sample(range(len(trying.texts)), count))
