@@ -20,6 +20,7 @@ from parlour.people.accounts import AccountBook
 from parlour.sdk.capabilities import MEANINGS
 from parlour.sdk.manifest import Manifest
 from parlour.sdk.replies import as_markdown
+from parlour.sdk.schema import names_hosts
 from parlour.skills import authoring
 from parlour.skills.environment import Environments
 from parlour.skills.inbox import OnProgress, open_inbox
@@ -274,7 +275,7 @@ def _show(manifest: Manifest) -> None:
     )
     for name in manifest.to_grant:
         typer.echo(f"  may {MEANINGS[name][0]} ({name})")
-    _listed("hosts", manifest.hosts)
+    _listed("hosts", [*manifest.hosts, *(f"those that you set in {name}" for name in names_hosts(manifest.settings))])
     _listed("keeps", [f"{kind}: {why}" for kind, why in manifest.keeps.items()])
     _listed("commands", [f"/{one.name}: {one.about}" for one in manifest.of_kind("command")])
     _listed("answers", [example for one in manifest.of_kind("answers") for example in one.examples])

@@ -27,7 +27,7 @@ from parlour.sdk.errors import (
     TurnOver,
 )
 from parlour.sdk.replies import Button, Buttons, Chart, File, Image, Reply, Series, Text
-from parlour.sdk.schema import Secret
+from parlour.sdk.schema import Host, Secret
 from parlour.sdk.skill import Skill
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "Crowd",
     "File",
     "Handoff",
+    "Host",
     "Http",
     "Image",
     "Invalid",

@@ -218,7 +218,8 @@ class Response:
 
 
 class Http(Protocol):
-    """The web, through the host: only the hosts named in `Skill(hosts=…)`, never a private address.
+    """The web, through the host: only the hosts named in `Skill(hosts=…)`, and those that an operator sets in settings
+    of type `Host` (or `list[Host]`); never a private address.
 
     ```python
     skill = Skill("rates", "Exchange rates", hosts=["api.example.org"])

@@ -10,7 +10,7 @@ from parlour.sdk.errors import SkillMistake
 from parlour.sdk.handlers import Handler, Kind
 from parlour.sdk.hosts import HOST
 from parlour.sdk.schedule import read_schedule
-from parlour.sdk.schema import object_schema
+from parlour.sdk.schema import names_hosts, object_schema
 from parlour.sdk.skill import LONGEST_NAME, NAME, RESERVED_COMMANDS, Skill
 
 FILE: Final = "parlour-skill.json"
@@ -65,7 +65,8 @@ def manifest_of(skill: Skill, *, version: str, entry_point: str) -> Manifest:
     asked = {name for handler in skill.handlers for name in handler.capabilities}
     if not skill.handlers:
         raise SkillMistake(f"The skill {skill.name!r} has no handler. Decorate a function with @skill.answers(…).")
-    if "Http" in asked and not skill.hosts:
+    settings = object_schema(skill.settings_class) if skill.settings_class else {}
+    if "Http" in asked and not skill.hosts and not names_hosts(settings):
         raise SkillMistake(f"The skill {skill.name!r} asks for Http and names no host. Say which: Skill(…, hosts=[…]).")
     if asked & {"UserStore", "SharedStore"} and not skill.keeps:
         remedy = 'Say it: Skill(…, keeps={"plant": "the plants you told about"}).'
@@ -79,7 +80,7 @@ def manifest_of(skill: Skill, *, version: str, entry_point: str) -> Manifest:
         capabilities=tuple(name for name in CAPABILITIES if name in asked),
         hosts=skill.hosts,
         keeps=skill.keeps,
-        settings=object_schema(skill.settings_class) if skill.settings_class else {},
+        settings=settings,
         handlers=tuple(_entry(handler) for handler in skill.handlers),
     )
 

@@ -5,6 +5,8 @@ import types
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from parlour.sdk.hosts import HOST
+
 
 class Secret(str):
     """A setting that is sealed at rest and never shown. In settings it is empty; its value comes from `Secrets`."""
@@ -15,12 +17,19 @@ class Secret(str):
         return "Secret('…')"
 
 
+class Host(str):
+    """A setting that names a server. Setting it, an operator lets the skill reach it through `Http`."""
+
+    __slots__ = ()
+
+
 _SIMPLE: Mapping[Any, dict[str, Any]] = {
     str: {"type": "string"},
     int: {"type": "integer"},
     float: {"type": "number"},
     bool: {"type": "boolean"},
     Secret: {"type": "string", "format": "password", "writeOnly": True},
+    Host: {"type": "string", "format": "hostname"},
 }
 _TYPES: Mapping[str, type | tuple[type, ...]] = {
     "string": str,
@@ -34,7 +43,7 @@ _TYPES: Mapping[str, type | tuple[type, ...]] = {
 
 
 def schema_of(kind: Any) -> dict[str, Any]:  # noqa: ANN401 (any annotation)
-    """The JSON schema of a type: str, int, float, bool, Secret, Literal, list, tuple, dict of str, or None beside one.
+    """The JSON schema of a type: str, int, float, bool, Secret, Host, Literal, list, tuple, dict of str, or with None.
 
     Text in `Annotated[…, "text"]` is its description. Raises `TypeError` for any other type.
     """
@@ -95,11 +104,29 @@ def problems(schema: Mapping[str, Any], value: object, *, at: str = "") -> Itera
     # In Python a bool is an int; in JSON it is none.
     if not isinstance(value, _TYPES[kind]) or (kind in {"integer", "number"} and isinstance(value, bool)):
         yield f"{place} must be of type {kind}"
+    elif schema.get("format") == "hostname" and not HOST.fullmatch(str(value)):
+        yield f"{place} is no host; write a name without scheme, port and path, such as api.example.org"
     elif isinstance(value, list):
         for number, one in enumerate(value):
             yield from problems(schema.get("items", {}), one, at=f"{at}[{number}]")
     elif isinstance(value, dict):
         yield from _object_problems(schema, value, at)
+
+
+def hosts_set(schema: Mapping[str, Any], values: Mapping[str, Any]) -> tuple[str, ...]:
+    """The hosts that an operator set in settings of type `Host`. A default, which the author wrote, grants nothing."""
+    found: list[str] = []
+    for name in names_hosts(schema):
+        value = values.get(name)
+        if value and value != schema["properties"][name].get("default"):
+            found += [value] if isinstance(value, str) else list(value)
+    return tuple(host for host in found if HOST.fullmatch(host))
+
+
+def names_hosts(schema: Mapping[str, Any]) -> list[str]:
+    """The settings in which an operator names hosts."""
+    kinds = {name: one.get("items", one) for name, one in schema.get("properties", {}).items()}
+    return [name for name, kind in kinds.items() if kind.get("format") == "hostname"]
 
 
 def _object_problems(schema: Mapping[str, Any], value: Mapping[str, Any], at: str) -> Iterator[str]:

@@ -27,6 +27,7 @@ from parlour.sdk.errors import Invalid, NotGranted
 from parlour.sdk.handlers import Handler
 from parlour.sdk.hosts import is_named
 from parlour.sdk.replies import Reply, as_markdown, replies_of
+from parlour.sdk.schema import hosts_set, object_schema
 from parlour.sdk.skill import Skill
 
 T = TypeVar("T")
@@ -351,7 +352,8 @@ class Rehearsal:
         if wanted == "settings":
             kind = self.skill.settings_class
             return kind(**self.settings) if kind else None
-        self.http.hosts = self.skill.hosts
+        kind = self.skill.settings_class
+        self.http.hosts = (*self.skill.hosts, *hosts_set(object_schema(kind) if kind else {}, self.settings))
         self.notify.conversation = turn.conversation if turn else ""
         parts: dict[str, Any] = {
             "Turn": turn,

@@ -1,7 +1,7 @@
 """Where a skill's calls are checked and answered: against its grants, in the name of the person of the turn."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol, TypeVar
 
 from parlour.sdk.errors import CapabilityError, Invalid, NotAvailable, NotGranted
@@ -79,6 +79,10 @@ class Grants:
     hosts: tuple[str, ...] = ()
     kinds: frozenset[str] = frozenset()
     secrets: frozenset[str] = frozenset()
+
+    def reaching(self, hosts: Sequence[str]) -> "Grants":
+        """The same, and the hosts that the operator set."""
+        return replace(self, hosts=(*self.hosts, *hosts))
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from parlour.engines.protocol import Piece, Request
 from parlour.privacy.lookup import Lookup
 from parlour.sdk.errors import Invalid
 from parlour.sdk.manifest import Entry
+from parlour.sdk.schema import hosts_set
 from parlour.skills.crowd import CrowdCounts
 from parlour.skills.desk import HandoffPort, HostDesk, NotifyPort, Services, Whose
 from parlour.skills.documents import Documents
@@ -128,8 +129,9 @@ class SkillRoom:
         skill, book = chosen.skill, self._book_of(asked.workspace_id)
         services = self._services(skill, asked.workspace_id, asked.role, TurnModel(ask, request))
         whose = Whose(skill.id, asked.workspace_id, asked.user_id, asked.conversation_id)
-        desk = HostDesk(whose, skill.allowed, services)
-        work = Work(chosen.entry.id, self._turn(asked, chosen), book.settings(skill))
+        settings = book.settings(skill)
+        desk = HostDesk(whose, skill.allowed.reaching(hosts_set(skill.manifest.settings, settings)), services)
+        work = Work(chosen.entry.id, self._turn(asked, chosen), settings)
         return self._supervisor.begin(skill, work, desk, timeout_s=RUN_TIMEOUT_S)
 
     @contextmanager

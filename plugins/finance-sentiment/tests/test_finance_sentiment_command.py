@@ -58,6 +58,16 @@ def test_one_broken_source_holds_up_no_other_and_is_told(stage: Rehearsal) -> No
     assert f"{FEED}: 3 items" in said
 
 
+def test_a_server_that_the_operator_sets_may_be_read(stage: Rehearsal) -> None:
+    own = "https://news.example.org/feed"
+    stage.http.pages[own] = NEWS
+    stage.settings = {"sources": [own], "hosts": ["news.example.org"]}
+
+    stage.tick("poll")
+
+    assert f"{own}: 3 items" in stage.command("finance", "sources").text
+
+
 def test_settings_that_cannot_be_read_are_told_and_hold_up_nothing(stage: Rehearsal) -> None:
     stage.settings = {"sources": [FEED], "companies": ["NVDA"], "quiet_hours": "at night"}
 

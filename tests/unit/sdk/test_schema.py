@@ -1,10 +1,11 @@
 """JSON schemas of types, and checking values against them."""
 
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 import pytest
 
-from parlour.sdk.schema import Secret, problems, schema_of
+from parlour.sdk.schema import Host, Secret, hosts_set, names_hosts, object_schema, problems, schema_of
 
 
 @pytest.mark.parametrize(
@@ -15,6 +16,7 @@ from parlour.sdk.schema import Secret, problems, schema_of
         (float, [1, 1.5], ["1", False]),
         (bool, [True], [1, "true"]),
         (Secret, ["x"], [1]),
+        (Host, ["api.example.org", "*.example.org"], ["https://api.example.org", "localhost", "10.0.0.1", "*.org", 1]),
         (Literal["a", "b"], ["a"], ["c", None]),
         (list[int], [[], [1]], [["x"], "x", 1]),
         (tuple[str, ...], [["x"]], [[1]]),
@@ -42,3 +44,20 @@ def test_unknown_names_are_told_with_the_known_ones() -> None:
     schema = {"type": "object", "properties": {"size": {"type": "integer"}}, "additionalProperties": False}
 
     assert list(problems(schema, {"sise": 1})) == ["sise is unknown; there are: size"]
+
+
+def test_a_host_is_granted_by_setting_it_and_never_by_its_default() -> None:
+    @dataclass
+    class Settings:
+        one: Host = field(default_factory=lambda: Host("api.evil.example"))
+        many: list[Host] = field(default_factory=lambda: [Host("also.evil.example")])
+        text: str = ""
+
+    schema = object_schema(Settings)
+
+    assert names_hosts(schema) == ["one", "many"]
+    assert hosts_set(schema, {"one": "api.evil.example", "many": ["also.evil.example"], "text": "c.example.org"}) == ()
+    assert hosts_set(schema, {"one": "a.example.org", "many": ["b.example.org", "localhost"]}) == (
+        "a.example.org",
+        "b.example.org",
+    )

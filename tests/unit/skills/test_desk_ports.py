@@ -96,3 +96,25 @@ def test_a_turn_asks_for_a_human(ports: FakePorts) -> None:
 def test_what_was_not_granted_is_refused(ports: FakePorts, capability: str, method: str) -> None:
     with pytest.raises(NotGranted):
         desk(ports, granted=()).call(capability, method, {"topic": "alerts"})
+
+
+@dataclass
+class FakeWeb:
+    """Remembers the hosts that a request was allowed to go to."""
+
+    allowed: list[Sequence[str]] = field(default_factory=list)
+
+    def get(self, hosts: Sequence[str], url: str, headers: dict[str, str]) -> dict[str, Any]:
+        self.allowed.append(hosts)
+        return {"status": 200, "body": b"", "headers": {}}
+
+
+def test_a_host_that_the_operator_set_is_reached_beside_those_of_the_manifest() -> None:
+    web, granted = FakeWeb(), Grants(frozenset({"Http"}), hosts=("a.example.org",))
+    services = Services(http=web)  # type: ignore[arg-type]
+
+    at = HostDesk(TURN, granted.reaching(["b.example.org"]), services)
+    at.call("Http", "get", {"url": "https://b.example.org/", "headers": {}})
+
+    assert web.allowed == [("a.example.org", "b.example.org")]
+    assert granted.hosts == ("a.example.org",)

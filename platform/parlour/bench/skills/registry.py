@@ -7,4 +7,5 @@ PARTS: Final[Mapping[str, str]] = {
     "router": "parlour.bench.skills.router",
     "customer-service": "parlour_customer_service.evaluation",
     "recommendation": "parlour_recommendation.evaluation",
+    "finance": "parlour_finance_sentiment.bench",
 }

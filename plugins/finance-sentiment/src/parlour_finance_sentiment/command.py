@@ -22,6 +22,8 @@ _TREND_DAYS: Final = 14
 _MOST_TREND_DAYS: Final = 90
 _WHY_HOURS: Final = 48
 _LISTED: Final = 8
+# More labels take longer to learn from than a person waits: the next poll does it.
+_MOST_AT_ONCE: Final = 500
 
 Replies = list[Reply | str]
 
@@ -175,6 +177,9 @@ async def _label(desk: Desk, rest: str) -> Replies:
 async def _retrain(desk: Desk, _: str) -> Replies:
     if not desk.is_admin:
         return [desk.say("admins")]
+    if len(await desk.shelf.labels()) > _MOST_AT_ONCE:
+        await desk.shelf.ask_for_learning()
+        return [desk.say("learns_later")]
     return ["\n".join(await teaching.retrain(desk.shelf, desk.turn.language))]
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Final, Literal
 
-from parlour.sdk import Skill
+from parlour.sdk import Host, Skill
 from parlour_finance_sentiment.quiet import BadQuietHours, Quiet, read_quiet
 from parlour_finance_sentiment.shelf import Shelf
 from parlour_finance_sentiment.subjects import Subjects, read_companies, shipped_companies, shipped_topics
@@ -36,6 +36,9 @@ class Settings:
     sources: Annotated[
         list[str],
         "Feeds: https://… for RSS and Atom, json https://… items=data.news title=headline for JSON",
+    ] = ()  # type: ignore[assignment]
+    hosts: Annotated[
+        list[Host], "Servers of those feeds that the skill does not name itself: setting one lets it be reached"
     ] = ()  # type: ignore[assignment]
     companies: Annotated[list[str], "More companies, each as: NVDA | Nvidia | 英伟达"] = ()  # type: ignore[assignment]
     alarms_a_year: Annotated[float, "How many false alarms a year are bearable, for each company or topic watched"] = (

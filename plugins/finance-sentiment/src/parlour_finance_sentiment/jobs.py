@@ -9,6 +9,7 @@ from parlour_finance_sentiment.definition import Settings, days_kept, quiet_of, 
 from parlour_finance_sentiment.judging import Judge, second_opinions
 from parlour_finance_sentiment.readers import readers_of
 from parlour_finance_sentiment.shelf import Shelf
+from parlour_finance_sentiment.teaching import retrain
 from parlour_finance_sentiment.watching import read_sources, take_in
 
 _UNSURE: Final = 0.6
@@ -20,6 +21,8 @@ async def poll(http: Http, shared: SharedStore, notify: Notify, clock: Clock, se
     """Read the sources, judge what is new, and tell of surges."""
     shelf, now = Shelf(shared), clock.now()
     await shelf.began(now)
+    if await shelf.was_learning_asked():
+        await retrain(shelf, settings.language)
     subjects = await subjects_of(shelf, settings)
     items = await read_sources(shelf, http, settings.sources, now)
     if items:

@@ -1,6 +1,6 @@
 """The readers of each language: what was learnt from the operator's labels, else what comes along, else rules."""
 
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any, Final
 
@@ -19,8 +19,12 @@ async def readers_of(shelf: Shelf) -> dict[Language, Reader]:
 
 def _reader(language: Language, learnt: bytes | None) -> Reader:
     content = learnt or shipped(language)
-    if content is None:
-        return Rules(language)
+    return _classifier(content) if content else Rules(language)
+
+
+@lru_cache(maxsize=4)
+def _classifier(content: bytes) -> Reader:
+    """The classifier of these weights; setting one up takes longer than what it is asked."""
     from parlour_finance_sentiment.sentiment.classifier import Classifier, Weights  # noqa: PLC0415 (numpy is heavy)
 
     weights = Weights.from_bytes(content)

@@ -155,6 +155,14 @@ class Shelf:
         document = await self._shared.get("state", "sources")
         return dict(document["sources"]) if document else {}
 
+    async def ask_for_learning(self) -> None:
+        """Learn at the next poll."""
+        await self._shared.put("state", {}, id="learning")
+
+    async def was_learning_asked(self) -> bool:
+        """Whether that was asked for; it is not any more."""
+        return await self._shared.delete("state", "learning")
+
     # ---- companies, labels, weights: what an operator hands in ----
 
     async def companies(self) -> list[str]:

@@ -13,6 +13,7 @@ import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
 from typing import Final
 
 PERIOD_MINUTES: Final = 30
@@ -23,6 +24,9 @@ WINDOWS: Final = (1, 2, 4, 8, 16)
 LEAST_DAYS: Final = 5
 LEAST_ITEMS: Final = 3
 _DAYS_A_YEAR: Final = 365
+_SATURDAY: Final = 5
+# Less is none: the beta functions of such large sizes would lose all their digits.
+_LEAST_VARIATION: Final = 1e-5
 # Below this there is nothing to test: it is no more than usual.
 _LEAST_RATIO: Final = 1.3
 
@@ -43,49 +47,44 @@ class Surge:
         return self.periods * PERIOD_MINUTES / 60
 
 
-@dataclass(frozen=True)
 class History:
-    """Counts of bad items, period by period, the last one just over. `weekday` is that of the last day, Monday 0.
+    """Counts of bad items, period by period.
 
-    `excluded` are periods of surges that were told already: they are not what is usual. Days that no source was read on
-    are to be left out by the caller: counts begin where watching began.
+    `weekday` (Monday 0) and `period` (of the day) are those of the first count. `excluded` are periods of surges that
+    were told already: they are not what is usual.
     """
 
-    counts: Sequence[int]
-    weekday: int
-    excluded: Collection[int] = ()
+    def __init__(self, counts: Sequence[int], weekday: int, period: int = 0, excluded: Collection[int] = ()) -> None:
+        self.counts = counts
+        self._period = period
+        self._sums = [0, *accumulate(counts)]
+        self._excluded = [0, *accumulate(int(place in excluded) for place in range(len(counts)))]
+        days = ((weekday + (period + end - 1) // PERIODS_A_DAY) % 7 for end in range(len(counts) + 1))
+        self._weekends = [day >= _SATURDAY for day in days]
 
-    def __post_init__(self) -> None:
-        sums, out = [0], [0]
-        for place, count in enumerate(self.counts):
-            sums.append(sums[-1] + count)
-            out.append(out[-1] + (place in self.excluded))
-        object.__setattr__(self, "_sums", sums)
-        object.__setattr__(self, "_out", out)
+    def is_weekend(self, end: int) -> bool:
+        """Whether the last period before `end` is on a Saturday or Sunday."""
+        return self._weekends[end]
 
-    def total(self, end: int, length: int) -> int | None:
-        """How many in the `length` periods before `end`; None where they are not all known, or not usual."""
-        start = end - length
-        sums: list[int] = self._sums  # type: ignore[attr-defined]
-        out: list[int] = self._out  # type: ignore[attr-defined]
-        if start < 0 or out[end] != out[start]:
-            return None
-        return sums[end] - sums[start]
+    def is_due(self, end: int, step: int) -> bool:
+        """Whether `end` is one of the times of the day, `step` periods apart."""
+        return (self._period + end) % step == 0
 
-    def usual(self, end: int, length: int, *, weekday: int) -> list[int]:
-        """The same span on earlier days of the same kind, the latest first."""
-        found = []
-        for back in range(1, HISTORY_DAYS + 1):
-            if is_weekend((weekday - back) % 7) == is_weekend(weekday):
-                total = self.total(end - back * PERIODS_A_DAY, length) if end >= back * PERIODS_A_DAY else None
-                if total is not None:
-                    found.append(total)
-        return found
+    def total(self, end: int, length: int) -> int:
+        """How many in the `length` periods before `end`."""
+        return self._sums[end] - self._sums[max(0, end - length)]
 
+    def usual(self, end: int, length: int) -> list[int]:
+        """How many in the same span on each earlier day of the same kind, where nothing unusual is known."""
+        ends = range(end - PERIODS_A_DAY, max(length, end - HISTORY_DAYS * PERIODS_A_DAY) - 1, -PERIODS_A_DAY)
+        sums, told, weekends, kind = self._sums, self._excluded, self._weekends, self._weekends[end]
+        return [
+            sums[one] - sums[one - length] for one in ends if weekends[one] == kind and told[one] == told[one - length]
+        ]
 
-def is_weekend(weekday: int) -> bool:
-    """Saturday or Sunday."""
-    return weekday % 7 >= 5  # noqa: PLR2004 (Monday is 0)
+    def was_told(self, end: int, length: int) -> bool:
+        """Whether a surge that was told already reaches into the span."""
+        return self._excluded[end] != self._excluded[max(0, end - length)]
 
 
 def alpha_of(window: int, alarms_a_year: float) -> float:
@@ -95,17 +94,21 @@ def alpha_of(window: int, alarms_a_year: float) -> float:
 
 
 def find_surge(
-    history: History, *, alarms_a_year: float, variation: Callable[[int], float] | None = None
+    history: History,
+    *,
+    alarms_a_year: float,
+    end: int | None = None,
+    variation: Callable[[int], float] | None = None,
 ) -> Surge | None:
-    """The least likely surge that ends with the history's last period; None where chance explains what there is.
+    """The least likely surge that ends before `end` (the history's own end); None where chance explains what there is.
 
     `variation` tells for a window how much counts vary beyond chance; left out, it is taken from the history.
     """
-    end, found = len(history.counts), None
+    end = len(history.counts) if end is None else end
+    varies = variation or (lambda window: variation_of(history, window, end))
+    found: Surge | None = None
     for window in WINDOWS:
-        if end % _step(window):
-            continue
-        surge = _tested(history, end, window, variation or (lambda length: variation_of(history, length)))
+        surge = _tested(history, end, window, varies) if history.is_due(end, _step(window)) else None
         if surge and surge.chance <= alpha_of(window, alarms_a_year) and (found is None or surge.chance < found.chance):
             found = surge
     return found
@@ -114,34 +117,38 @@ def find_surge(
 def is_calm(history: History) -> bool:
     """Whether the last four hours are as usual again: a surge that was told is over."""
     end, window = len(history.counts), 8
-    count, usual = sum(history.counts[-window:]), history.usual(end, window, weekday=history.weekday)
-    return not usual or count <= _LEAST_RATIO * sum(usual) / len(usual) + 1
+    usual = history.usual(end, window)
+    return not usual or history.total(end, window) <= _LEAST_RATIO * sum(usual) / len(usual) + 1
 
 
-def variation_of(history: History, window: int) -> float:
+def variation_of(history: History, window: int, end: int | None = None) -> float:
     """By how much counts vary beyond a Poisson's variance, as the square of their relative spread (1/size).
 
     By moments: the sum of (x - m)^2 - m over the sum of m^2, m being the mean of the same hours on days of a kind.
     """
+    end = len(history.counts) if end is None else end
     beyond = squares = 0.0
-    last = len(history.counts) - 1
-    for kind in (False, True):
-        days = [back for back in range(HISTORY_DAYS) if is_weekend((history.weekday - back) % 7) == kind]
-        for offset in range(0, PERIODS_A_DAY, window):
-            ends = [last + 1 - offset - back * PERIODS_A_DAY for back in days]
-            cell = [total for end in ends if end >= window and (total := history.total(end, window)) is not None]
-            if len(cell) >= LEAST_DAYS:
-                mean = sum(cell) / len(cell)
-                # Dividing by one less makes up for the mean being that of these very counts.
-                beyond += sum((one - mean) ** 2 for one in cell) * len(cell) / (len(cell) - 1) - len(cell) * mean
-                squares += len(cell) * mean * mean
+    for offset in range(0, 2 * PERIODS_A_DAY, window):
+        # Of both kinds of days the last one: what is usual there is a cell of counts that should be alike.
+        if end - offset < window or (offset >= PERIODS_A_DAY and _is_seen(history, end, offset)):
+            continue
+        cell = history.usual(end - offset, window)
+        if len(cell) >= LEAST_DAYS:
+            mean = sum(cell) / len(cell)
+            # Dividing by one less makes up for the mean being that of these very counts.
+            beyond += sum((one - mean) ** 2 for one in cell) * len(cell) / (len(cell) - 1) - len(cell) * mean
+            squares += len(cell) * mean * mean
     return max(0.0, beyond / squares) if squares else 0.0
+
+
+def _is_seen(history: History, end: int, offset: int) -> bool:
+    return history.is_weekend(end - offset) == history.is_weekend(end - offset + PERIODS_A_DAY)
 
 
 def chance_of(count: int, usual: int, days: int, variation: float) -> float:
     """The probability of `count` or more in one span, where `days` such spans had `usual` together."""
     total = count + usual
-    if variation <= 0:
+    if variation < _LEAST_VARIATION:
         return _tail(count, total, lambda k: _binomial(k, total, days))
     size = 1 / variation
     return _tail(count, total, lambda k: _beta_binomial(k, total, size, size * days))
@@ -153,9 +160,11 @@ def _step(window: int) -> int:
 
 
 def _tested(history: History, end: int, window: int, variation: Callable[[int], float]) -> Surge | None:
-    count = sum(history.counts[end - window :]) if end >= window else 0
-    usual = history.usual(end, window, weekday=history.weekday)
-    if count < LEAST_ITEMS or len(usual) < LEAST_DAYS or count * len(usual) < _LEAST_RATIO * sum(usual):
+    count = history.total(end, window)
+    if count < LEAST_ITEMS or history.was_told(end, window):
+        return None
+    usual = history.usual(end, window)
+    if len(usual) < LEAST_DAYS or count * len(usual) < _LEAST_RATIO * sum(usual):
         return None
     chance = chance_of(count, sum(usual), len(usual), variation(window))
     return Surge(count, sum(usual) / len(usual), window, chance, len(usual))

@@ -75,12 +75,11 @@ async def take_in(shelf: Shelf, judge: Judge, items: Sequence[Item], now: dateti
 async def history_of(shelf: Shelf, subject: str, now: datetime) -> History:
     """Negative items of a subject, period by period, up to the last one that is over."""
     end = period_start(now)
-    # A whole number of days, so that the longer windows of the test begin at the same times each day.
     start = max(end - timedelta(days=HISTORY_DAYS + 1), period_start(await shelf.began(now)) + PERIOD)
     counts = [negative for negative, _, _ in await shelf.counts(subject, start, end)]
     surges = [_span(surge) for surge in await shelf.surges(subject) if not surge["is_open"]]
     excluded = {place for place in range(len(counts)) if any(a <= start + place * PERIOD < b for a, b in surges)}
-    return History(counts, (end - PERIOD).weekday(), excluded)
+    return History(counts, start.weekday(), (start.hour * 60 + start.minute) // PERIOD_MINUTES, excluded)
 
 
 async def test(shelf: Shelf, subject: str, now: datetime, *, alarms_a_year: float) -> dict[str, Any] | None:

@@ -207,6 +207,10 @@ TEXTS: Final[Mapping[str, Mapping[str, str]]] = {
         "en": "Write: `/finance label negative Profit fell 20 %`",
         "zh": "请写：`/finance label negative 净利润下降20%`",
     },
+    "learns_later": {
+        "en": "There are many labels: I learn from them with the next poll, within half an hour.",
+        "zh": "标注较多：我会在半小时内的下一次轮询时训练。",
+    },
     "retrained": {
         "en": "Learnt {language} from {number} labels.",
         "zh": "已用 {number} 条标注训练 {language}。",

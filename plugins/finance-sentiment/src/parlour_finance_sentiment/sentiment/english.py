@@ -135,6 +135,7 @@ def _events(tokens: Sequence[Token], kinds: Sequence[str]) -> Iterator[Signal]:
 
 
 _THINGS: Final = frozenset({"good", "bad"})
+_SHOWN: Final = ((1e12, " tn"), (1e9, " bn"), (1e6, " mn"))
 _DIRECTIONS: Final = {"up": 1, "down": -1, "same": 0}
 
 
@@ -151,4 +152,7 @@ def _signal(kind: str, direction: str, of: str, span: Sequence[Token]) -> Signal
 def _shown(token: Token) -> str:
     if token.value is None:
         return token.text
-    return f"{token.value:g}%" if token.text == "percent" else f"{token.value:g}"
+    if token.text == "percent":
+        return f"{token.value:g}%"
+    scale, name = next(((scale, name) for scale, name in _SHOWN if token.value >= scale), (1, ""))
+    return f"{token.value / scale:,.10g}{name}"

@@ -61,6 +61,7 @@ def _chinese(text: str) -> Features:
         "b": Counter(_runs(said, 4, "")),
         "c": Counter(_runs(text, 3, "")),
         "s": Counter([*(signal.name for signal in signals), *(word for word, _ in tones)]),
+        "p": Counter(chinese.undone_in(text)),
     }
     return Features(blocks, _dense(signals, tones, []), _told(signals, tones))
 

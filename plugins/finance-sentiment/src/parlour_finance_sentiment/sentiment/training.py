@@ -19,6 +19,8 @@ from parlour_finance_sentiment.sentiment.matrix import (
 
 _LEAST_EXAMPLES: Final = 5
 _SOFTNESS: Final = 0.5
+_LEAST_TO_CALIBRATE: Final = 25
+_TEMPERATURES: Final = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0, 5.0)
 
 
 class TooFewLabels(Exception):
@@ -39,6 +41,7 @@ def train(
     rows = [scale.row(one, meaning) for one, meaning in zip(features, meanings, strict=True)]
     table, wanted = table_of(rows), np.array([present.index(label) for label in labels])
     coefficients, offsets = _svm(table, wanted, seed)
+    temperature = _temperature(table, wanted, seed)
     used = np.flatnonzero(scale.idf)
     return Weights(
         labels=tuple(present),
@@ -50,7 +53,7 @@ def train(
         sparse=coefficients[:, used].astype(np.float32),
         dense=coefficients[:, PLACES:].astype(np.float32),
         offsets=offsets.astype(np.float32),
-        temperature=1.0,
+        temperature=temperature,
         has_meaning=encoder is not None,
     )
 
@@ -69,8 +72,29 @@ def table_of(rows: Sequence[Row]) -> Any:  # noqa: ANN401 (scipy has no types)
 def _svm(table: Any, wanted: Any, seed: int) -> tuple[Floats, Floats]:  # noqa: ANN401
     from sklearn.svm import LinearSVC  # noqa: PLC0415
 
-    model = LinearSVC(C=_SOFTNESS, class_weight="balanced", random_state=seed).fit(table, wanted)
+    # With neutral among them, the rare labels are the ones that matter.
+    weight = "balanced" if wanted.max() > 1 else None
+    model = LinearSVC(C=_SOFTNESS, class_weight=weight, random_state=seed).fit(table, wanted)
     return _both(model.coef_), _both(model.intercept_)
+
+
+def _temperature(table: Any, wanted: Any, seed: int) -> float:  # noqa: ANN401
+    """What margins are multiplied with so that they tell probabilities: learnt from a fifth that is held back."""
+    from sklearn.model_selection import train_test_split  # noqa: PLC0415
+
+    if np.bincount(wanted).min() < _LEAST_TO_CALIBRATE:
+        return 1.0
+    learnt, held = train_test_split(np.arange(len(wanted)), test_size=0.2, random_state=seed, stratify=wanted)
+    coefficients, offsets = _svm(table[learnt], wanted[learnt], seed)
+    margins = table[held] @ coefficients.T + offsets
+    return min(_TEMPERATURES, key=lambda one: _surprise(margins * one, wanted[held]))
+
+
+def _surprise(margins: Any, wanted: Any) -> float:  # noqa: ANN401
+    """The mean of -log of the probability that was given to what was true."""
+    shifted = margins - margins.max(axis=1, keepdims=True)
+    chances = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return -float(chances[np.arange(len(wanted)), wanted].mean())
 
 
 def _both(of_two: Any) -> Floats:  # noqa: ANN401
