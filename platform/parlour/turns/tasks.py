@@ -94,15 +94,15 @@ def register(
 ) -> None:
     """Give the application its tasks. Their argument is an id, never content."""
 
-    @app.task(name=ANSWER, shared=False)  # type: ignore[untyped-decorator]
+    @app.task(name=ANSWER)  # type: ignore[untyped-decorator]
     def answer_turn(turn_id: str) -> None:
         answer(TurnId(UUID(turn_id)))
 
-    @app.task(name=LEARN, shared=False)  # type: ignore[untyped-decorator]
+    @app.task(name=LEARN)  # type: ignore[untyped-decorator]
     def learn_from_turn(turn_id: str) -> None:
         learn(TurnId(UUID(turn_id)))
 
-    @app.task(name=RUN_JOB, shared=False)  # type: ignore[untyped-decorator]
+    @app.task(name=RUN_JOB)  # type: ignore[untyped-decorator]
     def run_one_job(job_id: str) -> None:
         run_job(JobId(UUID(job_id)))
 

@@ -2,14 +2,14 @@
 
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select
 
 from parlour.engines.protocol import JOBS_AFTER
-from parlour.processes.everything import house
 from parlour.settings import load
 from parlour.skills.authoring import check, new_skill
 from parlour.skills.documents import Shelf
@@ -18,9 +18,11 @@ from parlour.skills.job_runs import JobRunner
 from parlour.skills.jobs import JobView
 from parlour.skills.room import OFFERED
 from parlour.skills.service import SkillBook
+from parlour.store.database import Database
 from parlour.store.ids import JobId
 from parlour.store.skill_models import Job
 from tests.fakes.turns import ScriptedEngine
+from tests.processes import PARLOUR, Process, until
 from tests.services import wait_until
 from tests.support.stage import Stage, copy_of, make_template, open_stage
 
@@ -177,17 +179,18 @@ def _rows(stage: Stage) -> list[Job]:
 
 
 def test_scheduler_queue_and_worker_do_it_together(template: Path, tmp_path: Path) -> None:
+    """By the test's clock it is due long since."""
     folder = copy_of(template, tmp_path / "data")
-    settings = load({}, data_dir=folder, engine={"kind": "echo"})
-    with house(settings) as made:
-        parts = made.platform
-        with parts.database.begin() as session:
-            session.execute(update(Job).where(Job.name == "summarise").values(due_at=parts.clock.now()))
-        workspace_id = parts.accounts.ensure_workspace()
+    known = {"PARLOUR_DATA_DIR": str(folder), "PARLOUR_ENGINE__KIND": "echo", "PARLOUR_WEB__PORT": "0"}
+    with (
+        Process([*PARLOUR, "up"], known, cwd=tmp_path) as up,
+        closing(Database(load({}, data_dir=folder).database_url)) as database,
+    ):
 
         def outcome() -> str | None:
-            return next(one.outcome for one in parts.jobs.all(workspace_id) if one.name == "summarise")
+            with database.read() as session:
+                return session.scalars(select(Job.outcome).where(Job.name == "summarise")).one()
 
-        wait_until(lambda: outcome() is not None, what="the job is done")
+        until(lambda: outcome() is not None, timeout_s=60, told=lambda: up.output)
 
         assert outcome() == "done"
