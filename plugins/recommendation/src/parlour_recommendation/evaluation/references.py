@@ -31,6 +31,8 @@ class Method:
     name: str
     grid: Mapping[str, Sequence[Any]]
     make: Callable[["Log", Options], Score]
+    # Whether it has anything to say to someone of whom nothing is known.
+    serves_strangers: bool = False
 
     def options(self) -> Iterator[Options]:
         """All that is tried."""
@@ -115,9 +117,9 @@ def _of_implicit(model: Any, log: Log, *, again: bool) -> Score:  # noqa: ANN401
 
 
 METHODS: Final = (
-    Method("popularity", {}, _popularity),
-    Method("popularity, recent", {"days": (7, 14, 30, 60)}, _recent_popularity),
-    Method("item-kNN (implicit)", {"kind": tuple(_KNN), "neighbours": (20, 50, 100, 200)}, _knn),
+    Method("popularity", {}, _popularity, serves_strangers=True),
+    Method("popularity, recent", {"days": (7, 14, 30, 60)}, _recent_popularity, serves_strangers=True),
+    Method("item-kNN (implicit)", {"kind": tuple(_KNN), "neighbours": (20, 50, 100, 200, 1_000)}, _knn),
     Method("EASE", {"ridge": (50, 100, 200, 500, 1_000, 2_000)}, _ease),
     Method(
         "ALS (implicit)",
@@ -139,11 +141,24 @@ def tops(score: Score, log: Log, people: Sequence[Asked]) -> list[list[str]]:
     return made
 
 
-def tuned(method: Method, log: Log, people: Sequence[Asked]) -> Options:
-    """The options that do best for these people."""
+class Tuning:
+    """Finds the options of each method that do best for some people; a model is made once for all of them."""
 
-    def worth(options: Options) -> float:
-        found = tops(method.make(log, options), log, people)
-        return float(np.mean([ndcg(top, one.later) for top, one in zip(found, people, strict=True)]))
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._made: dict[tuple[str, str], Score] = {}
 
-    return max(method.options(), key=worth)
+    def best(self, method: Method, people: Sequence[Asked]) -> Options:
+        """The options under which these people would have been served best."""
+
+        def worth(options: Options) -> float:
+            found = tops(self._score(method, options), self._log, people)
+            return float(np.mean([ndcg(top, one.later) for top, one in zip(found, people, strict=True)]))
+
+        return max(method.options(), key=worth)
+
+    def _score(self, method: Method, options: Options) -> Score:
+        name = (method.name, repr(options))
+        if name not in self._made:
+            self._made[name] = method.make(self._log, options)
+        return self._made[name]

@@ -3,8 +3,9 @@
 import random
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -14,7 +15,7 @@ from parlour_recommendation.blend import Blend
 from parlour_recommendation.catalogue import Catalogue
 from parlour_recommendation.evaluation.measures import TOP, coverage, interval, ndcg, novelty, recall
 from parlour_recommendation.evaluation.movielens import Asked, Films, Rating, newcomers, returning
-from parlour_recommendation.evaluation.references import METHODS, Log, Score, tops, tuned
+from parlour_recommendation.evaluation.references import METHODS, Log, Tuning, tops
 from parlour_recommendation.items import Item
 from parlour_recommendation.learning import learned_from
 from parlour_recommendation.ranker import Ranker, Taste, ranker
@@ -61,39 +62,48 @@ class Skill:
         return [[self.catalogue.item(each.place).id for each in one] for one in found]
 
 
+# Whom to recommend to, from what came before and what after.
+Audience = Callable[[Sequence[Rating], Sequence[Rating]], list[Asked]]
+
+
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """All methods, tuned and taught on what is known; `after` is what they are to foretell."""
+    """What is known (`before`), what is to be foretold (`after`), and a part of what is known to tune on (`inner`)."""
 
     before: Sequence[Rating]
     after: Sequence[Rating]
+    inner: int
     log: Log
-    references: Mapping[str, Score]
+    tuning: Tuning
     skill: Skill
 
     @classmethod
     def of(cls, films: Films, seed: int) -> "Trial":
-        """Part by time, tune on the last part of what is known, then teach with all that is known."""
+        """Part by time, and teach the skill with all that is known."""
         at = int(len(films.ratings) * _KNOWN)
         before, after = films.ratings[:at], films.ratings[at:]
         inner = int(at * _KNOWN)
         names = [item.id for item in films.items]
-        tuning, people = Log(before[:inner], names, seed), returning(before[:inner], before[inner:])
-        log = Log(before, names, seed)
-        references = {
-            f"{method.name} {dict(best)}" if best else method.name: method.make(log, best)
-            for method in METHODS
-            for best in [tuned(method, tuning, people)]
-        }
-        return cls(before, after, log, references, Skill.taught(films, before))
+        tuning = Tuning(Log(before[:inner], names, seed))
+        return cls(before, after, inner, Log(before, names, seed), tuning, Skill.taught(films, before))
 
-    def rows(self, people: Sequence[Asked], seed: int) -> Iterator[Row]:
-        """A row for each method; the skill's own last, as it is shipped and by score alone."""
-        found = {name: tops(score, self.log, people) for name, score in self.references.items()}
+    def rows(self, audience: Audience, seed: int, *, are_strangers: bool = False) -> Iterator[Row]:
+        """A row for each method, tuned for such people; the skill's own last, by score alone and as it is shipped."""
+        people, earlier = (
+            audience(self.before, self.after),
+            audience(self.before[: self.inner], self.before[self.inner :]),
+        )
+        found: dict[str, list[list[str]]] = {}
+        for method in METHODS:
+            if method.serves_strangers or not are_strangers:
+                options = self.tuning.best(method, earlier)
+                name = ", ".join([method.name, *(f"{key} {value}" for key, value in options.items())])
+                found[name] = tops(method.make(self.log, options), self.log, people)
+        references = {*found}
         found["Parlour, by score alone"] = self.skill.tops(people, variety=0.0)
         found["Parlour"] = self.skill.tops(people, variety=Settings().variety)
         gains = {name: np.array([ndcg(*pair) for pair in _pairs(tops_, people)]) for name, tops_ in found.items()}
-        best = max((name for name in self.references), key=lambda name: float(gains[name].mean()))
+        best = max(sorted(references), key=lambda name: float(gains[name].mean()))
         likings = Counter(one.item for one in self.before if one.is_liking)
         count = len({one.person for one in self.before})
         for name, tops_ in found.items():
@@ -102,7 +112,7 @@ class Trial:
                 "people": len(people),
                 "NDCG@10": round(float(gains[name].mean()), 4),
                 "95 % of draws": interval(gains[name], seed),
-                "less best reference": "" if name in self.references else interval(gains[name] - gains[best], seed),
+                "less best reference": "" if name in references else interval(gains[name] - gains[best], seed),
                 "recall@10": round(float(np.mean([recall(*pair) for pair in _pairs(tops_, people)])), 4),
                 "coverage": round(coverage(tops_, len(self.log.names)), 3),
                 "novelty (bits)": round(novelty(tops_, likings, count), 2),
@@ -110,11 +120,11 @@ class Trial:
 
     def returning(self, seed: int) -> Iterator[Row]:
         """Those who were there before."""
-        return self.rows(returning(self.before, self.after), seed)
+        return self.rows(returning, seed)
 
     def newcomers(self, seed: int, *, first: int) -> Iterator[Row]:
         """Those who came later."""
-        return self.rows(newcomers(self.before, self.after, first=first), seed)
+        return self.rows(partial(newcomers, first=first), seed, are_strangers=not first)
 
     def new_items(self, seed: int) -> Iterator[Row]:
         """Films that nobody had rated, in the order in which they would be recommended to who liked one of them."""
