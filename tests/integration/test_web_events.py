@@ -113,7 +113,9 @@ def test_a_browser_that_comes_back_misses_nothing(browser: httpx.Client, talk: F
     assert str(answered.id) in ids
 
 
-@pytest.mark.parametrize("unknown", ["nonsense", "01a211e7-1c9d-7481-8a9e-d097650f6881", "00000000-0000-0000-0000-000000000000", "x" * 5_000])
+@pytest.mark.parametrize(
+    "unknown", ["nonsense", "01a211e7-1c9d-7481-8a9e-d097650f6881", "00000000-0000-0000-0000-000000000000", "x" * 5_000]
+)
 def test_an_event_id_that_nobody_knows_breaks_nothing(browser: httpx.Client, unknown: str) -> None:
     _write(browser, "hello")
 
