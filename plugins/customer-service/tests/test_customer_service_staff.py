@@ -1,12 +1,14 @@
 """Teaching, approving, open questions, handing over, satisfaction, the report."""
 
+import asyncio
 import json
+from collections.abc import Sequence
 
 import pytest
 
 from parlour.sdk import Buttons, Chart, Passage
 from parlour.sdk.errors import NotAvailable
-from parlour.sdk.testing import FakeHandoff, FakeModel, Rehearsal
+from parlour.sdk.testing import FakeHandoff, FakeModel, FakeStore, FakeVectors, Rehearsal
 from parlour_customer_service import serving, skill
 from parlour_customer_service.counting import Counting
 from parlour_customer_service.learned import Learned, Pair, read_pairs
@@ -238,3 +240,37 @@ def test_nothing_of_what_people_said_is_in_the_shared_documents(rehearsal: Rehea
 )
 def test_what_points_at_a_person_is_left_out(text: str, left: str) -> None:
     assert without_personal(text) == left
+
+
+def test_without_vectors_what_was_learned_is_found_by_its_words() -> None:
+    class Away(FakeVectors):
+        async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+            raise NotAvailable("There is no model to embed with.")
+
+    rehearsal = Rehearsal(skill, model=FakeModel(""), vectors=Away())
+    staff(rehearsal, f"learn {INVOICE} => {ANSWER}\nWhere is the shop? => In Main Street 1.")
+    staff(rehearsal, "approve all")
+
+    assert ANSWER in rehearsal.say("Can I pay by invoice").text
+    assert "I do not know" in rehearsal.say("Do you sell horses?").text
+
+
+def test_what_is_learned_anew_beside_a_question_does_not_disturb_it() -> None:
+    shared, known = FakeStore(), Learned()
+
+    class Meanwhile(FakeVectors):
+        """While the question waits for its vector, what was learned is forgotten and another turn notices."""
+
+        async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+            await shared.delete("learned", "a")
+            await shared.put("state", {"revision": "2"}, id="learned")
+            assert await known.find(INVOICE, shared, FakeVectors()) == []
+            return await super().embed(texts)
+
+    async def asked() -> list[str]:
+        await shared.put("learned", {"id": "a", "question": INVOICE, "answer": ANSWER}, id="a")
+        await shared.put("state", {"revision": "1"}, id="learned")
+        await known.find(INVOICE, shared, FakeVectors())
+        return [match.answer for match in await known.find(INVOICE, shared, Meanwhile())]
+
+    assert asyncio.run(asked()) == [ANSWER]

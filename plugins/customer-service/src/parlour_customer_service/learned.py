@@ -6,7 +6,7 @@ import io
 import json
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from parlour.sdk import CapabilityError, SharedStore, Vectors
@@ -147,43 +147,53 @@ class Match:
     sureness: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What was learned at a revision: the pairs by their answer, and what tells which is meant."""
+
+    revision: str | None = None
+    pairs: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    intents: "Intents | None" = None
+    has_vectors: bool = False
+
+
 class Learned:
     """Finds approved answers. Learns anew when the shelf has changed; one for each process."""
 
     def __init__(self) -> None:
-        self._revision: str | None = None
-        self._pairs: dict[str, list[dict[str, Any]]] = {}
-        self._intents: Intents | None = None
-        self._has_vectors = False
+        self._known = _Known()
 
     async def find(self, question: str, shared: SharedStore, vectors: Vectors) -> list[Match]:
         """The approved answers nearest to the question, the surest first."""
-        await self._refresh(shared, vectors)
-        if self._intents is None:
+        # Held from here on: another turn may learn anew while this one waits for its vector.
+        known = await self._fresh(shared, vectors)
+        if known.intents is None:
             return []
-        vector = await _embedded([question], vectors) if self._has_vectors else None
-        guesses = self._intents.guesses(question, None if vector is None else vector[0])
-        return [_match(self._pairs[one.label], question, one.sureness) for one in guesses]
+        rows = await _embedded([question], vectors) if known.has_vectors else None
+        guesses = known.intents.guesses(question, None if rows is None else rows[0])
+        return [_match(known.pairs[one.label], question, one.sureness) for one in guesses]
 
-    async def _refresh(self, shared: SharedStore, vectors: Vectors) -> None:
+    async def _fresh(self, shared: SharedStore, vectors: Vectors) -> _Known:
         state = await shared.get("state", _REVISION)
         revision = str(state["revision"]) if state else None
-        if revision == self._revision:
-            return
-        pairs = await shared.all("learned")
-        self._pairs, self._intents = {}, None
-        for one in pairs:
-            self._pairs.setdefault(hashlib.sha256(one["answer"].encode()).hexdigest(), []).append(one)
-        if pairs:
-            # numpy takes a moment and memory: a process that has learned nothing does without.
-            from parlour_customer_service.intents import Intents  # noqa: PLC0415
+        if revision != self._known.revision:
+            self._known = await _learn(revision, await shared.all("learned"), vectors)
+        return self._known
 
-            texts = [one["question"] for one in pairs]
-            labels = [hashlib.sha256(one["answer"].encode()).hexdigest() for one in pairs]
-            rows = await _embedded(texts, vectors)
-            self._has_vectors = rows is not None
-            self._intents = Intents(texts, labels, rows)
-        self._revision = revision
+
+async def _learn(revision: str | None, found: Sequence[Mapping[str, Any]], vectors: Vectors) -> _Known:
+    if not found:
+        return _Known(revision)
+    # numpy takes a moment and memory: a process that has learned nothing does without.
+    from parlour_customer_service.intents import Intents  # noqa: PLC0415
+
+    labels = [hashlib.sha256(one["answer"].encode()).hexdigest() for one in found]
+    pairs: dict[str, list[Mapping[str, Any]]] = {}
+    for label, one in zip(labels, found, strict=True):
+        pairs.setdefault(label, []).append(one)
+    texts = [one["question"] for one in found]
+    rows = await _embedded(texts, vectors)
+    return _Known(revision, pairs, Intents(texts, labels, rows), rows is not None)
 
 
 async def changed(shared: SharedStore) -> None:
