@@ -1,10 +1,15 @@
 """What a source answers is read, or refused with a word on why."""
 
+import asyncio
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import pytest
 
+from parlour.sdk import NotAvailable, NotGranted, Response, TooMuch
+from parlour.sdk.testing import FakeHttp
 from parlour_finance_sentiment.feeds import BadFeed, read_feed, read_file, read_json, read_text
+from parlour_finance_sentiment.sources import BadSource, fetch, read_source
 
 NOW = datetime(2026, 1, 5, 9, tzinfo=UTC)
 
@@ -118,3 +123,38 @@ def test_a_file_is_taken_for_what_it_is() -> None:
 def test_a_broken_line_is_named_by_its_number() -> None:
     with pytest.raises(BadFeed, match="Line 2 is no JSON"):
         read_file(b'{"title": "One"}\n{"title": \n', "file", NOW)
+
+
+class BrokenWeb(FakeHttp):
+    """Answers as the host does for each of these addresses."""
+
+    async def get(self, url: str, *, headers: Mapping[str, str] | None = None) -> Response:
+        raise {
+            "https://a.example.org/huge": TooMuch("The answer has more than 8,000,000 bytes."),
+            "https://a.example.org/home": NotGranted("The host 'localhost' was not granted. Granted: a.example.org."),
+            "https://a.example.org/gone": NotAvailable("a.example.org did not answer: ConnectTimeout."),
+        }[url]
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("huge", "larger than 8 MB"),
+        ("home", "may not be reached: The host 'localhost' was not granted"),
+        ("gone", "did not answer"),
+    ],
+)
+def test_a_feed_of_a_gigabyte_or_a_redirect_home_is_left_out_with_a_word(path: str, said: str) -> None:
+    """The host cuts the one off at 8 MB and refuses the other; the skill goes on and tells."""
+    source = read_source(f"rss https://a.example.org/{path}")
+
+    fetched = asyncio.run(fetch(source, BrokenWeb(), NOW))
+
+    assert fetched.items == ()
+    assert said in fetched.problem
+
+
+@pytest.mark.parametrize("line", ["", "http://plain.example/", "json", "json https://a.example.org/ list=data", "feed"])
+def test_a_source_that_cannot_be_read_says_how_to_write_one(line: str) -> None:
+    with pytest.raises(BadSource, match=r"https://|There are: items"):
+        read_source(line)
