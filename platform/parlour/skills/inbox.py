@@ -56,8 +56,9 @@ class SkillInbox:
             raise BadInput(f"{file} is no file. Give the file to import.")
         with file.open("rb") as opened:
             services = self._services(workspace_id, skill, upload=lambda at: _piece(opened, at, on_progress))
-            desk = HostDesk(Whose(skill.id, workspace_id, None), skill.allowed, services)
-            work = Work(entry.id, settings=self._book_of(workspace_id).settings(skill))
+            settings = self._book_of(workspace_id).settings(skill)
+            desk = HostDesk(Whose(skill.id, workspace_id, None), skill.allowed_with(settings), services)
+            work = Work(entry.id, settings=settings)
             with self._supervisor.begin(skill, work, desk, timeout_s=IMPORT_TIMEOUT_S) as run:
                 yield from run
 
@@ -68,8 +69,9 @@ class SkillInbox:
         skill, entry = self._entry(workspace_id, name, "event", what)
         for problem in problems(entry.arguments, dict(arguments)):
             raise BadInput(f"{name} {what}: {problem}.")
-        desk = HostDesk(Whose(skill.id, workspace_id, user_id), skill.allowed, self._services(workspace_id, skill))
-        work = Work(entry.id, settings=self._book_of(workspace_id).settings(skill), arguments=dict(arguments))
+        settings, services = self._book_of(workspace_id).settings(skill), self._services(workspace_id, skill)
+        desk = HostDesk(Whose(skill.id, workspace_id, user_id), skill.allowed_with(settings), services)
+        work = Work(entry.id, settings=settings, arguments=dict(arguments))
         with self._supervisor.begin(skill, work, desk, timeout_s=EVENT_TIMEOUT_S) as run:
             for _ in run:
                 pass

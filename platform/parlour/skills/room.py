@@ -14,7 +14,6 @@ from parlour.engines.protocol import Piece, Request
 from parlour.privacy.lookup import Lookup
 from parlour.sdk.errors import Invalid
 from parlour.sdk.manifest import Entry
-from parlour.sdk.schema import hosts_set
 from parlour.skills.crowd import CrowdCounts
 from parlour.skills.desk import HandoffPort, HostDesk, NotifyPort, Services, Whose
 from parlour.skills.documents import Documents
@@ -130,7 +129,7 @@ class SkillRoom:
         services = self._services(skill, asked.workspace_id, asked.role, TurnModel(ask, request))
         whose = Whose(skill.id, asked.workspace_id, asked.user_id, asked.conversation_id)
         settings = book.settings(skill)
-        desk = HostDesk(whose, skill.allowed.reaching(hosts_set(skill.manifest.settings, settings)), services)
+        desk = HostDesk(whose, skill.allowed_with(settings), services)
         work = Work(chosen.entry.id, self._turn(asked, chosen), settings)
         return self._supervisor.begin(skill, work, desk, timeout_s=RUN_TIMEOUT_S)
 
@@ -141,8 +140,9 @@ class SkillRoom:
         `request` is what its questions to the model are made of. Raises `SkillError`s.
         """
         services = self._services(skill, workspace_id, _JOB_ROLE, TurnModel(ask, request))
-        desk = HostDesk(Whose(skill.id, workspace_id, None), skill.allowed, services)
-        work = Work(f"job:{name}", settings=self._book_of(workspace_id).settings(skill))
+        settings = self._book_of(workspace_id).settings(skill)
+        desk = HostDesk(Whose(skill.id, workspace_id, None), skill.allowed_with(settings), services)
+        work = Work(f"job:{name}", settings=settings)
         process = self._supervisor.start_apart(skill)
         try:
             with process.begin(work, desk, timeout_s=JOB_TIMEOUT_S) as run:

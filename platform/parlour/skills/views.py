@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from parlour.sdk.capabilities import HARMLESS
 from parlour.sdk.manifest import Manifest, from_json
+from parlour.sdk.schema import hosts_set
 from parlour.skills.desk import Grants
 from parlour.store.ids import ConversationId, SkillId, WorkspaceId
 from parlour.store.skill_models import SkillGrant, SkillRow, SkillScope
@@ -74,6 +75,10 @@ class SkillView:
             kinds=frozenset(self.manifest.keeps),
             secrets=frozenset(secret_names(self.manifest)),
         )
+
+    def allowed_with(self, settings: Mapping[str, Any]) -> Grants:
+        """The same, and the hosts that an operator set in `settings`."""
+        return self.allowed.reaching(hosts_set(self.manifest.settings, settings))
 
 
 def installed(session: Session, workspace_id: WorkspaceId) -> list[SkillView]:
