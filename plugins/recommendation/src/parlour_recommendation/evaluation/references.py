@@ -120,10 +120,10 @@ METHODS: Final = (
     Method("popularity", {}, _popularity, serves_strangers=True),
     Method("popularity, recent", {"days": (7, 14, 30, 60)}, _recent_popularity, serves_strangers=True),
     Method("item-kNN (implicit)", {"kind": tuple(_KNN), "neighbours": (20, 50, 100, 200, 1_000)}, _knn),
-    Method("EASE", {"ridge": (50, 100, 200, 500, 1_000, 2_000)}, _ease),
+    Method("EASE", {"ridge": (50, 100, 200, 500, 1_000, 2_000, 5_000)}, _ease),
     Method(
         "ALS (implicit)",
-        {"factors": (16, 32, 64), "regularization": (0.1, 1.0, 10.0), "alpha": (1.0, 5.0, 20.0)},
+        {"factors": (8, 16, 32), "regularization": (1.0, 10.0, 30.0), "alpha": (1.0, 5.0, 20.0)},
         _als,
     ),
 )
