@@ -1,13 +1,17 @@
 """The skill on stage: no platform, no network."""
 
+from collections.abc import AsyncIterator
+from typing import Any
+
 import numpy as np
 import pytest
 
 from parlour.sdk import Buttons
 from parlour.sdk.crowd import LEAST_PEOPLE
-from parlour.sdk.testing import Rehearsal
+from parlour.sdk.testing import FakeStore, Rehearsal
 from parlour_recommendation import outside, skill, trade
 from parlour_recommendation.behaviour import Behaviour, behaviour
+from parlour_recommendation.catalogue import rows_of, take_in
 from parlour_recommendation.knowing import Knowing
 
 CATALOGUE = """id,title,tags,text,added
@@ -175,8 +179,13 @@ def test_nobodys_likings_are_in_what_is_shared(stage: Rehearsal) -> None:
     stage.event("did", user="one-more", item="g1", kind="like")
     stage.tick("learn")
 
-    assert few["state", "own"]["size"] == 0
+    assert ("state", "own") not in few
     assert stage.shared.documents["state", "own"]["size"] == 2
+    assert stage.shared.documents["state", "own"]["version"] == 1
+
+    stage.tick("learn")
+
+    assert stage.shared.documents["state", "own"]["version"] == 1
     assert {kind for kind, _ in stage.shared.documents} == {"catalogue", "own", "state"}
 
 
@@ -283,3 +292,27 @@ def test_numbers_come_back_as_they_were_stored(stage: Rehearsal) -> None:
     assert np.array_equal(again.liked, [[5, 0], [6, 5], [7, 9]])
     assert np.array_equal(again.together, [[0, 1, 5]])
     assert np.array_equal(again.steps, [[1, 0, 6]])
+
+
+class _Replaced(FakeStore):
+    """A store in which another process puts another catalogue while the first page is fetched."""
+
+    is_replaced = False
+
+    async def get(self, kind: str, id: str) -> dict[str, Any] | None:  # noqa: A002 (its name)
+        if kind == "catalogue" and not self.is_replaced:
+            self.is_replaced = True
+            await take_in(self, rows_of(_pieces(b"id,title\nonly,The Only One\n")), now=0.0)
+        return await super().get(kind, id)
+
+
+async def _pieces(content: bytes) -> AsyncIterator[bytes]:
+    yield content
+
+
+def test_a_catalogue_that_is_replaced_while_it_is_read_is_read_again(stage: Rehearsal) -> None:
+    store = _Replaced()
+    store.documents = stage.shared.documents
+    stage.shared = store
+
+    assert _titles(stage.command("recommend").text) == ["The Only One"]

@@ -42,6 +42,11 @@ class Behaviour:
     together: Ints = field(default_factory=lambda: np.zeros((0, 3), np.int32))
     steps: Ints = field(default_factory=lambda: np.zeros((0, 3), np.int32))
 
+    def is_same(self, other: "Behaviour") -> bool:
+        """Whether both say the same."""
+        pairs = ((self.liked, other.liked), (self.together, other.together), (self.steps, other.steps))
+        return self.items == other.items and all(np.array_equal(*pair) for pair in pairs)
+
     def packed(self) -> bytes:
         """The counts as bytes, to be stored."""
         made = io.BytesIO()

@@ -30,20 +30,28 @@ class Knowing:
         self._heads: tuple[Head, ...] = ()
         self._catalogue: tuple[Head, Catalogue] | None = None
         self._ranker: Ranker | None = None
+        self._lock = asyncio.Lock()
 
     async def now(self, shared: SharedStore) -> Known | None:
         """What is known now; None where there is no catalogue yet."""
+        # Whoever comes while it is read waits for it, rather than reading it a second time.
+        async with self._lock:
+            try:
+                return await self._read(shared)
+            except LookupError:  # replaced while it was read: what took its place is whole
+                return await self._read(shared)
+
+    async def _read(self, shared: SharedStore) -> Known | None:
         heads = (await head(shared, "catalogue"), await head(shared, PAST), await head(shared, OWN))
         if not heads[0].size:
             return None
-        blend = await blend_of(shared)
         if heads != self._heads or self._ranker is None or self._catalogue is None:
             catalogue = await self._catalogue_of(shared, heads[0])
             behaviour = added_up(await behaviour_of(shared, PAST), await behaviour_of(shared, OWN))
             # Seconds of computing: meanwhile the process answers others.
             self._ranker = await asyncio.to_thread(ranker, catalogue, behaviour)
             self._catalogue, self._heads = (heads[0], catalogue), heads
-        return Known(self._catalogue[1], self._ranker, blend)
+        return Known(self._catalogue[1], self._ranker, await blend_of(shared))
 
     async def _catalogue_of(self, shared: SharedStore, which: Head) -> Catalogue:
         if self._catalogue is not None and self._catalogue[0] == which:

@@ -9,7 +9,7 @@ from parlour_recommendation.behaviour import STEP_WITHIN, WINDOWS, behaviour, fr
 from parlour_recommendation.catalogue import rows_of, take_in
 from parlour_recommendation.choosing import choose, note_event
 from parlour_recommendation.history import Kind, recall
-from parlour_recommendation.knowing import OWN, PAST, keep_behaviour, keep_blend
+from parlour_recommendation.knowing import OWN, PAST, behaviour_of, keep_behaviour, keep_blend
 from parlour_recommendation.learning import learned_from
 from parlour_recommendation.log import read_log
 from parlour_recommendation.texts import say
@@ -74,4 +74,7 @@ async def learn(crowd: Crowd, shared: SharedStore, clock: Clock) -> None:
     counts = [await crowd.counts("liked", "item", days=days or None) for days in WINDOWS]
     together = [pair async for pair in crowd.pairs("liked", "item")]
     steps = [pair async for pair in crowd.pairs("liked", "item", within=STEP_WITHIN)]
-    await keep_behaviour(shared, OWN, behaviour(counts, together, steps), now=clock.now().timestamp())
+    found = behaviour(counts, together, steps)
+    # What is the same is not stored anew: every process would read it again.
+    if not found.is_same(await behaviour_of(shared, OWN)):
+        await keep_behaviour(shared, OWN, found, now=clock.now().timestamp())
