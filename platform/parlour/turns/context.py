@@ -17,6 +17,7 @@ from parlour.privacy.errors import KeyShredded
 from parlour.privacy.sealing import Sealer
 from parlour.store.ids import UserId
 from parlour.store.models import Message, Turn
+from parlour.turns.announce import ANNOUNCED
 from parlour.turns.extras import open_extras
 from parlour.turns.order import Claim
 from parlour.turns.states import Author, TurnState
@@ -39,6 +40,8 @@ class Remark:
     text: str
     is_asked: bool
     """Whether it is what the turn has to answer."""
+    is_unasked: bool = False
+    """Whether the assistant said it by itself: news that somebody subscribed to, a human's words in its place."""
 
 
 # The condition for turns that the claimed one, `turn`, answers: itself, and those merged into it.
@@ -46,7 +49,7 @@ IS_ANSWERED: Final[ColumnElement[bool]] = or_(Turn.id == bindparam("turn"), Turn
 
 # Built once: it runs for every answer, and building it takes longer than executing it.
 _REMARKS = (
-    select(Message.id, Message.user_id, Message.author, Message.body, Message.extras, IS_ANSWERED)
+    select(Message.id, Message.user_id, Message.author, Message.body, Message.extras, IS_ANSWERED, Turn.kind)
     .join(Turn, Turn.id == Message.turn_id)
     .where(
         Message.conversation_id == bindparam("conversation"),
@@ -77,7 +80,7 @@ def remarks(session: Session, sealer: Sealer, claim: Claim, *, now: datetime) ->
     }
     rows = session.execute(_REMARKS, wanted).all()
     found = []
-    for message_id, user_id, author, body, extras, is_asked in reversed(rows):
+    for message_id, user_id, author, body, extras, is_asked, kind in reversed(rows):
         try:
             text = sealer.open_text(UserId(user_id), Message.body, message_id, body)
             if extras is not None:
@@ -86,7 +89,8 @@ def remarks(session: Session, sealer: Sealer, claim: Claim, *, now: datetime) ->
         except KeyShredded:
             continue
         is_users = author == Author.USER.value
-        found.append(Remark(message_id, "user" if is_users else "assistant", text, is_asked and is_users))
+        role: Role = "user" if is_users else "assistant"
+        found.append(Remark(message_id, role, text, is_asked and is_users, kind == ANNOUNCED and not is_users))
     return found
 
 
@@ -168,12 +172,21 @@ def _told(lines: Sequence[str], language: str) -> str:
 
 
 def _alternate(said: list[Remark]) -> list[ModelMessage]:
-    """Messages with roles in turn, beginning with the user's: many chat templates refuse anything else."""
+    """Messages with roles in turn, beginning with the user's: many chat templates refuse anything else.
+
+    What the assistant said before that by itself is quoted in the user's first: they may ask about it.
+    """
     messages: list[ModelMessage] = []
+    quoted = ""
     for remark in said:
-        if not remark.text or (not messages and remark.role == "assistant"):
+        if not remark.text:
             continue
-        if messages and messages[-1].role == remark.role:
+        if not messages and remark.role == "assistant":
+            quoted += f"“{remark.text}”\n\n" if remark.is_unasked else ""
+            continue
+        if not messages:
+            messages.append(ModelMessage(remark.role, f"{quoted}{remark.text}"))
+        elif messages[-1].role == remark.role:
             messages[-1] = ModelMessage(remark.role, f"{messages[-1].content}\n\n{remark.text}")
         else:
             messages.append(ModelMessage(remark.role, remark.text))

@@ -126,7 +126,8 @@ class Notifier:
                 Account.state != "removed",
                 User.state == UserState.ACTIVE.value,
             )
-            .order_by(Subscription.id)
+            # Whoever locks several conversations does so in this order.
+            .order_by(Subscription.conversation_id)
         )
         return [_Subscriber(ConversationId(conversation), UserId(user)) for conversation, user in rows]
 

@@ -187,6 +187,19 @@ def test_a_fresh_start_forgets_the_news_and_keeps_the_subscription(stage: Stage,
     assert tell(stage, job) == 1
 
 
+def test_news_before_the_first_word_is_quoted_in_it(stage: Stage, skill_id: SkillId) -> None:
+    """A prompt begins with the user: dropping what they ask about would leave nothing to answer from."""
+    job = subscribed(stage, skill_id, "ann")
+    stage.command("new")
+    tell(stage, job, replies=[Text("ACME fell.\n\nBy a third.")])
+    engine = ScriptedEngine()
+
+    stage.say("why?")
+    stage.work(stage.worker(engine))
+
+    assert engine.prompt == [("user", "“ACME fell.\n\nBy a third.”\n\nwhy?")]
+
+
 @pytest.mark.parametrize("what", ["blocked", "erased", "removed"])
 def test_who_can_or_shall_not_be_told_is_left_out(stage: Stage, skill_id: SkillId, what: str) -> None:
     job = subscribed(stage, skill_id, "ann")
