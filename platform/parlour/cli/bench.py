@@ -4,6 +4,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, cast
 
@@ -12,9 +13,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from parlour import logs
+from parlour.bench import personalisation as personal
 from parlour.bench import pipeline as pipelines
 from parlour.bench import serving as servings
 from parlour.bench.layouts import Services
+from parlour.bench.personas import PERSONAS
 from parlour.bench.report import Report
 from parlour.bench.skills.data import data_in
 from parlour.bench.skills.registry import PARTS
@@ -149,6 +152,30 @@ def skills(
     report = Report("skills", {"parts": wanted, "seed": seed})
     with _progress() as progress:
         run_skills(wanted, found, seed=seed, report=report, progress=progress)
+    _tell(report, json_file)
+
+
+@app.command(epilog="Example: parlour bench personalisation --engine llamacpp --json-file figures.json")
+def personalisation(
+    *,
+    engine: Annotated[str, typer.Option(help="`llamacpp`, `vllm` or `openai`.")] = "llamacpp",
+    model: Annotated[str, typer.Option(help="As engine.model in the settings.")] = "smollm2-135m-instruct",
+    max_tokens: Annotated[int, typer.Option(min=1, help="Longest answer.")] = 96,
+    people: Annotated[int, typer.Option(min=1, max=len(PERSONAS), help="How many of the personas.")] = 5,
+    learning: Annotated[bool, typer.Option(help="Also try to learn from what they say.")] = True,
+    json_file: JsonFile = None,
+) -> None:
+    """Whether remembering people helps: scripted people ask the same with and without their profile.
+
+    Every answer is scored by rules (`parlour/bench/personas.py`): language, form of address, length, format, stated
+    facts recalled, stated dislikes avoided; beside the plain model, which gets the question alone. Then what is learned
+    from what they say, and how often sensitive matters are held back.
+    """
+    options = personal.PersonalisationOptions(engine, model, max_tokens, people, learning)
+    logs.set_up(level="warning")
+    report = Report("personalisation", asdict(options))
+    with _progress() as progress:
+        personal.run_personalisation(options, report, progress)
     _tell(report, json_file)
 
 

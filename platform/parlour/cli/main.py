@@ -38,7 +38,7 @@ ENTRIES: dict[str, Entry] = {
     "kb": Entry("parlour.cli.kb", "Put documents in, search them, take them out."),
     "skill": Entry("parlour.cli.skill", "Write, check, install, set and remove skills."),
     "turn": Entry("parlour.cli.turn", "Look at turns, try one again, drop one."),
-    "user": Entry("parlour.cli.user", "See people, admit, block, give roles."),
+    "user": Entry("parlour.cli.user", "See people, admit, block, link, give roles."),
     "retention": Entry("parlour.cli.retention", "How long data is kept: see, set, try out, run."),
     "hold": Entry("parlour.cli.hold", "Legal holds: what must not be deleted."),
     "keys": Entry("parlour.cli.keys", "See the keys' state, replace the key that wraps them."),

@@ -1,4 +1,4 @@
-"""`parlour user`: see people, admit them by their code, block them, give roles."""
+"""`parlour user`: see people, admit them by their code, block them, link their messengers, give roles."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -17,7 +17,7 @@ from parlour.people.users import UserView
 from parlour.privacy.erasure import Eraser
 from parlour.store.ids import UserId
 
-app = typer.Typer(no_args_is_help=True, help="See people, admit, block, give roles.")
+app = typer.Typer(no_args_is_help=True, help="See people, admit, block, link, give roles.")
 
 Who = Annotated[str, typer.Argument(metavar="USER", help="A user's id, or a messenger's such as telegram:12345.")]
 
@@ -50,38 +50,72 @@ def show_user(who: Who, *, as_json: JsonFlag = False) -> None:
 
 
 @app.command("role", epilog="Example: parlour user role telegram:12345 owner")
-def set_role(who: Who, role: Annotated[Role, typer.Argument(help="What they may do besides talking.")]) -> None:
+def set_role(
+    who: Who,
+    role: Annotated[Role, typer.Argument(help="What they may do besides talking.")],
+    *,
+    as_json: JsonFlag = False,
+) -> None:
     """Give a person a role. The last owner keeps theirs."""
     with open_storage() as storage:
         user_id = users.find_user(storage.database, storage.privacy, who)
         users.set_role(storage.database, user_id, role)
-    typer.echo(f"{user_id} is now {role}.")
+    _tell({"id": user_id, "role": role}, f"{user_id} is now {role}.", as_json=as_json)
 
 
 @app.command("block", epilog="Example: parlour user block slack:U012ABC")
-def block(who: Who) -> None:
-    """Let nothing from this person through any more."""
+def block(who: Who, *, as_json: JsonFlag = False) -> None:
+    """Let nothing from this person through any more, from whichever messenger."""
     with open_storage() as storage:
         user_id = users.find_user(storage.database, storage.privacy, who)
         users.block(storage.database, user_id)
-    typer.echo(f"{user_id} is blocked. Undo it with: parlour user unblock {user_id}")
+    words = f"{user_id} is blocked. Undo it with: parlour user unblock {user_id}"
+    _tell({"id": user_id, "state": UserState.BLOCKED}, words, as_json=as_json)
 
 
 @app.command("unblock", epilog="Example: parlour user unblock slack:U012ABC")
-def unblock(who: Who) -> None:
+def unblock(who: Who, *, as_json: JsonFlag = False) -> None:
     """Let a blocked person talk again."""
     with open_storage() as storage:
         user_id = users.find_user(storage.database, storage.privacy, who)
         users.unblock(storage.database, user_id)
-    typer.echo(f"{user_id} may talk again.")
+    _tell({"id": user_id, "state": UserState.ACTIVE}, f"{user_id} may talk again.", as_json=as_json)
 
 
-@app.command("approve", epilog="Example: parlour user approve ABCD-EFGH")
-def approve(code: Annotated[str, typer.Argument(help="The pairing code that the person was told.")]) -> None:
+@app.command("approve", epilog="Example: parlour user approve ABCD-EFGH --role guest")
+def approve(
+    code: Annotated[str, typer.Argument(help="The pairing code that the person was told.")],
+    *,
+    role: Annotated[Role, typer.Option(help="What they may do besides talking.")] = Role.MEMBER,
+    as_json: JsonFlag = False,
+) -> None:
     """Admit the person who was told this pairing code."""
     with open_storage() as storage:
-        user_id = users.approve(storage.database, storage.privacy, code, now=storage.database.clock.now())
-    typer.echo(f"{user_id} may talk now. Ask them to write again.")
+        now = storage.database.clock.now()
+        user_id = users.approve(storage.database, storage.privacy, code, now=now, role=role)
+    words = f"{user_id} may talk now. Ask them to write again."
+    _tell({"id": user_id, "role": role, "state": UserState.ACTIVE}, words, as_json=as_json)
+
+
+@app.command("link", epilog="Example: parlour user link telegram:12345")
+def link(who: Who, *, as_json: JsonFlag = False) -> None:
+    """Make a one-time code for a person to type in their other messenger, as `/link` does in the chat.
+
+    Hand it to nobody else: whoever types it becomes that person.
+    """
+    with open_storage() as storage:
+        user_id = users.find_user(storage.database, storage.privacy, who)
+        now = storage.database.clock.now()
+        made = users.make_link_code(storage.database, storage.privacy, user_id, now=now)
+    words = f"To be typed in the other messenger before {made.until:%H:%M} UTC, once:\n/link {made.code}"
+    _tell({"id": user_id, "code": made.code, "until": made.until}, words, as_json=as_json)
+
+
+def _tell(told: dict[str, Any], words: str, *, as_json: bool) -> None:
+    if as_json:
+        show_json(told)
+    else:
+        typer.echo(words)
 
 
 @app.command("erase", epilog="Example: parlour user erase telegram:12345 --receipt receipt.json")
@@ -121,6 +155,7 @@ def _row(view: UserView) -> dict[str, Any]:
         "role": view.role,
         "state": view.state,
         "language": view.language,
+        "remembered": view.consent,
         "since": view.created_at,
     }
 

@@ -35,3 +35,7 @@ class ProfileFull(PeopleError):
 
 class LinkRefused(PeopleError):
     """The link code is unknown, used or expired, or of the very person who typed it."""
+
+
+class NotActive(PeopleError):
+    """What was asked is for people who may talk."""

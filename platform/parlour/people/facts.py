@@ -105,7 +105,7 @@ _IDLE: Final = frozenset(
     where which who why will with would you your am im user person they like likes really very much also just some any
     """.split()  # noqa: SIM905 (a list of a hundred quoted words is no better to read)
 )
-_IDLE_HAN: Final = frozenset("的了是在和与及或也都就而吗呢吧啊我你您他她它们这那个有把被对从到很请")
+_IDLE_HAN: Final = frozenset("的了是在和与及或也就而吗呢吧啊我你您他她它们这那个有把被对从到很请")
 
 
 def plain_words(text: str) -> set[str]:

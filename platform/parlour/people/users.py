@@ -1,7 +1,7 @@
 """What is done with people: see them, admit by code, block, give roles."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -9,7 +9,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from parlour.people.admit import identity_hash
-from parlour.people.errors import CodeUnknown, LastOwner, NotBlocked, RoleUnknown, UserUnknown
+from parlour.people.errors import CodeUnknown, LastOwner, NotActive, NotBlocked, RoleUnknown, UserUnknown
+from parlour.people.linking import LinkCode, offer_link, who_is
 from parlour.people.pairing import code_hash
 from parlour.people.states import Role, UserState
 from parlour.privacy.errors import KeyShredded, KeysMissing
@@ -17,6 +18,7 @@ from parlour.privacy.service import Privacy
 from parlour.store.database import Database
 from parlour.store.ids import UserId, WorkspaceId
 from parlour.store.models import Identity, User, Workspace
+from parlour.store.people_models import ProfileEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,10 @@ class UserView:
     language: str | None
     created_at: datetime
     identities: tuple[IdentityView, ...]
+    consent: str | None
+    # The user that this one was merged into by linking.
+    merged_into: UserId | None
+    profile_entries: int | None = None
 
 
 def list_users(
@@ -49,10 +55,12 @@ def list_users(
     after: UserId | None = None,
     limit: int = 100,
 ) -> list[UserView]:
-    """People in order of arrival, at most `limit` from behind `after`, all or those in one state."""
+    """People in order of arrival, at most `limit` from behind `after`, those in one state or all who are somebody now.
+
+    Users that were merged into another one are listed only where that state is asked for.
+    """
     wanted = select(User).order_by(User.id).limit(limit)
-    if state is not None:
-        wanted = wanted.where(User.state == state)
+    wanted = wanted.where(User.state == state if state is not None else User.state != UserState.MERGED)
     if after is not None:
         wanted = wanted.where(User.id > after)
     with database.read() as session:
@@ -62,19 +70,28 @@ def list_users(
 
 
 def show_user(database: Database, privacy: Privacy, who: str) -> UserView:
-    """The person: `who` is a user's id, or a messenger's as `telegram:12345`. Raises `UserUnknown`."""
+    """The person, and how much is remembered of them, never what. Raises `UserUnknown`.
+
+    `who` is a user's id, or a messenger's as `telegram:12345`.
+    """
     user_id = find_user(database, privacy, who)
     with database.read() as session:
         user = session.get_one(User, user_id)
         identities = _identities(session, [user_id])
-    return _view(privacy, user, identities.get(user_id, []))
+        counted = select(func.count()).where(ProfileEntry.user_id == user_id)
+        entries = session.scalars(counted).one()
+    return replace(_view(privacy, user, identities.get(user_id, [])), profile_entries=entries)
 
 
 def find_user(database: Database, privacy: Privacy, who: str) -> UserId:
-    """The user whom `who` names: an id, or `telegram:12345`. Raises `UserUnknown`."""
+    """The user whom `who` names, by an id or `telegram:12345`; of one who was merged, who they are now.
+
+    Raises `UserUnknown`.
+    """
     channel, colon, external_id = who.partition(":")
     with database.read() as session:
         found = _by_identity(session, privacy, channel, external_id) if colon else _by_id(session, who)
+        found = who_is(session, UserId(found)) if found is not None else None
     if found is None:
         raise UserUnknown(f"No user {who!r}. Give an id, or one like telegram:12345, from: parlour user list")
     return UserId(found)
@@ -147,12 +164,21 @@ def admit_by_code(
     return UserId(user.id)
 
 
+def make_link_code(database: Database, privacy: Privacy, user_id: UserId, *, now: datetime) -> LinkCode:
+    """A one-time code for this person to type in another messenger. Raises `UserUnknown`, `NotActive`."""
+    with database.begin() as session:
+        user = _change(session, user_id)
+        if user.state != UserState.ACTIVE:
+            raise NotActive(f"User {user_id} is {user.state}: only somebody who may talk can link a messenger.")
+        return offer_link(session, privacy, user_id, now=now)
+
+
 def _change(session: Session, user_id: UserId) -> User:
     """The user's row, to be changed. One such change at a time in a workspace: two owners may demote each other."""
     its_workspace = select(User.workspace_id).where(User.id == user_id).scalar_subquery()
     session.execute(select(Workspace.id).where(Workspace.id == its_workspace).with_for_update(key_share=True))
     user = session.get(User, user_id, with_for_update=True)
-    if user is None or user.state == UserState.ERASED:
+    if user is None or user.state in {UserState.ERASED, UserState.MERGED}:
         raise UserUnknown(f"No user {user_id}. See all with: parlour user list")
     return user
 
@@ -203,6 +229,8 @@ def _view(privacy: Privacy, user: User, identities: Sequence[Identity]) -> UserV
         state=UserState(user.state),
         language=user.language,
         created_at=user.created_at,
+        consent=user.consent,
+        merged_into=UserId(user.merged_into) if user.merged_into else None,
         identities=tuple(_identity_view(privacy, identity) for identity in identities),
     )
 

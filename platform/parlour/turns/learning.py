@@ -26,7 +26,7 @@ from parlour.turns.states import Author
 
 log = structlog.get_logger(__name__)
 
-_MOST_TOKENS: Final = 256
+_MOST_TOKENS: Final = 160
 # Two texts this near say the same; a correction has at least so much to do with what it corrects.
 _SAME: Final = 0.92
 _ABOUT_THE_SAME: Final = 0.4

@@ -1,0 +1,144 @@
+"""What is learned from a finished turn, and what is not."""
+
+import json
+from collections.abc import Sequence
+from typing import Any, cast
+
+import pytest
+from sqlalchemy import select
+
+from parlour.engines.errors import EngineBusy
+from parlour.engines.host import EngineHost  # noqa: TC001 (an annotation like the others)
+from parlour.engines.protocol import JOBS_AFTER
+from parlour.people.facts import Source
+from parlour.people.profile import Entry
+from parlour.store.ids import TurnId, UserId
+from parlour.store.models import User
+from tests.fakes.turns import ScriptedEngine, Step
+from tests.support.stage import Stage
+from tests.unit.turns.conftest import MakeStage
+
+
+@pytest.fixture
+def stage(make_stage: MakeStage) -> Stage:
+    """A stage on which Ann agreed to be remembered."""
+    made = make_stage(personalisation={"is_on": True})
+    # Words alone tell what is near: no test loads a model.
+    made.platform.meaning._make = lambda: None
+    made.command("privacy yes")
+    return made
+
+
+def proposed(*facts: tuple[str, str, int]) -> list[Step]:
+    """What the model answers."""
+    told = [{"kind": kind, "text": text, "replaces": replaces} for kind, text, replaces in facts]
+    return [json.dumps({"facts": told})]
+
+
+def learn(stage: Stage, message: str, *answers: Sequence[Step], **details: Any) -> ScriptedEngine:
+    """Somebody writes, is answered, and it is learned from that."""
+    taken = stage.answered(message, **details)
+    engine = ScriptedEngine(*(answers or [proposed()]))
+    stage.platform.learner(cast("EngineHost", engine)).learn(cast("TurnId", taken.turn_id))
+    return engine
+
+
+def known(stage: Stage) -> list[Entry]:
+    """What is remembered of Ann."""
+    with stage.platform.database.read() as session:
+        ann = session.scalars(select(User.id).order_by(User.id)).first()
+        assert ann
+        return stage.platform.profiles.entries(session, UserId(ann))
+
+
+def texts(stage: Stage) -> list[str]:
+    return [entry.fact.text for entry in known(stage)]
+
+
+def test_what_the_model_finds_in_the_persons_words_is_remembered_with_its_origin(stage: Stage) -> None:
+    engine = learn(stage, "I live in Lisbon with a cat.", proposed(("memory", "lives in Lisbon", 0)))
+
+    (entry,) = known(stage)
+    assert (entry.fact.text, entry.source) == ("lives in Lisbon", Source.LEARNED)
+    assert entry.turn_id == stage.turns()[-1].id
+    assert engine.requests[0].priority == JOBS_AFTER
+    assert engine.requests[0].json_schema is not None
+
+
+def test_plain_wishes_need_no_model(stage: Stage) -> None:
+    learn(stage, "Please call me Annie. Never use emojis with me!", [EngineBusy("busy")])
+
+    assert texts(stage) == ["Annie", "Never use emojis with me"]
+
+
+def test_what_contradicts_gives_way_whether_the_model_says_so_or_not(stage: Stage) -> None:
+    learn(stage, "I live in Lisbon.", proposed(("memory", "lives in Lisbon", 0)))
+    learn(stage, "I live in Berlin now.", proposed(("memory", "lives in Berlin", 0)))
+    learn(stage, "I love green tea.", proposed(("memory", "loves green tea", 0)))
+
+    learn(stage, "I hate green tea these days.", proposed(("memory", "hates green tea", 2)))
+
+    assert texts(stage) == ["lives in Berlin", "hates green tea"]
+
+
+def test_a_model_that_replaces_at_random_wipes_nothing(stage: Stage) -> None:
+    learn(stage, "I play the cello.", proposed(("memory", "plays the cello", 0)))
+
+    learn(stage, "I love green tea.", proposed(("memory", "loves green tea", 1)))
+
+    assert texts(stage) == ["plays the cello", "loves green tea"]
+
+
+@pytest.mark.parametrize(
+    ("message", "found"),
+    [
+        ("I was diagnosed with diabetes, I am a baker.", "was diagnosed with diabetes"),
+        ("My password is sunflower77.", "password is sunflower77"),
+        ("我是基督徒，住在成都。", "是基督徒"),
+    ],
+)
+def test_sensitive_matters_are_not_learned(stage: Stage, message: str, found: str) -> None:
+    learn(stage, message, proposed(("memory", found, 0)))
+
+    assert texts(stage) == []
+
+
+@pytest.mark.parametrize(
+    ("message", "kept"),
+    [
+        ("Please remember that I have asthma.", "I have asthma"),
+        ("请记住我对花生过敏。", "我对花生过敏"),
+    ],
+)
+def test_unless_the_person_says_to_remember_them(stage: Stage, message: str, kept: str) -> None:
+    learn(stage, message)
+
+    (entry,) = known(stage)
+    assert (entry.fact.text, entry.source) == (kept, Source.TOLD)
+
+
+def test_nothing_is_learned_in_a_group_or_of_someone_who_did_not_agree(stage: Stage) -> None:
+    found = proposed(("memory", "lives in Lisbon", 0))
+    learn(stage, "I live in Lisbon.", found, chat="group", is_private=False)
+    learn(stage, "I live in Lisbon.", found, sender="ben")
+
+    assert texts(stage) == []
+
+
+def test_a_no_that_comes_while_the_model_thinks_counts(stage: Stage) -> None:
+    said_no: list[Step] = [lambda: stage.command("privacy no"), *proposed(("memory", "lives in Lisbon", 0))]
+
+    learn(stage, "I live in Lisbon.", said_no)
+
+    assert texts(stage) == []
+
+
+def test_questions_cost_no_model(stage: Stage) -> None:
+    assert learn(stage, "What is my name?").requests == []
+
+
+@pytest.mark.parametrize("answer", ["", "I cannot do that.", '{"facts": [{"kind": 1}]}'])
+def test_a_model_that_answers_nonsense_teaches_nothing(stage: Stage, answer: str) -> None:
+    learn(stage, "I live in Lisbon.", [answer])
+
+    assert texts(stage) == []
