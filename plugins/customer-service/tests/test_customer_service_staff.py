@@ -161,6 +161,14 @@ def test_what_was_asked_in_vain_is_told_of_five_people_and_not_of_four(rehearsal
     assert "unicorns (5)" in staff(rehearsal, "report")
 
 
+def test_who_asks_a_great_deal_in_vain_is_kept_within_bounds(rehearsal: Rehearsal) -> None:
+    for number in range(60):
+        letters = "".join(chr(ord("a") + int(digit)) for digit in f"{number:02}")
+        rehearsal.say(" ".join(f"{letters}{one}x" for one in "pqrstuvw"))
+
+    assert len([kind for kind, _ in rehearsal.store().documents if kind == "missed"]) == 200
+
+
 def test_a_person_is_called_with_the_last_question(rehearsal: Rehearsal) -> None:
     rehearsal.say("Do you sell horses?")
 

@@ -31,6 +31,7 @@ from parlour_customer_service.words import subjects
 
 _LOOKED_AT: Final = 8
 _MOST_WORDS: Final = 8
+_MOST_MISSED: Final = 200
 _LABEL: Final = 70
 _LAST: Final = "last"
 # A question that names what it means, made by a button of a question back: "How long? (Returns)".
@@ -210,13 +211,20 @@ async def _told(desk: Desk, question: str, verdict: Verdict) -> AsyncIterator[Re
         language = desk.turn.language
         yield Buttons(desk.say("unknown"), (_agent_button(language), _pass_on_button(language)))
     if outcome == "unknown":
-        for word in subjects(question)[:_MOST_WORDS]:
-            name = hashlib.sha256(word.encode()).hexdigest()[:16]
-            await desk.mine.put("missed", {"word": word}, id=name)
+        await _miss(desk.mine, question)
     note: dict[str, Any] = {"question": question, "outcome": outcome}
     await desk.mine.put("asked", note, id=_LAST)
     # A question back is part of a question that is still to come, with what was meant.
     await desk.count(*(("clarified",) if outcome == "clarified" else ("asked", outcome)))
+
+
+async def _miss(mine: UserStore, question: str) -> None:
+    """Keep the question's words with the person, the oldest of many given up, to be counted over many people."""
+    kept = await mine.all("missed")
+    for oldest in kept[: max(0, len(kept) + _MOST_WORDS - _MOST_MISSED)]:
+        await mine.delete("missed", oldest["id"])
+    for word in subjects(question)[:_MOST_WORDS]:
+        await mine.put("missed", {"word": word}, id=hashlib.sha256(word.encode()).hexdigest()[:16])
 
 
 def _as_learned(desk: Desk, match: Match) -> str:
