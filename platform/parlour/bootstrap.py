@@ -40,6 +40,7 @@ from parlour.skills.environment import Environments
 from parlour.skills.job_runs import JobRunner
 from parlour.skills.jobs import JobBook, JobClaim
 from parlour.skills.room import OFFERED, SkillRoom
+from parlour.skills.routing import Router, by_examples
 from parlour.skills.service import SkillBook
 from parlour.skills.supervisor import Supervisor, starter
 from parlour.store import schema
@@ -251,7 +252,7 @@ class Platform:
             prompts=prompts,
             rules=rules,
             metrics=self.metrics,
-            skills=SkillPath(self.skills, self.database),
+            skills=SkillPath(self.skills, self.database, lambda: host.calls_tools),
             personal=self.personal,
             quotas=self.quotas if self.quotas.is_set else None,
         )
@@ -308,6 +309,7 @@ class Platform:
             notify=self.notifier,
             handoff=HandoffRequests(database=self.database, handoffs=self.handoffs, bus=self.bus),
             search=self._passages,
+            router=Router(by_examples(lambda: self.knowledge.embedder)),
             embed=self._vectors,
         )
 

@@ -81,6 +81,8 @@ Step = str | Exception | Callable[[], object]
 class ScriptedEngine:
     """A `Generator` that says what its script says; the last answer of the script is said for ever."""
 
+    calls_tools = False
+
     def __init__(self, *answers: Sequence[Step], context_tokens: int = 1_000) -> None:
         self.answers = list(answers) or [["All well."]]
         self.context_tokens = context_tokens

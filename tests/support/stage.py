@@ -32,6 +32,7 @@ from parlour.turns.order import Order
 from parlour.turns.ports import Address, Frame, Incoming, IncomingKind, Live, Taken
 from parlour.turns.ports import Sender as Writer
 from parlour.turns.running import Running
+from parlour.turns.states import Author
 from tests.fakes.clock import FakeClock
 from tests.fakes.turns import FakeMessenger, FakeQueue, RecordingBus, ScriptedEngine
 
@@ -125,6 +126,14 @@ class Stage:
         while waiting := self.queue.take():
             for turn_id in waiting:
                 worker.answerer.answer(turn_id)
+
+    def answer_all(self, engine: ScriptedEngine | None = None) -> str:
+        """Have this process's own answerer answer what waits; what the assistant said last."""
+        answerer = self.platform.answerer(cast("EngineHost", engine or ScriptedEngine()))
+        while waiting := self.queue.take():
+            for turn_id in waiting:
+                answerer.answer(turn_id)
+        return self.messages(Author.ASSISTANT.value)[-1]
 
     def answered(self, text: str, *, says: Sequence[str] = ("All well.",), **details: Any) -> Taken:
         """Someone writes and is answered."""

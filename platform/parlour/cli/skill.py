@@ -16,6 +16,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from parlour.cli.errors import Refused
 from parlour.cli.output import JsonFlag, printable, show_json, show_rows
 from parlour.cli.storage import Storage, open_storage
+from parlour.cli.turn import turn_id_of
 from parlour.people.accounts import AccountBook
 from parlour.sdk.capabilities import MEANINGS
 from parlour.sdk.manifest import Manifest
@@ -26,9 +27,11 @@ from parlour.skills.environment import Environments
 from parlour.skills.inbox import OnProgress, open_inbox
 from parlour.skills.jobs import JobBook, JobView
 from parlour.skills.room import OFFERED
+from parlour.skills.routing import explain
 from parlour.skills.service import Offer, SkillBook
 from parlour.skills.views import SkillView
 from parlour.store.ids import ConversationId
+from parlour.turns.operating import NoSuchTurn, route_of
 
 app = typer.Typer(no_args_is_help=True, help="Write, check, install, set and remove skills.")
 
@@ -228,6 +231,23 @@ def remove(
             raise Refused(f"{name} stays.")
         book.remove(skill.name, with_data=with_data)
     typer.echo(f"{name} is removed.")
+
+
+@app.command("why", epilog="Example: parlour skill why 0198c1b2-7b3e-7c55-8a51-2f1d3a9e0c11")
+def why(
+    turn: Annotated[str, typer.Argument(metavar="TURN", help="The turn's id.")], *, as_json: JsonFlag = False
+) -> None:  # fmt: skip
+    """Tell which skill a turn was for, by which rule, with which scores. Nothing of what was said is kept for it."""
+    with open_storage() as storage:
+        try:
+            found = route_of(storage.database, turn_id_of(turn))
+        except NoSuchTurn as error:
+            raise Refused(str(error)) from None
+    if as_json:
+        show_json(asdict(found))
+        return
+    for line in explain(found):
+        typer.echo(line)
 
 
 @contextmanager

@@ -38,7 +38,7 @@ def list_turns(
 @app.command("show", epilog="Example: parlour turn show 01a205dc-284c-76f5-b6ea-c4fcc0328c41")
 def show_turn(which: Which, *, as_json: JsonFlag = False) -> None:
     """Show where one turn stands: states, times, who has it. Never what was said."""
-    turn_id = _turn_id(which)
+    turn_id = turn_id_of(which)
     with platform(load(), may_create_keys=False) as parts:
         view = _found(lambda: operating.show_turn(parts.database, turn_id))
     if as_json:
@@ -51,7 +51,7 @@ def show_turn(which: Which, *, as_json: JsonFlag = False) -> None:
 @app.command("retry", epilog="Example: parlour turn retry 01a205dc-284c-76f5-b6ea-c4fcc0328c41")
 def retry_turn(which: Which) -> None:
     """Try a turn again that failed, was stopped or dropped; it keeps its place in its conversation."""
-    turn_id = _turn_id(which)
+    turn_id = turn_id_of(which)
     with platform(load(), may_create_keys=False) as parts:
         following = _found(lambda: operating.retry_turn(parts.database, turn_id))
         try:
@@ -64,7 +64,7 @@ def retry_turn(which: Which) -> None:
 @app.command("drop", epilog="Example: parlour turn drop 01a205dc-284c-76f5-b6ea-c4fcc0328c41")
 def drop_turn(which: Which) -> None:
     """End an open turn without an answer; its user is told, the next turn of the conversation goes on."""
-    turn_id = _turn_id(which)
+    turn_id = turn_id_of(which)
     with platform(load(), may_create_keys=False) as parts:
         _found(lambda: operating.drop_turn(parts.database, parts.outbox, turn_id))
     typer.echo(f"Turn {turn_id} is dropped.")
@@ -77,7 +77,8 @@ def _found(use_case: Any) -> Any:  # noqa: ANN401 (what the use case returns)
         raise Refused(str(error)) from None
 
 
-def _turn_id(text: str) -> TurnId:
+def turn_id_of(text: str) -> TurnId:
+    """The id that was typed. Raises `Refused`."""
     try:
         return TurnId(UUID(text))
     except ValueError:

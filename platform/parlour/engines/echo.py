@@ -42,6 +42,11 @@ class EchoEngine:
         """How many answers it takes at once."""
         return self._max_concurrency
 
+    @property
+    def calls_tools(self) -> bool:
+        """It has no model to call them."""
+        return False
+
     async def start(self) -> None:
         """Be ready."""
         self._is_open = True

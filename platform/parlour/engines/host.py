@@ -145,6 +145,11 @@ class EngineHost:
         """How many answers it takes at once: so many threads may stream."""
         return self._engine.max_concurrency
 
+    @property
+    def calls_tools(self) -> bool:
+        """Whether the engine takes tools and tells which to call."""
+        return self._engine.calls_tools
+
     def start(self) -> None:
         """Start the engine, return when it is ready. Raises `EngineUnavailable` or `ModelFileError` with a remedy."""
         if self._thread is not None:

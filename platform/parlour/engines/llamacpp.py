@@ -71,6 +71,11 @@ class LlamaCppEngine:
         """How many answers are decoded together."""
         return self._max_concurrency
 
+    @property
+    def calls_tools(self) -> bool:
+        """Not by itself: small models do it more surely by structured output."""
+        return False
+
     async def start(self) -> None:
         """Load the model. Raises `ModelFileError` with a remedy."""
         if self._server is not None:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-Role = Literal["system", "user", "assistant"]
+Role = Literal["system", "user", "assistant", "tool"]
 Finish = Literal["stop", "length"]
 
 PEOPLE_FIRST = 0
@@ -12,11 +12,35 @@ JOBS_AFTER = 10
 
 
 @dataclass(frozen=True, slots=True)
+class Tool:
+    """A function that the model may ask to be called; `arguments` is a JSON schema."""
+
+    name: str
+    about: str
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """The model's wish to have a tool called; `arguments` is JSON as the model wrote it, which may be none."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
-    """One chat message as a model sees it."""
+    """One chat message as a model sees it.
+
+    An assistant's may wish for `calls`; a tool's result `answers` the call of that id. Only engines that call tools by
+    themselves take either.
+    """
 
     role: Role
     content: str
+    calls: tuple[ToolCall, ...] = ()
+    answers: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +60,8 @@ class Request:
     """One answer to generate.
 
     `cache_salt` parts the prefix cache between workspaces (or users). `priority`: lower goes first.
-    `json_schema` asks for structured output; `lora` names an adapter the engine was configured with.
+    `json_schema` asks for structured output; `lora` names an adapter the engine was configured with. `tools` may be
+    given to an engine that `calls_tools`.
     """
 
     id: str
@@ -46,16 +71,20 @@ class Request:
     priority: int = PEOPLE_FIRST
     json_schema: Mapping[str, Any] | None = None
     lora: str | None = None
+    tools: Sequence[Tool] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """The text that came since the last piece. The last piece of an answer carries `finish` and the token counts."""
+    """The text that came since the last piece. The last piece of an answer carries `finish` and the token counts, and
+    the `calls` that the model wishes for.
+    """
 
     text: str
     finish: Finish | None = None
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    calls: tuple[ToolCall, ...] = ()
 
 
 class Engine(Protocol):
@@ -74,6 +103,11 @@ class Engine(Protocol):
     @property
     def max_concurrency(self) -> int:
         """How many answers it takes at once; more raise `EngineBusy` or wait inside the engine."""
+        ...
+
+    @property
+    def calls_tools(self) -> bool:
+        """Whether it takes tools and tells which to call. For others the same is done by structured output."""
         ...
 
     async def start(self) -> None:

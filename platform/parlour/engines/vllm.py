@@ -66,6 +66,11 @@ class VllmEngine:
             raise EngineUnavailable(f"{self.name} is not running. Start it first.")
         return self._llm
 
+    @property
+    def calls_tools(self) -> bool:
+        """Not by itself: which parser a model needs is not known here. Structured output does it."""
+        return False
+
     async def start(self) -> None:
         """Load the model; takes a minute. Raises `ModelFileError` or `EngineUnavailable` with a remedy."""
         if self._llm is not None:
@@ -162,7 +167,7 @@ class VllmEngine:
         # In a thread: a long prompt takes long, and all other answers flow through this loop.
         return await asyncio.to_thread(self._apply_template, as_chat(messages))
 
-    def _apply_template(self, chat: list[dict[str, str]]) -> list[int]:
+    def _apply_template(self, chat: list[dict[str, Any]]) -> list[int]:
         try:
             return list(
                 self._tokenizer.apply_chat_template(

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from parlour.engines.protocol import Message
 
@@ -13,20 +14,32 @@ _CONTROL = re.compile(
 _LONE_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
-def as_chat(messages: Sequence[Message]) -> list[dict[str, str]]:
+def as_chat(messages: Sequence[Message]) -> list[dict[str, Any]]:
     """`messages` as role and content, safe for any template.
 
     Neighbours of one role become one message, since many templates refuse to see a role twice in a row. Lone surrogates
     cannot be encoded and become U+FFFD.
     """
-    chat: list[dict[str, str]] = []
+    chat: list[dict[str, Any]] = []
     for message in messages:
         content = clean(message.content)
-        if chat and chat[-1]["role"] == message.role:
+        if message.calls or message.answers:
+            chat.append(_about_tools(message, content))
+        elif chat and chat[-1]["role"] == message.role:
             chat[-1]["content"] += f"\n\n{content}"
         else:
             chat.append({"role": message.role, "content": content})
     return chat
+
+
+def _about_tools(message: Message, content: str) -> dict[str, Any]:
+    if message.answers:
+        return {"role": "tool", "tool_call_id": message.answers, "content": content}
+    calls = [
+        {"id": one.id, "type": "function", "function": {"name": one.name, "arguments": clean(one.arguments)}}
+        for one in message.calls
+    ]
+    return {"role": message.role, "content": content, "tool_calls": calls}
 
 
 def clean(text: str) -> str:

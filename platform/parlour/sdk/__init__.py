@@ -26,7 +26,7 @@ from parlour.sdk.errors import (
     TooMuch,
     TurnOver,
 )
-from parlour.sdk.replies import Button, Buttons, Chart, File, Image, Reply, Series, Text
+from parlour.sdk.replies import Button, Buttons, Chart, File, Image, Question, Reply, Series, Text
 from parlour.sdk.schema import Host, Secret
 from parlour.sdk.skill import Skill
 
@@ -49,6 +49,7 @@ __all__ = [
     "NotGranted",
     "Notify",
     "Passage",
+    "Question",
     "Reply",
     "Response",
     "Secret",

@@ -19,7 +19,8 @@ Answer = str | Reply | Sequence[str | Reply]
 class Turn:
     """What a person said, and where.
 
-    For a command, `command` is its name and `text` what stood behind it. `user` and `conversation` are names that mean
+    For a command, `command` is its name and `text` what stood behind it. `is_reply`: it answers the `Question` that
+    this handler asked last. `user` and `conversation` are names that mean
     something to this skill alone: the same for the same person, and of no use elsewhere. A job has no turn.
 
     ```python
@@ -38,6 +39,7 @@ class Turn:
     role: str = "member"
     is_private: bool = True
     command: str | None = None
+    is_reply: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +70,12 @@ class Model(Protocol):
         grounded_in: Sequence[Passage] = (),
         system: str = "",
         max_tokens: int = 512,
+        tools: bool = False,
     ) -> AsyncIterator[str]:
-        """An answer in pieces, as it is written. For a turn the model also reads the conversation before it."""
+        """An answer in pieces, as it is written. For a turn the model also reads the conversation before it.
+
+        With `tools` it may call the skill's own (`@skill.tool`) before it answers.
+        """
         ...
 
     async def complete(self, prompt: str, *, system: str = "", max_tokens: int = 512) -> str:

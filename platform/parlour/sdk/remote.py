@@ -28,13 +28,19 @@ class RemoteModel:
         self._line = line
 
     async def stream(
-        self, about: Turn | str, *, grounded_in: Sequence[Passage] = (), system: str = "", max_tokens: int = 512
+        self,
+        about: Turn | str,
+        *,
+        grounded_in: Sequence[Passage] = (),
+        system: str = "",
+        max_tokens: int = 512,
+        tools: bool = False,
     ) -> AsyncIterator[str]:
         """An answer in pieces. A turn is not sent: the host has it."""
         passages = [{"text": one.text, "source": one.source, "place": one.place} for one in grounded_in]
         prompt = None if isinstance(about, Turn) else about
         pieces = self._line.stream(
-            "Model", "stream", prompt=prompt, passages=passages, system=system, max_tokens=max_tokens
+            "Model", "stream", prompt=prompt, passages=passages, system=system, max_tokens=max_tokens, tools=tools
         )
         async for piece in pieces:
             yield str(piece)

@@ -70,13 +70,24 @@ class Buttons:
     buttons: tuple[Button, ...]
 
 
-Reply = Text | File | Image | Chart | Buttons
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question back: what the person says next in this conversation comes to the same handler, with
+    `turn.is_reply` set. `options` are shown as buttons that say what stands on them; anything else may be said too.
+    """
+
+    markdown: str
+    options: tuple[str, ...] = ()
+
+
+Reply = Text | File | Image | Chart | Buttons | Question
 _KINDS: Mapping[str, type[Reply]] = {
     "text": Text,
     "file": File,
     "image": Image,
     "chart": Chart,
     "buttons": Buttons,
+    "question": Question,
 }
 _NAMES = {kind: name for name, kind in _KINDS.items()}
 
@@ -97,7 +108,7 @@ def replies_of(value: object) -> Iterator[Reply]:
         for one in value:
             yield from replies_of(one)
     else:
-        known = "str, Text, File, Image, Chart, Buttons, or a list of them"
+        known = "str, Text, File, Image, Chart, Buttons, Question, or a list of them"
         raise Invalid(f"A handler answered with {type(value).__name__}. It may answer with {known}.")
 
 
@@ -108,6 +119,8 @@ def as_markdown(reply: Reply) -> str:
             return markdown
         case Buttons(markdown, buttons):
             return "\n".join([markdown, *(f"- {button.label}: `{button.says}`" for button in buttons)])
+        case Question(markdown, options):
+            return "\n".join([markdown, *(f"- {option}" for option in options)])
         case Chart():
             return _table(reply)
         case Image(alt=alt):
@@ -140,6 +153,8 @@ def from_wire(value: object) -> Reply:
 def _restored(kind: type[Reply], fields: dict[str, Any]) -> dict[str, Any]:
     if kind is Buttons:
         return fields | {"buttons": tuple(Button(**one) for one in fields["buttons"])}
+    if kind is Question:
+        return fields | {"options": tuple(fields["options"])}
     if kind is Chart:
         series = tuple(Series(one["name"], tuple(float(v) for v in one["values"])) for one in fields["series"])
         return fields | {"labels": tuple(fields["labels"]), "series": series}
@@ -155,6 +170,10 @@ def _check(reply: Reply) -> None:
             _strings(markdown, *(text for button in buttons for text in (button.label, button.says)))
             if not 1 <= len(buttons) <= MOST_BUTTONS or any(len(one.label) > LONGEST_LABEL for one in buttons):
                 raise Invalid(f"Give 1 to {MOST_BUTTONS} buttons, their labels at most {LONGEST_LABEL} characters.")
+        case Question(markdown, options):
+            _strings(markdown, *options)
+            if len(options) > MOST_BUTTONS or any(not 1 <= len(one) <= LONGEST_LABEL for one in options):
+                raise Invalid(f"Give at most {MOST_BUTTONS} options of 1 to {LONGEST_LABEL} characters.")
         case Chart(title, labels, series, kind):
             _strings(title, kind, *labels, *(one.name for one in series))
             if kind not in {"line", "bar"} or any(len(one.values) != len(labels) for one in series):

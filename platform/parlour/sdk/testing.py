@@ -55,9 +55,15 @@ class FakeModel:
         self.passages: list[Passage] = []
 
     async def stream(
-        self, about: Turn | str, *, grounded_in: Sequence[Passage] = (), system: str = "", max_tokens: int = 512
+        self,
+        about: Turn | str,
+        *,
+        grounded_in: Sequence[Passage] = (),
+        system: str = "",
+        max_tokens: int = 512,
+        tools: bool = False,
     ) -> AsyncIterator[str]:
-        """The answer, word by word."""
+        """The answer, word by word. No tool is called: test them with `Rehearsal.tool`."""
         self.passages += grounded_in
         for word in self._answer(about.text if isinstance(about, Turn) else about).split(" "):
             yield f"{word} "

@@ -40,6 +40,7 @@ METHODS: Final[Mapping[str, Mapping[str, Mapping[str, Any]]]] = {
             "passages": {"type": "array", "items": _PASSAGE},
             "system": _TEXT,
             "max_tokens": _NUMBER,
+            "tools": {"type": "boolean"},
         },
         "complete": {"prompt": _TEXT, "system": _TEXT, "max_tokens": _NUMBER},
         "choose": {"prompt": _TEXT, "options": _NAMES, "system": _TEXT},
@@ -123,9 +124,15 @@ class ModelPort(Protocol):
     """The language model, for one turn."""
 
     def stream(
-        self, prompt: str | None, passages: Sequence[Mapping[str, str]], *, system: str, max_tokens: int
+        self,
+        prompt: str | None,
+        passages: Sequence[Mapping[str, str]],
+        *,
+        system: str,
+        max_tokens: int,
+        tools: bool = False,
     ) -> Iterator[str]:
-        """An answer to `prompt`, or to the turn where there is none."""
+        """An answer to `prompt`, or to the turn where there is none; with `tools` the skill's own may be called."""
         ...
 
     def extract(self, prompt: str, schema: Mapping[str, Any], *, system: str) -> object:
@@ -240,7 +247,13 @@ class HostDesk:
         model, system = _there(self._services.model), arguments["system"]
         if method == "stream":
             passages = arguments["passages"][:_MOST_PASSAGES]
-            return model.stream(arguments["prompt"], passages, system=system, max_tokens=arguments["max_tokens"])
+            return model.stream(
+                arguments["prompt"],
+                passages,
+                system=system,
+                max_tokens=arguments["max_tokens"],
+                tools=arguments["tools"],
+            )
         if method == "complete":
             return "".join(model.stream(arguments["prompt"], [], system=system, max_tokens=arguments["max_tokens"]))
         if method == "extract":

@@ -26,6 +26,9 @@ class Pieces(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
     def __iter__(self) -> Iterator[Piece]: ...
+    def cancel(self) -> None:
+        """Abort it, from any thread; the iteration ends."""
+        ...
 
 
 # Begins an answer in the engine.
@@ -38,35 +41,46 @@ class TurnModel:
     `asked` is the turn's own prompt, with the conversation before it; a job's has no messages.
     """
 
-    def __init__(self, ask: Ask, asked: Request) -> None:
+    def __init__(self, ask: Ask, asked: Request, with_tools: Ask | None = None) -> None:
+        """`with_tools` begins an answer in which the model may call the skill's own tools."""
         self._ask = ask
+        self._with_tools = with_tools or ask
         self._asked = asked
         self._numbers = count(1)
 
     def stream(
-        self, prompt: str | None, passages: Sequence[Mapping[str, str]], *, system: str, max_tokens: int
+        self,
+        prompt: str | None,
+        passages: Sequence[Mapping[str, str]],
+        *,
+        system: str,
+        max_tokens: int,
+        tools: bool = False,
     ) -> Iterator[str]:
         """The answer's pieces. Raises `CapabilityError`s; closing the iterator stops the engine."""
         if prompt is None and not self._asked.messages:
             raise Invalid("A job has no turn to answer. Give the model a prompt.")
         messages = list(self._asked.messages) if prompt is None else [Message("user", prompt)]
-        quoted = [_passage(one) for one in passages]
-        request = self._request(grounded(_told(messages, system), quoted), max_tokens=max_tokens)
-        yield from self._pieces(request)
+        material = [quoted(one["source"], one["text"], one["place"]) for one in passages]
+        request = self._request(grounded(told(messages, system), material), max_tokens=max_tokens)
+        yield from self._pieces(request, self._with_tools if tools else self._ask)
 
-    def extract(self, prompt: str, schema: Mapping[str, Any], *, system: str) -> object:
+    def extract(
+        self, prompt: str, schema: Mapping[str, Any], *, system: str, max_tokens: int = _MOST_TOKENS
+    ) -> object:  # fmt: skip
         """JSON of that schema. Raises `CapabilityError`s."""
-        request = self._request(_told([Message("user", prompt)], system), max_tokens=_MOST_TOKENS)
+        request = self._request(told([Message("user", prompt)], system), max_tokens=max_tokens)
         cold = replace(request.sampling, temperature=0.0)
-        text = "".join(self._pieces(replace(request, sampling=cold, json_schema=schema)))
+        text = "".join(self._pieces(replace(request, sampling=cold, json_schema=schema), self._ask))
         try:
             return json.loads(text)
         except ValueError:
             raise CapabilityError("The model answered with what is no JSON.") from None
 
-    def _pieces(self, request: Request) -> Iterator[str]:
+    @staticmethod
+    def _pieces(request: Request, ask: Ask) -> Iterator[str]:
         try:
-            with self._ask(request) as pieces:
+            with ask(request) as pieces:
                 for piece in pieces:
                     if piece.text:
                         yield piece.text
@@ -81,7 +95,7 @@ class TurnModel:
         return replace(self._asked, id=f"{self._asked.id}:{next(self._numbers)}", messages=messages, sampling=sampling)
 
 
-def _told(messages: Sequence[Message], system: str) -> list[Message]:
+def told(messages: Sequence[Message], system: str) -> list[Message]:
     """The prompt with the skill's own instructions behind the organisation's, never in their place."""
     if not system:
         return list(messages)
@@ -90,6 +104,6 @@ def _told(messages: Sequence[Message], system: str) -> list[Message]:
     return [Message("system", system), *messages]
 
 
-def _passage(one: Mapping[str, str]) -> Passage:
-    place = (one["place"],) if one["place"] else ()
-    return Passage(_NOWHERE, _NOWHERE, one["source"], one["text"], place, None, None, None)
+def quoted(source: str, text: str, place: str = "") -> Passage:
+    """A text from outside, to be put between marks (`knowledge.envelope`)."""
+    return Passage(_NOWHERE, _NOWHERE, source, text, (place,) if place else (), None, None, None)

@@ -34,6 +34,8 @@ _CANCEL_PATIENCE_S: Final = 2.0
 _SEND_TIMEOUT_S: Final = 10
 _MOST_CALLS: Final = 10_000
 _MOST_OPEN_CALLS: Final = 16
+# A call may wait for a tool of the same skill, whose own calls need a thread too.
+_CALL_THREADS: Final = 64
 _MOST_REPLIES: Final = 50_000
 _MOST_REPLY_BYTES: Final = 32_000_000
 _REMEMBERED_RUNS: Final = 1_000
@@ -96,7 +98,7 @@ class SkillProcess:
         self._strays = 0
         self._hello: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._broken: str | None = None
-        self.calls = ThreadPoolExecutor(max_workers=8, thread_name_prefix=f"skill-{self._name}")
+        self.calls = ThreadPoolExecutor(max_workers=_CALL_THREADS, thread_name_prefix=f"skill-{self._name}")
         threading.Thread(target=self._listen, name=f"skill-{self._name}", daemon=True).start()
         self._await_hello()
 

@@ -5,7 +5,18 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from parlour.sdk.errors import Invalid
-from parlour.sdk.replies import MOST_BUTTONS, Button, Buttons, Chart, File, Image, Reply, Text, as_markdown
+from parlour.sdk.replies import (
+    MOST_BUTTONS,
+    Button,
+    Buttons,
+    Chart,
+    File,
+    Image,
+    Question,
+    Reply,
+    Text,
+    as_markdown,
+)
 from parlour.skills.charts import png
 
 MOST_FILES: Final = 10
@@ -48,6 +59,8 @@ class Gathering:
     _buttons: list[Button] = field(default_factory=list)
     _closing: list[str] = field(default_factory=list)
     _was_text: bool = True
+    is_question: bool = False
+    """Whether it asked its person something back."""
 
     @property
     def rich(self) -> Rich:
@@ -62,6 +75,9 @@ class Gathering:
                 yield markdown if self._was_text else f"\n\n{markdown}"
             case Buttons(markdown, buttons):
                 yield from self._press(markdown, buttons)
+            case Question(markdown, options):
+                self.is_question = True
+                yield from self._press(markdown, tuple(Button(option, option) for option in options))
             case Chart():
                 yield from self._draw(reply)
             case Image() | File():

@@ -2,9 +2,10 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import count
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -12,18 +13,21 @@ import structlog
 
 from parlour.engines.protocol import Piece, Request
 from parlour.privacy.lookup import Lookup
-from parlour.sdk.errors import Invalid
+from parlour.sdk.errors import Invalid, SkillMistake
 from parlour.sdk.manifest import Entry
 from parlour.skills.crowd import CrowdCounts
 from parlour.skills.desk import HandoffPort, HostDesk, NotifyPort, Services, Whose
 from parlour.skills.documents import Documents
 from parlour.skills.errors import SkillBroke, SkillError, SkillFailed
 from parlour.skills.http import SkillHttp
-from parlour.skills.model import Ask, TurnModel
+from parlour.skills.model import Ask, Pieces, TurnModel
 from parlour.skills.process import Run, Work
 from parlour.skills.rich import Gathering, Rich
+from parlour.skills.routing import Bound, Chosen, Route, Router, ToolUse
 from parlour.skills.service import SkillBook
 from parlour.skills.supervisor import Supervisor
+from parlour.skills.tool_talk import ToolTalk
+from parlour.skills.tools import Toolbox
 from parlour.skills.views import Place, SkillView
 from parlour.skills.wording import apology
 from parlour.store.ids import ConversationId, TurnId, UserId, WorkspaceId
@@ -36,6 +40,9 @@ RUN_TIMEOUT_S: Final = 120.0
 JOB_TIMEOUT_S: Final = 900.0
 # A job finds what everybody may find.
 _JOB_ROLE: Final = "member"
+# Enough for a choice among a few; what is longer is none.
+_CHOICE_TOKENS: Final = 32
+_MOST_TOOLS: Final = 32
 
 # What answers a skill's calls here; a skill that asks for more is refused before anything of it is installed.
 OFFERED: Final = frozenset(
@@ -63,14 +70,10 @@ class Asked:
     role: str
     is_private: bool
 
-
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """The skill and the handler that a turn is for."""
-
-    skill: SkillView
-    entry: Entry
-    text: str
+    @property
+    def place(self) -> Place:
+        """Where it was said, which decides what skills there are."""
+        return Place(self.workspace_id, self.channel, self.conversation_id)
 
 
 class SkillRoom:
@@ -88,6 +91,7 @@ class SkillRoom:
         notify: NotifyPort | None = None,
         handoff: HandoffPort | None = None,
         search: Search | None = None,
+        router: Router | None = None,
         embed: Embed | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -100,38 +104,84 @@ class SkillRoom:
         self._notify = notify
         self._handoff = handoff
         self._search = search
+        self._router = router or Router()
         self._embed = embed
         self._monotonic = monotonic
         self._known: dict[WorkspaceId, tuple[float, Sequence[SkillView]]] = {}
         self._lock = threading.Lock()
 
-    def choose(self, place: Place, text: str) -> Chosen | None:
-        """The handler of the command that `text` is; None when it is none of a skill's: plain chat then."""
-        if not text.startswith("/"):
-            return None
-        name, _, rest = text[1:].partition(" ")
-        for skill in self._enabled(place):
-            for entry in skill.manifest.of_kind("command"):
-                if entry.name == name.lower():
-                    return Chosen(skill, entry, rest.strip())
-        return None
+    def is_empty(self, place: Place) -> bool:
+        """Whether there is nothing to route to: then every turn is plain chat, at no cost."""
+        return not self._enabled(place)
 
-    def answer(self, asked: Asked, chosen: Chosen, ask: Ask, request: Request) -> "SkillAnswer":
+    def choose(self, asked: Asked, bound: Bound, ask: Ask, request: Request) -> tuple[Chosen | None, Route]:
+        """The handler that the turn is for, None for plain chat, and why. The model is asked only where it is close."""
+        model = TurnModel(ask, request)
+        return self._router.choose(
+            self._enabled(asked.place),
+            asked.text,
+            bound,
+            lambda prompt, schema, task: model.extract(prompt, schema, system=task, max_tokens=_CHOICE_TOKENS),
+        )
+
+    def answer(
+        self, asked: Asked, chosen: Chosen, ask: Ask, request: Request, *, is_native: bool = False
+    ) -> "SkillAnswer":  # fmt: skip
         """What the skill answers, as the engine's answers come; `request` is the turn's own prompt."""
-        return SkillAnswer(chosen.skill.name, asked, lambda: self._begin(asked, chosen, ask, request))
+        toolbox = self._toolbox(asked, [chosen.skill], ask, request)
+
+        def with_tools(prompt: Request) -> Pieces:
+            return ToolTalk(ask, prompt, toolbox, is_native=is_native) if toolbox else ask(prompt)
+
+        return SkillAnswer(
+            chosen.skill.name, asked, lambda: self._begin(asked, chosen, ask, request, with_tools=with_tools), toolbox
+        )
+
+    def chat(self, asked: Asked, ask: Ask, request: Request, *, is_native: bool) -> ToolTalk | None:
+        """Plain chat in which the model may call tools of enabled skills; None where they have none."""
+        toolbox = self._toolbox(asked, self._enabled(asked.place), ask, request)
+        named = replace(request, id=f"{request.id}:chat")
+        return ToolTalk(ask, named, toolbox, is_native=is_native) if toolbox else None
 
     def close(self) -> None:
         """End all processes of skills."""
         self._supervisor.close()
 
-    def _begin(self, asked: Asked, chosen: Chosen, ask: Ask, request: Request) -> Run:
+    def _toolbox(self, asked: Asked, skills: Sequence[SkillView], ask: Ask, request: Request) -> Toolbox:
+        tools = [(skill, entry) for skill in skills for entry in skill.manifest.of_kind("tool")]
+
+        numbers = count(1)
+
+        def call(skill: SkillView, entry: Entry, arguments: Mapping[str, Any], seconds: float) -> object:
+            chosen = Chosen(skill, entry, asked.text)
+            # Tools may run side by side, and what each asks of the engine needs a name of its own.
+            named = replace(request, id=f"{request.id}:tool{next(numbers)}")
+            with self._begin(asked, chosen, ask, named, arguments=arguments, timeout_s=seconds) as run:
+                for _ in run:
+                    """A tool has no replies; what it returned is the run's value."""
+                return run.value
+
+        return Toolbox(tools[:_MOST_TOOLS], call, monotonic=self._monotonic)
+
+    def _begin(
+        self,
+        asked: Asked,
+        chosen: Chosen,
+        ask: Ask,
+        request: Request,
+        *,
+        arguments: Mapping[str, Any] | None = None,
+        with_tools: Ask | None = None,
+        timeout_s: float = RUN_TIMEOUT_S,
+    ) -> Run:
         skill, book = chosen.skill, self._book_of(asked.workspace_id)
-        services = self._services(skill, asked.workspace_id, asked.role, TurnModel(ask, request))
+        model = TurnModel(ask, request, with_tools)
+        services = self._services(skill, asked.workspace_id, asked.role, model)
         whose = Whose(skill.id, asked.workspace_id, asked.user_id, asked.conversation_id)
         settings = book.settings(skill)
         desk = HostDesk(whose, skill.allowed_with(settings), services)
-        work = Work(chosen.entry.id, self._turn(asked, chosen), settings)
-        return self._supervisor.begin(skill, work, desk, timeout_s=RUN_TIMEOUT_S)
+        work = Work(chosen.entry.id, self._turn(asked, chosen), settings, arguments or {})
+        return self._supervisor.begin(skill, work, desk, timeout_s=timeout_s)
 
     @contextmanager
     def job(self, skill: SkillView, workspace_id: WorkspaceId, name: str, ask: Ask, request: Request) -> Iterator[Run]:
@@ -177,6 +227,7 @@ class SkillRoom:
             "role": asked.role,
             "is_private": asked.is_private,
             "command": chosen.entry.name if chosen.entry.kind == "command" else None,
+            "is_reply": chosen.is_reply,
         }
 
     def _enabled(self, place: Place) -> list[SkillView]:
@@ -187,8 +238,16 @@ class SkillRoom:
         now = self._monotonic()
         if known is None or now - known[0] >= _NOTICED_AFTER_S:
             with self._lock:
-                known = self._known[workspace_id] = (now, self._book_of(workspace_id).installed())
+                known = self._known[workspace_id] = (now, self._readable(workspace_id))
         return known[1]
+
+    def _readable(self, workspace_id: WorkspaceId) -> list[SkillView]:
+        """The installed skills; none, and a word in the log, where one cannot be read: people still get answers."""
+        try:
+            return self._book_of(workspace_id).installed()
+        except SkillMistake as error:
+            log.error("skills_unreadable", workspace_id=str(workspace_id), reason=str(error))  # noqa: TRY400 (says it all)
+            return []
 
 
 class SkillAnswer:
@@ -196,8 +255,9 @@ class SkillAnswer:
     ends in an honest word.
     """
 
-    def __init__(self, skill: str, asked: Asked, begin: Callable[[], Run]) -> None:
+    def __init__(self, skill: str, asked: Asked, begin: Callable[[], Run], toolbox: Toolbox) -> None:
         self._skill = skill
+        self._toolbox = toolbox
         self._asked = asked
         self._begin = begin
         self._run: Run | None = None
@@ -208,6 +268,16 @@ class SkillAnswer:
     def rich(self) -> Rich:
         """Files, pictures and buttons that have come so far."""
         return self._gathering.rich
+
+    @property
+    def tools(self) -> Sequence[ToolUse]:
+        """The tools that the model called for it so far."""
+        return self._toolbox.uses
+
+    @property
+    def is_question(self) -> bool:
+        """Whether the skill asked back, so that what the person says next is for it."""
+        return self._gathering.is_question
 
     def __enter__(self) -> Self:
         return self

@@ -134,6 +134,8 @@ class Conversation(Base):
     handoff_id: Mapped[UUID | None]
     # Turns up to this one belong to what `/new` closed: they no longer go into a prompt.
     fresh_from_seq: Mapped[int] = mapped_column(BigInteger, default=0)
+    # The name of the skill that its person chose for it by `/skills NAME`; `/new` ends it.
+    bound_skill: Mapped[str | None] = mapped_column(String(64))
     last_seq: Mapped[int] = mapped_column(BigInteger, default=0)
     lease_owner: Mapped[str | None] = mapped_column(String(64))
     lease_until: Mapped[datetime | None]
@@ -186,6 +188,8 @@ class Turn(Base):
     started_at: Mapped[datetime | None]
     first_piece_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
+    # Where it was routed, and why: names of handlers and scores (`skills.routing.Route`), nothing of what was said.
+    route: Mapped[str | None]
     prompt_tokens: Mapped[int] = mapped_column(default=0)
     completion_tokens: Mapped[int] = mapped_column(default=0)
     # Never before its messages: they would go with it.

@@ -53,6 +53,7 @@ _END = (
         finished_at=bindparam("now"),
         prompt_tokens=bindparam("prompt"),
         completion_tokens=bindparam("completion"),
+        route=bindparam("route"),
     )
     .execution_options(synchronize_session=False)
 )
@@ -112,6 +113,7 @@ class _Draft:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     rich: Rich = PLAIN
+    route: str | None = None
 
 
 class Answerer:
@@ -218,7 +220,7 @@ class Answerer:
                     body = self._sealer.seal_live(claim.user_id, claim.turn_id, draft.text.encode())
                     self._publish_live(Frame.DRAFT, claim, body)
         if skilled is not None:
-            draft.rich = skilled.rich
+            draft.rich, draft.route = skilled.rich, skilled.route
 
     def _frame_every_s(self) -> float:
         return FRAME_EVERY_S * max(1.0, len(self._running) / _SMOOTH_AT_ONCE)
@@ -241,6 +243,7 @@ class Answerer:
                 "now": now,
                 "prompt": draft.prompt_tokens,
                 "completion": draft.completion_tokens,
+                "route": draft.route,
             }
             session.execute(_END, ended)
             if state is not TurnState.DROPPED:

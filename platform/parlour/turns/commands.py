@@ -1,5 +1,6 @@
 """What a person can tell the assistant to do by a command in the chat."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -52,13 +53,29 @@ def _help(context: Context, _: str) -> Order:
     return Order(say("help", context.language, commands="\n".join(f"- {line}" for line in lines)))
 
 
-def _skills(context: Context, _: str) -> Order:
+def _skills(context: Context, argument: str) -> Order:
     there = enabled_manifests(context.session, _place(context))
+    if argument:
+        return _bind(context, argument, [one.name for one in there if one.of_kind("answers")])
     if not there:
         return Order(say("skills", context.language))
     is_chinese = context.language == "zh"
     lines = [f"- {one.name}: {(is_chinese and one.description_zh) or one.description}" for one in there]
-    return Order("\n".join(lines))
+    bound = context.conversation.bound_skill
+    return Order("\n".join([*lines, *([say("skill_bound", context.language, skill=bound)] if bound else [])]))
+
+
+def _bind(context: Context, argument: str, names: Sequence[str]) -> Order:
+    """Have everything that is said here answered by one skill, or let it be chosen again."""
+    given = argument.lower()
+    if given == "off":
+        context.conversation.bound_skill = None
+        return Order(say("skill_unbound", context.language))
+    if given not in names:
+        there = ", ".join(names) or "-"
+        return Order(say("skill_unknown", context.language, given=argument[:64], there=there))
+    context.conversation.bound_skill = given
+    return Order(say("skill_bound", context.language, skill=given))
 
 
 def _of_skills(context: Context) -> dict[str, Entry]:
@@ -82,6 +99,7 @@ def _about(entry: Entry, language: str) -> str:
 
 def _new(context: Context, _: str) -> Order:
     context.conversation.fresh_from_seq = context.turn.seq
+    context.conversation.bound_skill = None
     return Order(say("new", context.language))
 
 
@@ -185,7 +203,12 @@ ALL: Final = (
         "回答时收到新消息怎么办：queue、merge 或 interrupt",
         _mode,
     ),
-    Command("skills", "list the installed skills", "查看已安装的技能", _skills),
+    Command(
+        "skills",
+        "list the installed skills; have one answer here: /skills NAME, /skills off",
+        "查看已安装的技能；指定由某个技能回答：/skills 名称，/skills off",
+        _skills,
+    ),
     Command("human", "talk to a person", "转人工服务", _human),
     Command("done", "go back to the assistant", "结束人工服务", _done),
     *people_commands.ALL,

@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
+from parlour.skills.routing import Route, Rule, from_json
 from parlour.store.database import Database
 from parlour.store.ids import TurnId
 from parlour.store.models import Account, Conversation, Delivery, Turn
@@ -63,6 +64,22 @@ def show_turn(database: Database, turn_id: TurnId) -> TurnView:
     if not found:
         raise NoSuchTurn(f"No turn {turn_id}. List open ones with: parlour turn list")
     return found[0]
+
+
+def route_of(database: Database, turn_id: TurnId) -> Route:
+    """Where a turn went, and why. Raises `NoSuchTurn`, also for one that is not answered.
+
+    A turn that was answered and has no route is plain chat: where no skill is enabled, nothing is chosen.
+    """
+    with database.read() as session:
+        row = session.execute(select(Turn.state, Turn.route).where(Turn.id == turn_id)).one_or_none()
+    if row is None:
+        raise NoSuchTurn(f"No turn {turn_id}. List open ones with: parlour turn list")
+    if row.route is not None:
+        return from_json(row.route)
+    if row.state not in {TurnState.ANSWERED.value, TurnState.STOPPED.value}:
+        raise NoSuchTurn(f"Turn {turn_id} is {row.state}: it has no answer whose way could be told.")
+    return Route(Rule.CHAT)
 
 
 def retry_turn(database: Database, turn_id: TurnId) -> TurnId:

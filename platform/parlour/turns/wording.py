@@ -61,6 +61,18 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
         "en": "No skills are installed. I answer from what the model knows.",
         "zh": "还没有安装技能。我会用模型已有的知识回答。",
     },
+    "skill_bound": {
+        "en": "The skill “{skill}” answers here now, until /new or /skills off.",
+        "zh": "现在由技能“{skill}”回答，直到 /new 或 /skills off。",
+    },
+    "skill_unbound": {
+        "en": "From now on I choose the skill for each message myself.",
+        "zh": "从现在起由我为每条消息选择技能。",
+    },
+    "skill_unknown": {
+        "en": "There is no skill “{given}” that answers messages. There are: {there}.",
+        "zh": "没有可以回答消息的技能“{given}”。现有：{there}。",
+    },
     "language_set": {"en": "I will answer in {language} from now on.", "zh": "从现在起我会用{language}回答。"},
     "language_auto": {
         "en": "I will answer in the language you write in.",

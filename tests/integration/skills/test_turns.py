@@ -3,7 +3,6 @@
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, cast
 
 import pytest
 
@@ -124,11 +123,7 @@ def told(stage: Stage) -> Callable[..., str]:
 
     def tell(command: str, *, engine: ScriptedEngine | None = None, **details: str) -> str:
         stage.command(command, **details)
-        answerer = stage.platform.answerer(cast("Any", engine or ScriptedEngine()))
-        while waiting := stage.queue.take():
-            for turn_id in waiting:
-                answerer.answer(turn_id)
-        return stage.messages(Author.ASSISTANT.value)[-1]
+        return stage.answer_all(engine)
 
     return tell
 

@@ -18,6 +18,7 @@ class ScriptedEngine:
     """Does what `acts` says: text is a piece, an exception is raised, None waits for ever."""
 
     name = "scripted"
+    calls_tools = False
     context_tokens = 100
     max_concurrency = 2
 

@@ -26,6 +26,8 @@ EVERYTHING = Rich((PICTURE, REPORT), BUTTONS, "What next?")
 class Skilled:
     """A skill's answer, and the way to it."""
 
+    route = None
+
     def __init__(self, text: str, rich: Rich) -> None:
         self.text, self.rich = text, rich
 

@@ -12,7 +12,7 @@ from parlour.bench.report import Row
 from parlour.bench.skills.banking import FILE, TRADES, Question, questions
 from parlour.bench.skills.data import Data
 from parlour.knowledge.embedding import SentenceEncoder, Vectors
-from parlour.skills.likeness import Likeness
+from parlour.skills.likeness import ExampleLikeness
 
 TABLE: Final = "Router: ten skills, twenty examples each"
 _EXAMPLES: Final = 20
@@ -95,7 +95,7 @@ def _right(draw: Draw, taken_for: Sequence[str]) -> float:
 
 
 def _by_likeness(draw: Draw, embedder: Remembered) -> list[str]:
-    scores = Likeness(embedder, draw.examples).scores([text for text, _ in draw.asked])
+    scores = ExampleLikeness(embedder, draw.examples).scores([text for text, _ in draw.asked])
     return [max(one, key=one.__getitem__) for one in scores]
 
 
