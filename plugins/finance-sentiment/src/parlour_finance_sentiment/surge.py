@@ -25,6 +25,8 @@ LEAST_DAYS: Final = 5
 LEAST_ITEMS: Final = 3
 _DAYS_A_YEAR: Final = 365
 _SATURDAY: Final = 5
+# Standard errors that variation is taken to be underestimated by.
+_ERRORS: Final = 1.5
 # Less is none: the beta functions of such large sizes would lose all their digits.
 _LEAST_VARIATION: Final = 1e-5
 # Below this there is nothing to test: it is no more than usual.
@@ -138,7 +140,12 @@ def variation_of(history: History, window: int, end: int | None = None) -> float
             # Dividing by one less makes up for the mean being that of these very counts.
             beyond += sum((one - mean) ** 2 for one in cell) * len(cell) / (len(cell) - 1) - len(cell) * mean
             squares += len(cell) * mean * mean
-    return max(0.0, beyond / squares) if squares else 0.0
+    return max(0.0, beyond / squares * _caution(history, end)) if squares else 0.0
+
+
+def _caution(history: History, end: int) -> float:
+    """How much more variation there may be than was seen: a variance that is read from n days is off by sqrt(2 / n)."""
+    return 1 + _ERRORS * math.sqrt(2 / max(LEAST_DAYS, len(history.usual(end, 1))))
 
 
 def _is_seen(history: History, end: int, offset: int) -> bool:

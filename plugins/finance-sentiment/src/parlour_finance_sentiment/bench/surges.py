@@ -17,7 +17,7 @@ from parlour_finance_sentiment.surge import (
     variation_of,
 )
 
-YEARS: Final = 2
+YEARS: Final = 4
 RUNS: Final = 200
 _DAYS: Final = 365
 # After an alarm the same surge is not told again; it is over when four hours are as usual.
