@@ -20,7 +20,7 @@ from parlour_recommendation.pages import Head, Writer, fits, head, read
 from parlour_recommendation.rows import Broken, Row, Rows
 
 _ITEMS_A_PAGE: Final = 400
-_MOST_ITEMS: Final = 2_000_000
+_MOST_ITEMS: Final = 1_000_000
 _SHOWN_PROBLEMS: Final = 10
 _PAGES_OPEN: Final = 16
 
