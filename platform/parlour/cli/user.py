@@ -10,8 +10,9 @@ import typer
 from parlour.cli.errors import Refused
 from parlour.cli.output import JsonFlag, show_json, show_rows
 from parlour.cli.progress import rows_bar
-from parlour.cli.storage import open_storage
+from parlour.cli.storage import Storage, open_storage
 from parlour.people import users
+from parlour.people.doer import Doer
 from parlour.people.states import Role, UserState
 from parlour.people.users import UserView
 from parlour.privacy.erasure import Eraser
@@ -59,7 +60,7 @@ def set_role(
     """Give a person a role. The last owner keeps theirs."""
     with open_storage() as storage:
         user_id = users.find_user(storage.database, storage.privacy, who)
-        users.set_role(storage.database, user_id, role)
+        users.set_role(storage.database, user_id, role, by=_doer(storage))
     _tell({"id": user_id, "role": role}, f"{user_id} is now {role}.", as_json=as_json)
 
 
@@ -68,7 +69,7 @@ def block(who: Who, *, as_json: JsonFlag = False) -> None:
     """Let nothing from this person through any more, from whichever messenger."""
     with open_storage() as storage:
         user_id = users.find_user(storage.database, storage.privacy, who)
-        users.block(storage.database, user_id)
+        users.block(storage.database, user_id, by=_doer(storage))
     words = f"{user_id} is blocked. Undo it with: parlour user unblock {user_id}"
     _tell({"id": user_id, "state": UserState.BLOCKED}, words, as_json=as_json)
 
@@ -78,7 +79,7 @@ def unblock(who: Who, *, as_json: JsonFlag = False) -> None:
     """Let a blocked person talk again."""
     with open_storage() as storage:
         user_id = users.find_user(storage.database, storage.privacy, who)
-        users.unblock(storage.database, user_id)
+        users.unblock(storage.database, user_id, by=_doer(storage))
     _tell({"id": user_id, "state": UserState.ACTIVE}, f"{user_id} may talk again.", as_json=as_json)
 
 
@@ -92,7 +93,7 @@ def approve(
     """Admit the person who was told this pairing code."""
     with open_storage() as storage:
         now = storage.database.clock.now()
-        user_id = users.approve(storage.database, storage.privacy, code, now=now, role=role)
+        user_id = users.approve(storage.database, storage.privacy, code, now=now, role=role, by=_doer(storage))
     words = f"{user_id} may talk now. Ask them to write again."
     _tell({"id": user_id, "role": role, "state": UserState.ACTIVE}, words, as_json=as_json)
 
@@ -106,9 +107,13 @@ def link(who: Who, *, as_json: JsonFlag = False) -> None:
     with open_storage() as storage:
         user_id = users.find_user(storage.database, storage.privacy, who)
         now = storage.database.clock.now()
-        made = users.make_link_code(storage.database, storage.privacy, user_id, now=now)
+        made = users.make_link_code(storage.database, storage.privacy, user_id, now=now, by=_doer(storage))
     words = f"To be typed in the other messenger before {made.until:%H:%M} UTC, once:\n/link {made.code}"
     _tell({"id": user_id, "code": made.code, "until": made.until}, words, as_json=as_json)
+
+
+def _doer(storage: Storage) -> Doer:
+    return Doer(storage.privacy, storage.actor())
 
 
 def _tell(told: dict[str, Any], words: str, *, as_json: bool) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from parlour.people.admit import identity_hash
+from parlour.people.doer import Doer
 from parlour.people.errors import CodeUnknown, LastOwner, NotActive, NotBlocked, RoleUnknown, UserUnknown
 from parlour.people.linking import LinkCode, offer_link, who_is
 from parlour.people.pairing import code_hash
@@ -105,8 +106,11 @@ def find_user_or_id(database: Database, privacy: Privacy, who: str) -> UserId:
         return find_user(database, privacy, who)
 
 
-def set_role(database: Database, user_id: UserId, role: str) -> None:
-    """Give the person a role. Raises `UserUnknown`, `RoleUnknown`, `LastOwner`."""
+def set_role(database: Database, user_id: UserId, role: str, *, by: Doer | None = None) -> None:
+    """Give the person a role. Raises `UserUnknown`, `RoleUnknown`, `LastOwner`.
+
+    `by`, here as below, is who does it: where they are told, it is written into the audit log.
+    """
     if role not in list(Role):
         raise RoleUnknown(f"No role named {role!r}. There are: {', '.join(Role)}.")
     with database.begin() as session:
@@ -114,29 +118,40 @@ def set_role(database: Database, user_id: UserId, role: str) -> None:
         if role != Role.OWNER:
             _keep_an_owner(session, user)
         user.role = role
+        _note(session, by, f"user.role.{role}", user, database)
 
 
-def block(database: Database, user_id: UserId) -> None:
+def block(database: Database, user_id: UserId, *, by: Doer | None = None) -> None:
     """Let nothing from this person through any more. Raises `UserUnknown`, `LastOwner`."""
     with database.begin() as session:
         user = _change(session, user_id)
         _keep_an_owner(session, user)
         user.state, user.pairing_hash, user.pairing_until = UserState.BLOCKED, None, None
+        _note(session, by, "user.block", user, database)
 
 
-def unblock(database: Database, user_id: UserId) -> None:
+def unblock(database: Database, user_id: UserId, *, by: Doer | None = None) -> None:
     """Let a blocked person talk again. Raises `UserUnknown`, `NotBlocked`."""
     with database.begin() as session:
         user = _change(session, user_id)
         if user.state != UserState.BLOCKED:
             raise NotBlocked(f"User {user_id} is not blocked but {user.state}. Nothing to undo.")
         user.state = UserState.ACTIVE
+        _note(session, by, "user.unblock", user, database)
 
 
-def approve(database: Database, privacy: Privacy, code: str, *, now: datetime, role: Role = Role.MEMBER) -> UserId:
+def approve(
+    database: Database,
+    privacy: Privacy,
+    code: str,
+    *,
+    now: datetime,
+    role: Role = Role.MEMBER,
+    by: Doer | None = None,
+) -> UserId:
     """Admit the person who was told this pairing code, and return their id. Raises `CodeUnknown`."""
     with database.begin() as session:
-        return admit_by_code(session, privacy, code, now=now, role=role)
+        return admit_by_code(session, privacy, code, now=now, role=role, by=by)
 
 
 def admit_by_code(
@@ -147,6 +162,7 @@ def admit_by_code(
     now: datetime,
     role: Role = Role.MEMBER,
     workspace_id: WorkspaceId | None = None,
+    by: Doer | None = None,
 ) -> UserId:
     """As `approve`, in the caller's transaction; an admin of one workspace admits nobody to another."""
     wanted = select(User).where(
@@ -161,16 +177,28 @@ def admit_by_code(
         # The code itself is left out: it might be somebody else's, mistyped by one letter.
         raise CodeUnknown("No one waits with that code, or it has expired. They get a new one when they write again.")
     user.state, user.role, user.pairing_hash, user.pairing_until = UserState.ACTIVE, role, None, None
+    if by is not None:
+        by.note(session, "user.approve", user, now=now)
     return UserId(user.id)
 
 
-def make_link_code(database: Database, privacy: Privacy, user_id: UserId, *, now: datetime) -> LinkCode:
+def make_link_code(
+    database: Database, privacy: Privacy, user_id: UserId, *, now: datetime, by: Doer | None = None
+) -> LinkCode:
     """A one-time code for this person to type in another messenger. Raises `UserUnknown`, `NotActive`."""
     with database.begin() as session:
         user = _change(session, user_id)
         if user.state != UserState.ACTIVE:
             raise NotActive(f"User {user_id} is {user.state}: only somebody who may talk can link a messenger.")
-        return offer_link(session, privacy, user_id, now=now)
+        made = offer_link(session, privacy, user_id, now=now)
+        _note(session, by, "user.link-code", user, database)
+        return made
+
+
+def _note(session: Session, by: Doer | None, action: str, user: User, database: Database) -> None:
+    if by is not None:
+        session.flush()
+        by.note(session, action, user, now=database.clock.now())
 
 
 def _change(session: Session, user_id: UserId) -> User:

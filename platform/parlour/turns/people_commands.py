@@ -3,6 +3,7 @@
 from typing import Final
 
 from parlour.people import consent
+from parlour.people.doer import Doer
 from parlour.people.errors import CodeUnknown, LinkRefused, ProfileFull
 from parlour.people.facts import LONGEST_TEXT, EntryKind, Fact, Source
 from parlour.people.linking import LINK_LIFE, find_offer, link, offer_link
@@ -12,6 +13,7 @@ from parlour.people.states import ConsentState, Role
 from parlour.people.telling import told
 from parlour.people.users import admit_by_code
 from parlour.skills.documents import move_documents
+from parlour.store.models import User
 from parlour.turns.command import Command, Context, Order
 from parlour.turns.people_wording import KINDS
 from parlour.turns.wording import say
@@ -172,6 +174,8 @@ def _linked(context: Context, code: str, *, is_confirmed: bool) -> Order:
         context.session, context.privacy, context.profiles, code, by=by, workspace_id=workspace_id, now=context.now
     )
     move_documents(context.session, context.privacy, from_id=by, to_id=stays)
+    merged = context.session.get_one(User, by)
+    Doer(context.privacy, f"user:{stays}").note(context.session, "user.link", merged, now=context.now)
     return Order(say("linked", context.language, channels=channels))
 
 
@@ -193,6 +197,7 @@ def _approve(context: Context, argument: str) -> Order:
             now=context.now,
             role=Role(role),
             workspace_id=context.person.workspace_id,
+            by=Doer(context.privacy, f"user:{context.person.user_id}"),
         )
     except CodeUnknown:
         return Order(say("approve_unknown", context.language))

@@ -8,6 +8,7 @@ from sqlalchemy import select, update
 
 from parlour.people import consent
 from parlour.people.linking import LINK_LIFE, ids_of
+from parlour.privacy.audit import tail
 from parlour.store.ids import UserId
 from parlour.store.models import Conversation, Identity, User
 from parlour.store.people_models import Consent, ProfileEntry, UsageDay
@@ -277,6 +278,8 @@ def test_a_code_typed_elsewhere_makes_one_person_of_two(stage: Stage) -> None:
     assert reply == say("linked", "en", channels="Telegram")
     ann, ben = users(stage)
     assert (ben.state, ben.merged_into) == ("merged", ann.id)
+    noted = [(one.actor, one.action, one.subject) for one in tail(stage.platform.database, stage.platform.privacy)]
+    assert noted == [(f"user:{ann.id}", "user.link", str(ben.id))]
     with stage.platform.database.read() as session:
         assert set(session.scalars(select(Identity.user_id))) == {ann.id}
         assert set(session.scalars(select(Conversation.user_id))) == {ann.id}
