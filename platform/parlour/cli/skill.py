@@ -36,6 +36,11 @@ from parlour.turns.operating import NoSuchTurn, route_of
 app = typer.Typer(no_args_is_help=True, help="Write, check, install, set and remove skills.")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The skill's name, from: parlour skill list")]
+Source = Annotated[
+    str,
+    typer.Argument(metavar="SOURCE", help="A folder, a wheel, an sdist, git+https://…@REF, or NAME==VERSION."),
+]
+OtherSource = Annotated[str | None, typer.Argument(metavar="[SOURCE]", help="By default where it came from.")]
 OneSkill = Annotated[str | None, typer.Argument(metavar="[NAME]", help="One skill's alone.")]
 
 
@@ -86,13 +91,13 @@ def check(
 
 @app.command("install", epilog="Example: parlour skill install ./greenhouse --yes")
 def install(
-    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="The skill's folder, or its wheel.")],
+    source: Source,
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Grant all that the manifest asks for.")] = False,
 ) -> None:
     """Show what a skill asks for, grant it, install it. Nothing of it runs before that."""
     with _book() as (_, book):
-        offer = book.offer(source)
+        offer = book.offer_new(source)
         _show(offer.manifest)
         _ask(offer, is_granted=yes)
         skill = book.install(offer, granted=offer.new_grants)
@@ -100,6 +105,39 @@ def install(
     typer.echo(f"{skill.name} {skill.version} is installed.")
     if missing:
         typer.echo(f"It needs settings first: parlour skill configure {skill.name} {missing[0]}=…")
+
+
+@app.command("upgrade", epilog="Example: parlour skill upgrade greenhouse ./greenhouse --dry-run")
+def upgrade(
+    name: Name,
+    source: OtherSource = None,
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Build it and start it once, and change nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Grant what the new version asks for beyond the old one.")] = False,
+) -> None:
+    """Put another version in a skill's place: tried first, and asked again where it wants more.
+
+    A version that does not come up changes nothing; settings, grants and what is stored stay.
+    """
+    with _book() as (_, book):
+        offer = book.offer_upgrade(name, source)
+        before = book.get(name)
+        _show(offer.manifest)
+        typer.echo(f"{name}: {before.version} to {offer.manifest.version}; new grants: {_words(offer.new_grants)}.")
+        if dry_run:
+            book.try_out(offer)
+            typer.echo("It comes up. Nothing was changed.")
+            return
+        _ask(offer, is_granted=yes)
+        skill = book.install(offer, granted=offer.new_grants)
+        missing = book.missing_settings(skill)
+    typer.echo(f"{skill.name} {skill.version} is installed.")
+    if missing:
+        typer.echo(f"It needs settings first: parlour skill configure {skill.name} {missing[0]}=…")
+
+
+def _words(names: Sequence[str]) -> str:
+    return ", ".join(names) or "none"
 
 
 @app.command("list", epilog="Example: parlour skill list --json")

@@ -51,7 +51,8 @@ class Environments:
             for name, content in package.files.items():
                 (site / name).parent.mkdir(parents=True, exist_ok=True)
                 (site / name).write_bytes(content)
-            lock = json.dumps({"skill": package.digest, "wheels": wheels}, indent=2)
+            origin = {"origin": dict(package.pin)} if package.pin else {}
+            lock = json.dumps({"skill": package.digest, **origin, "wheels": wheels}, indent=2)
             (made / "lock.json").write_text(lock, encoding="utf-8")
             digest = hashlib.sha256(lock.encode()).hexdigest()[:16]
             folder = f"{package.manifest.name}-{digest}"

@@ -8,7 +8,7 @@ import stat
 import tomllib
 import zipfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.parser import HeaderParser
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -33,6 +33,8 @@ class Package:
     files: Mapping[str, bytes]
     requirements: tuple[str, ...]
     source: str
+    # What pins the place it came from to this content: a commit, a hash.
+    pin: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:

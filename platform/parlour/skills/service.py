@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from parlour.skills.errors import (
 from parlour.skills.jobs import plan, unplan
 from parlour.skills.package import Package, read_package
 from parlour.skills.process import SkillProcess
+from parlour.skills.sources import fetched
 from parlour.skills.views import SkillView, installed, secret_names, view_of
 from parlour.store.database import Database
 from parlour.store.ids import ConversationId, SkillId, WorkspaceId, new_id
@@ -77,13 +78,50 @@ class SkillBook:
 
     # ---- installing ----
 
-    def offer(self, source: Path) -> Offer:
-        """Read what would be installed. Raises `InstallRefused`."""
-        package = read_package(source)
+    def offer(self, source: Path | str) -> Offer:
+        """Read what would be installed, from wherever it is (`sources.fetched`). Raises `InstallRefused`."""
+        with fetched(str(source)) as there:
+            package = replace(read_package(there.path), source=there.source, pin=there.pin)
         missing = [name for name in package.manifest.capabilities if name not in self._offered]
         if missing:
             raise InstallRefused(f"{package.manifest.name} needs {', '.join(missing)}, which this Parlour has not yet.")
         return Offer(package, self._find(package.manifest.name))
+
+    def offer_new(self, source: Path | str) -> Offer:
+        """The same for a skill that is not there yet. Raises `InstallRefused` where its name is taken."""
+        offer = self.offer(source)
+        if offer.before is not None:
+            name, version = offer.before.name, offer.before.version
+            remedy = f"Upgrade it: parlour skill upgrade {name} SOURCE"
+            raise InstallRefused(f"A skill named {name} is installed already, version {version}. {remedy}")
+        return offer
+
+    def offer_upgrade(self, name: str, source: Path | str | None = None) -> Offer:
+        """Another version of an installed skill, by default from where it came from.
+
+        Raises `NoSuchSkill`, `InstallRefused`, and `BadSettings` where what is set now does not fit it.
+        """
+        skill = self.get(name)
+        source = source or skill.source
+        if source is None:
+            raise InstallRefused(f"Where {name} came from is not known. Say it: parlour skill upgrade {name} SOURCE")
+        offer = self.offer(source)
+        if offer.manifest.name != name:
+            raise InstallRefused(f"{source} holds the skill {offer.manifest.name}, not {name}. Nothing was changed.")
+        schema = {**offer.manifest.settings, "required": []} if offer.manifest.settings else {}
+        known = schema.get("properties", {})
+        kept = {key: value for key, value in self._set(skill).items() if key in known}
+        for problem in problems(schema, kept):
+            remedy = f"Take it back first: parlour skill configure {name} {problem.split(' ')[0]}="
+            raise BadSettings(f"{name} {offer.manifest.version}: the setting {problem}. {remedy}")
+        return offer
+
+    def try_out(self, offer: Offer) -> None:
+        """Build it and start it once, confined, and leave nothing of it. Raises `InstallRefused`."""
+        built = self._environments.build(offer.package)
+        self._start_once(offer.manifest, built.folder)
+        if offer.before is None or offer.before.folder != built.folder:
+            self._environments.remove(built.folder)
 
     def install(self, offer: Offer, *, granted: Sequence[str]) -> SkillView:
         """Install what was offered; it is enabled. What was installed before stays when the new one does not start.
@@ -92,30 +130,37 @@ class SkillBook:
         """
         if missing := {*offer.new_grants} - {*granted}:
             raise GrantsMissing(f"{offer.manifest.name} was not granted: {', '.join(sorted(missing))}.")
+        before = offer.before
         built = self._environments.build(offer.package)
-        self._try_out(offer.manifest, built.folder)
+        self._start_once(offer.manifest, built.folder, is_there=bool(before and before.folder == built.folder))
         with self._database.begin() as session:
             earlier = self._row(session, offer.manifest.name)
             outdated = earlier.folder if earlier and earlier.folder != built.folder else None
-            self._record(session, earlier, offer.manifest, folder=built.folder, lock=built.lock)
+            row = self._record(session, earlier, offer.manifest, folder=built.folder, lock=built.lock)
+            row.source = offer.package.source
         if outdated:
             self._environments.remove(outdated)
         return self.get(offer.manifest.name)
 
-    def _try_out(self, manifest: Manifest, folder: str) -> None:
+    def _start_once(self, manifest: Manifest, folder: str, *, is_there: bool = False) -> None:
         """Start it once, confined: what does not come up, or is not what it says, is not installed."""
         try:
             SkillProcess(self._environments.launch(manifest, folder)).end("it was tried out")
         except SkillBroke as error:
-            self._environments.remove(folder)
+            if not is_there:
+                self._environments.remove(folder)
             raise InstallRefused(f"{error} Nothing was changed.") from None
 
-    def _record(self, session: Session, row: SkillRow | None, manifest: Manifest, *, folder: str, lock: str) -> None:
+    def _record(
+        self, session: Session, row: SkillRow | None, manifest: Manifest, *, folder: str, lock: str
+    ) -> SkillRow:
         now = self._database.clock.now()
         if row is None:
             row = SkillRow(id=new_id(), workspace_id=self.workspace_id, name=manifest.name, installed_at=now)
             session.add(row)
-        row.version, row.state, row.updated_at = manifest.version, "enabled", now
+        # What an operator has disabled stays so over an upgrade.
+        row.state = "disabled" if row.state == "disabled" else "enabled"
+        row.version, row.updated_at = manifest.version, now
         row.manifest, row.lock, row.folder = to_json(manifest), lock, folder
         session.flush()
         session.execute(delete(SkillGrant).where(SkillGrant.skill_id == row.id))
@@ -123,6 +168,7 @@ class SkillBook:
         for capability, host in grants:
             session.add(SkillGrant(id=new_id(), skill_id=row.id, capability=capability, host=host, granted_at=now))
         plan(session, SkillId(row.id), manifest, now=now)
+        return row
 
     # ---- seeing ----
 
@@ -136,7 +182,7 @@ class SkillBook:
         found = self._find(name)
         if found is None:
             there = ", ".join(one.name for one in self.installed()) or "none"
-            remedy = "Install one with: parlour skill install FOLDER_OR_WHEEL"
+            remedy = "Install one with: parlour skill install SOURCE"
             raise NoSuchSkill(f"No skill named {name!r}. Installed: {there}. {remedy}")
         return found
 
@@ -199,16 +245,19 @@ class SkillBook:
         """Its settings as they are now, defaults filled in; secrets only where they are asked for."""
         schema: Mapping[str, Any] = skill.manifest.settings.get("properties", {})
         values = {name: one["default"] for name, one in schema.items() if "default" in one}
-        with self._database.read() as session:
-            rows = session.scalars(select(SkillSetting).where(SkillSetting.skill_id == skill.id)).all()
-        for row in rows:
-            sealed = self._privacy.sealer.open_text(self.workspace_id, SkillSetting.value, row.id, row.value)
-            values[row.name] = json.loads(sealed)
+        values |= self._set(skill)
         # What a newer version no longer has is kept, for the way back, and not handed out.
         secrets = secret_names(skill.manifest)
         return {
             name: value for name, value in values.items() if name in schema and (with_secrets or name not in secrets)
         }
+
+    def _set(self, skill: SkillView) -> dict[str, Any]:
+        """What operators have set, whether this version has it or not."""
+        with self._database.read() as session:
+            rows = session.scalars(select(SkillSetting).where(SkillSetting.skill_id == skill.id)).all()
+        opened = self._privacy.sealer.open_text
+        return {row.name: json.loads(opened(self.workspace_id, SkillSetting.value, row.id, row.value)) for row in rows}
 
     def missing_settings(self, skill: SkillView) -> list[str]:
         """The settings that it needs and that nobody has set yet."""

@@ -276,6 +276,58 @@ def _conversation(storage: Storage, channel: str, workspace: str = "default") ->
     return Place(accounts.ensure_workspace(), channel, ConversationId(row.id))
 
 
+def test_the_same_name_twice_is_refused_with_the_way_to_upgrade(book: SkillBook, folder: Path) -> None:
+    first = _install(book, folder)
+
+    with pytest.raises(InstallRefused, match=r"installed already, version 0.1.0. Upgrade it: parlour skill upgrade"):
+        book.offer_new(folder)
+
+    assert book.get("notes") == first
+
+
+def test_a_dry_run_of_an_upgrade_changes_nothing(book: SkillBook, folder: Path, tmp_path: Path) -> None:
+    first = _install(book, folder)
+    _change(folder, "Keeps notes for you", "Keeps lists for you", version="0.2")
+
+    offer = book.offer_upgrade("notes")
+    book.try_out(offer)
+
+    assert (offer.manifest.version, book.get("notes")) == ("0.2", first)
+    left = {path.name for path in (tmp_path / "skills").iterdir() if not path.name.startswith("sdk-")}
+    assert left == {first.folder}
+
+
+def test_an_upgrade_that_the_settings_do_not_fit_is_refused(book: SkillBook, folder: Path) -> None:
+    first = _install(book, folder)
+    book.configure("notes", {"most": 3})
+    source = folder / "src" / "parlour_notes" / "__init__.py"
+    source.write_text(source.read_text().replace('len(await mine.all("note")) >= settings.most', "settings.most"))
+    _change(folder, 'Annotated[int, "How many notes a person may keep"] = 50', 'str = "many"', version="0.2")
+
+    with pytest.raises(BadSettings, match=r"most must be of type string. Take it back first: parlour skill configure"):
+        book.offer_upgrade("notes", folder)
+
+    assert book.get("notes") == first
+
+
+def test_another_skill_is_no_upgrade(book: SkillBook, folder: Path, tmp_path: Path) -> None:
+    _install(book, folder)
+    new_skill(tmp_path, "lists")
+
+    with pytest.raises(InstallRefused, match="holds the skill lists, not notes"):
+        book.offer_upgrade("notes", tmp_path / "lists")
+
+
+def test_a_disabled_skill_stays_so_over_an_upgrade(book: SkillBook, folder: Path) -> None:
+    _install(book, folder)
+    book.enable("notes", is_enabled=False)
+    _change(folder, "Keeps notes for you", "Keeps lists for you", version="0.2")
+
+    _install(book, folder)
+
+    assert (book.get("notes").version, book.get("notes").is_enabled) == ("0.2", False)
+
+
 # ---- settings ---------------------------------------------------------------------------------------------------
 
 

@@ -122,12 +122,13 @@ def test_an_unknown_skill_is_one_line(ready: Command, command: list[str]) -> Non
     code, _, problem = ready("skill", command[0], "tax", *command[1:])
 
     assert code == 1
-    remedy = "Install one with: parlour skill install FOLDER_OR_WHEEL"
+    remedy = "Install one with: parlour skill install SOURCE"
     assert problem == f"No skill named 'tax'. Installed: none. {remedy}\n"
 
 
 def test_what_is_no_skill_is_one_line(ready: Command) -> None:
-    code, _, problem = ready("skill", "install", "nothing")
+    code, _, problem = ready("skill", "install", "./nothing")
 
     assert code == 1
-    assert problem == "nothing is neither a folder nor a wheel. Give the skill's folder or its .whl file.\n"
+    remedy = "Give a folder, a .whl, a .tar.gz, git+https://… or NAME==VERSION."
+    assert problem == f"./nothing is not there. {remedy}\n"
