@@ -66,6 +66,7 @@ from parlour.turns.notify import Notifier
 from parlour.turns.order import Order
 from parlour.turns.outbox import Outbox
 from parlour.turns.ports import LiveBus
+from parlour.turns.privacy_requests import PrivacyRequests
 from parlour.turns.remembering import Remembering
 from parlour.turns.running import Running
 from parlour.turns.sending import FileSender
@@ -372,6 +373,17 @@ class Platform:
     @property
     def _keep_messages(self) -> timedelta:
         return timedelta(days=self.settings.turns.keep_messages_days)
+
+    @cached_property
+    def privacy_requests(self) -> PrivacyRequests:
+        """What people asked for by /export and /forgetme."""
+        return PrivacyRequests(
+            database=self.database,
+            privacy=self.privacy,
+            eraser=self.eraser,
+            outbox=self.outbox,
+            files=self.file_sender,
+        )
 
     @cached_property
     def eraser(self) -> Eraser:

@@ -16,6 +16,7 @@ from parlour.people.doer import Doer
 from parlour.people.states import Role, UserState
 from parlour.people.users import UserView
 from parlour.privacy.erasure import Eraser
+from parlour.privacy.export import export_person
 from parlour.store.ids import UserId
 
 app = typer.Typer(no_args_is_help=True, help="See people, admit, block, link, give roles.")
@@ -121,6 +122,26 @@ def _tell(told: dict[str, Any], words: str, *, as_json: bool) -> None:
         show_json(told)
     else:
         typer.echo(words)
+
+
+@app.command("export", epilog="Example: parlour user export telegram:12345 --to ann.zip")
+def export(
+    who: Who,
+    *,
+    to: Annotated[Path | None, typer.Option(help="Write the zip there; else export-ID.zip here.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Why; it stands in the audit log, sealed.")] = None,
+) -> None:
+    """Write everything that is held about a person, opened, as JSON and HTML in one zip for this user alone to read."""
+    with open_storage() as storage:
+        user_id = users.find_user_or_id(storage.database, storage.privacy, who)
+        made = export_person(storage.database, storage.privacy, user_id, actor=storage.actor(), reason=reason)
+    path = to or Path(made.name)
+    try:
+        path.touch(mode=0o600)
+        path.write_bytes(made.content)
+    except OSError as error:
+        raise Refused(f"{path} cannot be written ({error.strerror}). Name another place with --to.") from None
+    typer.echo(f"{path}: {sum(made.rows.values())} rows about {user_id}. It holds what they wrote: keep it safe.")
 
 
 @app.command("erase", epilog="Example: parlour user erase telegram:12345 --receipt receipt.json")

@@ -31,6 +31,7 @@ class Scheduler:
         next_purge = 0.0
         while not self._stopped.wait(SWEEP_EVERY_S):
             self._try("sweep", self._platform.sweep)
+            self._try("privacy_requests", self._platform.privacy_requests.carry_out)
             self._try("jobs", self._platform.sweep_jobs)
             if time.monotonic() >= next_purge:
                 next_purge = time.monotonic() + _PURGE_EVERY_S

@@ -17,7 +17,7 @@ from parlour.engines.errors import EngineBusy, EngineDied, EngineUnavailable, Pr
 from parlour.engines.protocol import Message as ModelMessage
 from parlour.engines.protocol import Piece, Request, Sampling
 from parlour.people.quotas import Quotas
-from parlour.privacy.errors import KeyShredded
+from parlour.privacy.errors import KeyShredded, KeysUnavailable
 from parlour.privacy.sealing import Sealer
 from parlour.skills.rich import PLAIN, Rich
 from parlour.store.database import Database
@@ -66,6 +66,7 @@ _SMOOTH_AT_ONCE = 10
 ENGINE_PATIENCE = timedelta(minutes=10)
 _RETRY_FIRST_S = 1.0
 _RETRY_LONGEST_S = 30.0
+_KEYS_RETRY_S = 5.0
 
 
 class PieceStream(Protocol):
@@ -167,6 +168,10 @@ class Answerer:
                 log.warning("late_answer_refused", turn_id=str(claim.turn_id), fence=claim.fence)
             except (EngineBusy, EngineUnavailable) as error:
                 self._wait_for_engine(claim, error)
+            except KeysUnavailable:
+                # No try of the turn, however long it takes: nothing can be opened, and nobody be told.
+                log.warning("turn_waits_for_keys", turn_id=str(claim.turn_id))
+                self._order.hand_back(claim, delay=timedelta(seconds=_KEYS_RETRY_S), error="keys_unavailable")
             except PromptTooLong:
                 self._fail(claim, "too_long_for_model", error="prompt_too_long")
             except Exception as error:  # a task begins here: whatever goes wrong, the turn goes back

@@ -13,7 +13,7 @@ from parlour.skills.views import Place, enabled_manifests
 from parlour.store.changes import changed_rows
 from parlour.store.ids import ConversationId, UserId, WorkspaceId
 from parlour.store.models import Account, Message, Turn, User
-from parlour.turns import people_commands
+from parlour.turns import people_commands, privacy_commands
 from parlour.turns.command import Command, Context, Order
 from parlour.turns.handoffs import NobodyThere
 from parlour.turns.states import Author, Mode, TurnState
@@ -212,5 +212,6 @@ ALL: Final = (
     Command("human", "talk to a person", "转人工服务", _human),
     Command("done", "go back to the assistant", "结束人工服务", _done),
     *people_commands.ALL,
+    *privacy_commands.ALL,
 )
 BY_NAME: Final = {command.name: command for command in ALL}

@@ -167,8 +167,13 @@ class Order:
             )
             return {TurnId(found) for found in session.scalars(wanted)}
 
-    def hand_back(self, claim: Claim, *, delay: timedelta = timedelta(), counts: bool = False) -> None:
-        """Put the turn back into the queue and let the conversation go. `counts`: whether it was a try of the turn."""
+    def hand_back(
+        self, claim: Claim, *, delay: timedelta = timedelta(), counts: bool = False, error: str | None = None
+    ) -> None:
+        """Put the turn back into the queue and let the conversation go. `counts`: whether it was a try of the turn.
+
+        `error` says what it waits for, to whoever looks at turns.
+        """
         now = self._database.clock.now()
         with self._database.begin() as session:
             if not release(session, claim.conversation_id, claim.fence):
@@ -177,7 +182,7 @@ class Order:
             session.execute(
                 update(Turn)
                 .where(Turn.id == claim.turn_id, Turn.state == TurnState.RUNNING.value)
-                .values(state=TurnState.QUEUED.value, attempts=attempts, due_at=now + delay)
+                .values(state=TurnState.QUEUED.value, attempts=attempts, due_at=now + delay, error=error)
             )
 
     def _take_lease(self, session: Session, turn_id: TurnId, now: datetime) -> _Leased | None:
@@ -218,7 +223,7 @@ class Order:
         log.warning("turn_given_up", turn_id=str(turn.id), attempts=turn.attempts)
 
     def _begin(self, session: Session, conversation: _Leased, turn: Turn, now: datetime) -> Claim:
-        turn.state, turn.attempts = TurnState.RUNNING.value, turn.attempts + 1
+        turn.state, turn.attempts, turn.error = TurnState.RUNNING.value, turn.attempts + 1, None
         # The first start counts: it tells how long the engine has kept the turn waiting.
         turn.started_at = turn.started_at or now
         turn.due_at = now + self._lease

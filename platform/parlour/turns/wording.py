@@ -2,12 +2,13 @@
 
 from typing import Final
 
-from parlour.turns import people_wording
+from parlour.turns import people_wording, privacy_wording
 
 FALLBACK: Final = "en"
 
 TEXTS: Final[dict[str, dict[str, str]]] = {
     **people_wording.TEXTS,
+    **privacy_wording.TEXTS,
     "failed": {
         "en": "Sorry, I could not answer that. Nothing is lost: send /retry to try again. (Reference: {reference})",
         "zh": "抱歉，这条消息我没能回答。内容没有丢失：发送 /retry 可以重试。（编号：{reference}）",

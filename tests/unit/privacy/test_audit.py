@@ -1,0 +1,83 @@
+"""The audit chain: what is altered, missing or moved is found and named."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from sqlalchemy import delete, update
+from sqlalchemy.orm import Session
+
+from parlour.privacy.audit import Deed, anchor, record, tail, verify
+from parlour.store.privacy_models import AuditEntry, AuditHead
+from tests.support.storage import Storage
+
+
+def _write(storage: Storage, count: int) -> None:
+    workspace_id = storage.workspace()
+    for number in range(count):
+        with storage.database.begin() as session:
+            deed = Deed("command:test", "did", f"thing-{number}", workspace_id, f"because {number}")
+            record(session, storage.privacy, deed, now=storage.database.clock.now())
+
+
+def test_entries_are_numbered_and_their_reasons_open(storage: Storage) -> None:
+    _write(storage, 3)
+
+    assert [(one.seq, one.reason) for one in tail(storage.database, storage.privacy)] == [
+        (3, "because 2"),
+        (2, "because 1"),
+        (1, "because 0"),
+    ]
+    assert verify(storage.database, storage.privacy).findings == []
+
+
+def _swap(session: Session) -> None:
+    two, three = session.get_one(AuditEntry, 2), session.get_one(AuditEntry, 3)
+    two.action, two.subject, two.hash, three.action, three.subject, three.hash = (
+        three.action, three.subject, three.hash, two.action, two.subject, two.hash,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("spoil", "found"),
+    [
+        (lambda s: s.execute(update(AuditEntry).where(AuditEntry.seq == 2).values(actor="nobody")), {(2, "altered")}),
+        (lambda s: s.execute(update(AuditEntry).where(AuditEntry.seq == 2).values(reason=b"x")), {(2, "altered")}),
+        (lambda s: s.execute(delete(AuditEntry).where(AuditEntry.seq == 2)), {(2, "missing")}),
+        (lambda s: s.execute(delete(AuditEntry).where(AuditEntry.seq == 4)), {(4, "missing")}),
+        (_swap, {(2, "altered"), (3, "altered")}),
+    ],
+)
+def test_what_was_done_to_the_chain_is_found_and_named(
+    storage: Storage, spoil: Callable[[Session], object], found: set[tuple[int, str]]
+) -> None:
+    _write(storage, 4)
+    with storage.database.begin() as session:
+        spoil(session)
+
+    findings = verify(storage.database, storage.privacy).findings
+
+    assert {(one.seq, one.problem) for one in findings} >= found
+    assert {one.seq for one in findings} <= {one for one, _ in found} | {4}
+
+
+def test_a_chain_cut_short_together_with_its_head_is_behind_its_anchor(storage: Storage) -> None:
+    _write(storage, 4)
+    anchor(storage.database, storage.privacy)
+    with storage.database.begin() as session:
+        session.execute(delete(AuditEntry).where(AuditEntry.seq > 2))
+        session.execute(update(AuditHead).values(seq=2, hash=session.get_one(AuditEntry, 2).hash))
+
+    findings = verify(storage.database, storage.privacy).findings
+
+    assert [(one.seq, one.problem) for one in findings] == [(3, "missing"), (4, "missing")]
+
+
+def test_many_writers_make_one_chain(storage: Storage) -> None:
+    storage.workspace()
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda _: _write(storage, 5), range(4)))
+
+    verdict = verify(storage.database, storage.privacy)
+    assert (verdict.entries, verdict.findings) == (20, [])

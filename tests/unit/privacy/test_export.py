@@ -1,0 +1,116 @@
+"""An export holds everything about the person, and nothing of anybody else."""
+
+import io
+import json
+import zipfile
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import delete, select
+
+from parlour.privacy.classes import SEALED_BY_MENTION, mention_columns, model_of, personal_tables, user_columns
+from parlour.privacy.export import _LEFT_OUT, _OF_WORKSPACE, Export, export_person
+from parlour.privacy.persons import SubjectUnknown
+from parlour.store.ids import SubjectId, UserId, WorkspaceId
+from parlour.store.models import Message, User
+from parlour.store.privacy_models import AuditEntry
+from parlour.store.tables import CONTENT
+from parlour.store.types import Sealed
+from tests.support.rows import fill
+from tests.support.stage import Stage
+
+
+def _told(made: Export) -> tuple[dict[str, Any], str]:
+    with zipfile.ZipFile(io.BytesIO(made.content)) as archive:
+        return json.loads(archive.read("export.json")), archive.read("export.html").decode()
+
+
+def _export(stage: Stage, user_id: UUID) -> Export:
+    return export_person(stage.platform.database, stage.platform.privacy, user_id, actor="command:test")
+
+
+def _filled(stage: Stage) -> UserId:
+    """Rows in every table, sealed under the keys that they are sealed under in earnest; the first person of three."""
+    parts = stage.platform
+    with parts.database.begin() as session:
+        fill(session.connection(), CONTENT)
+        # The chain goes on behind them.
+        session.execute(delete(AuditEntry))
+        person = session.scalars(select(User.id).where(User.role.like("role%")).order_by(User.id)).first()
+        assert person is not None
+        workspace = session.get_one(User, person).workspace_id
+    parts.privacy.keyring.create(UserId(person))
+    parts.privacy.keyring.create(WorkspaceId(workspace))
+    with parts.database.begin() as session:
+        for table in personal_tables():
+            names = [*user_columns(table), *mention_columns(table)]
+            for column in table.columns:
+                if not isinstance(column.type, Sealed):
+                    continue
+                by = SEALED_BY_MENTION.get((table.name, column.name), "user_id")
+                subject: SubjectId = UserId(person)
+                if (table.name, column.name) in _OF_WORKSPACE:
+                    subject, by = WorkspaceId(workspace), "user_id"
+                assert by in names
+                for row_id in session.scalars(select(table.c.id).where(table.c[by] == person)).all():
+                    place = getattr(model_of(table), column.name)
+                    sealed = parts.sealer.seal(subject, place, row_id, f"said in {table.name}.{column.name}")
+                    session.execute(table.update().where(table.c.id == row_id).values({column.name: sealed}))
+    return UserId(person)
+
+
+def test_every_table_with_a_user_column_and_every_sealed_column_is_in_it(stage: Stage) -> None:
+    """A new table or column that the export does not know fails here."""
+    person = _filled(stage)
+
+    told, page = _told(_export(stage, person))
+
+    with_people = {
+        table.name for table in CONTENT.tables.values() if "user_id" in table.columns or table.name == "users"
+    }
+    assert {name for name, rows in told["tables"].items() if rows} >= with_people
+    for table in personal_tables():
+        for column in table.columns:
+            if isinstance(column.type, Sealed) and (table.name, column.name) not in _LEFT_OUT:
+                marker = f"said in {table.name}.{column.name}"
+                assert marker in json.dumps(told)
+                assert marker in page
+
+
+def test_what_others_wrote_is_not_in_it(stage: Stage) -> None:
+    stage.answered("Ann's words", sender="ann", chat="group", is_private=False)
+    stage.answered("Bob's words", sender="bob", chat="group", is_private=False)
+    with stage.platform.database.read() as session:
+        ann = session.scalars(select(Message.user_id).order_by(Message.id)).first()
+    assert ann is not None
+
+    told, page = _told(_export(stage, ann))
+
+    assert "Ann's words" in json.dumps(told)
+    assert "Bob's words" not in json.dumps(told) + page
+
+
+def test_what_a_person_wrote_is_text_and_no_markup(stage: Stage) -> None:
+    stage.answered("<script>alert(1)</script>")
+    with stage.platform.database.read() as session:
+        ann = session.scalars(select(Message.user_id)).first()
+    assert ann is not None
+
+    _, page = _told(_export(stage, ann))
+
+    assert "<script>" not in page
+    assert "&lt;script&gt;alert(1)" in page
+
+
+def test_nobody_and_the_erased_have_no_export(stage: Stage) -> None:
+    stage.answered("first")
+    with stage.platform.database.read() as session:
+        ann = session.scalars(select(Message.user_id)).first()
+    assert ann is not None
+    stage.platform.eraser.erase(ann, actor="command:test")
+
+    with pytest.raises(SubjectUnknown):
+        _export(stage, ann)
+    with pytest.raises(SubjectUnknown):
+        _export(stage, UUID(int=7))
