@@ -477,16 +477,8 @@ def engine_options(settings: Settings) -> EngineOptions:
 
 def key_provider(settings: Settings) -> Callable[[], KeyProvider] | None:
     """What makes the provider that the settings name, None for the key file."""
-    keys = settings.keys
-    options = ProviderOptions(
-        kind=keys.provider,
-        url=keys.provider_url,
-        key=keys.key,
-        mount=keys.mount,
-        region=keys.region,
-        token=keys.token.get_secret_value(),
-    )
-    return remote_provider(options)
+    keys, token = settings.keys, settings.keys.token.get_secret_value()
+    return remote_provider(ProviderOptions(keys.provider, keys.provider_url, keys.key, keys.mount, keys.region, token))
 
 
 def worker_threads(settings: Settings) -> int:
