@@ -1,8 +1,8 @@
 """Vault's Transit engine on the wire, as hvac speaks to it: keys with versions, encrypt, decrypt, rotate.
 
 Written after the engine's HTTP interface (https://developer.hashicorp.com/vault/api-docs/secret/transit); no server is
-to be had from the package registries. Ciphertexts are real AES-256-GCM with the associated data bound, so that what Vault
-would refuse is refused here.
+to be had from the package registries. Ciphertexts are real AES-256-GCM with the associated data bound, so that what
+Vault would refuse is refused here.
 """
 
 import base64
