@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from parlour import logs
 from parlour.bench import personalisation as personal
 from parlour.bench import pipeline as pipelines
+from parlour.bench import privacy as privacies
 from parlour.bench import serving as servings
 from parlour.bench.layouts import Services
 from parlour.bench.personas import PERSONAS
@@ -176,6 +177,29 @@ def personalisation(
     report = Report("personalisation", asdict(options))
     with _progress() as progress:
         personal.run_personalisation(options, report, progress)
+    _tell(report, json_file)
+
+
+@app.command(epilog="Example: parlour bench privacy --table 100000 --json-file figures.json")
+def privacy(  # noqa: PLR0913 (the options of a command)
+    *,
+    turns: Annotated[int, typer.Option(min=1, help="Turns to seal and open.")] = 2_000,
+    keys: Annotated[int, typer.Option(min=1, help="Keys to wrap anew.")] = 100_000,
+    messages: Annotated[int, typer.Option(min=1, help="Messages of the person who is erased.")] = 10_000,
+    table: Annotated[
+        list[int] | None, typer.Option(min=10, help="Rows of the table to purge a tenth of, several times for several.")
+    ] = None,
+    postgres: Annotated[
+        str, typer.Option(envvar="PARLOUR_BENCH_POSTGRES", help="Server where databases may be made.")
+    ] = "postgresql://postgres@127.0.0.1:5432/postgres",
+    json_file: JsonFile = None,
+) -> None:
+    """What sealing costs a turn; how fast keys are wrapped anew, a person is erased, and expired rows go."""
+    options = privacies.PrivacyOptions(turns, keys, messages, tuple(table or [100_000, 1_000_000]), postgres)
+    logs.set_up(level="warning")
+    report = Report("privacy", privacies.told(options))
+    with _progress() as progress:
+        privacies.run_privacy(options, report, progress)
     _tell(report, json_file)
 
 
