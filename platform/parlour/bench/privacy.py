@@ -69,13 +69,11 @@ def run_privacy(options: PrivacyOptions, report: Report, progress: Progress) -> 
         report.add(ERASURE, {"database": "sqlite", **_erasure(house, options.messages)})
     for rows in options.tables:
         progress.begin(f"purging from {rows:,}", 1)
-        with tempfile.TemporaryDirectory(prefix="parlour-bench-") as folder, _postgres(options.postgres) as url:
-            with _house(Path(folder), url) as house:
-                report.add(PURGE, _purge(house, rows))
+        with _house_on_postgres(options.postgres) as house:
+            report.add(PURGE, _purge(house, rows))
     progress.begin("erasing", 1)
-    with tempfile.TemporaryDirectory(prefix="parlour-bench-") as folder, _postgres(options.postgres) as url:
-        with _house(Path(folder), url) as house:
-            report.add(ERASURE, {"database": "postgresql", **_erasure(house, options.messages)})
+    with _house_on_postgres(options.postgres) as house:
+        report.add(ERASURE, {"database": "postgresql", **_erasure(house, options.messages)})
 
 
 def told(options: PrivacyOptions) -> dict[str, Any]:
@@ -190,6 +188,17 @@ def _house(folder: Path, url: str) -> Iterator[_House]:
         closing(open_privacy(content=database, keys_url=keys, key_file=folder / "master.key")) as privacy,
     ):
         yield _furnished(database, privacy)
+
+
+@contextmanager
+def _house_on_postgres(server: str) -> Iterator[_House]:
+    """The same, its content on PostgreSQL, its key store a file."""
+    with (
+        tempfile.TemporaryDirectory(prefix="parlour-bench-") as folder,
+        _postgres(server) as url,
+        _house(Path(folder), url) as house,
+    ):
+        yield house
 
 
 def _furnished(database: Database, privacy: Privacy) -> _House:

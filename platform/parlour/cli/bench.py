@@ -181,7 +181,7 @@ def personalisation(
 
 
 @app.command(epilog="Example: parlour bench privacy --table 100000 --json-file figures.json")
-def privacy(  # noqa: PLR0913 (the options of a command)
+def privacy(
     *,
     turns: Annotated[int, typer.Option(min=1, help="Turns to seal and open.")] = 2_000,
     keys: Annotated[int, typer.Option(min=1, help="Keys to wrap anew.")] = 100_000,
