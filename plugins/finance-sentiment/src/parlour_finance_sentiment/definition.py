@@ -27,6 +27,7 @@ skill = Skill(
 )
 
 _LEAST_KEEP_DAYS: Final = 35
+_MOST_KEEP_DAYS: Final = 110
 
 
 @skill.settings
@@ -47,7 +48,7 @@ class Settings:
     quiet_hours: Annotated[str, "When nothing is told, as 22:00-07:00; empty for never"] = ""
     timezone: Annotated[str, "Whose hours those are"] = "UTC"
     language: Annotated[Literal["en", "zh"], "The language of alerts"] = "en"
-    keep_days: Annotated[int, "How many days news is kept, 35 at least"] = 90
+    keep_days: Annotated[int, "How many days news is kept, from 35 to 110"] = 90
     ask_model: Annotated[bool, "Let the language model judge again what the classifier is unsure of"] = False
 
 
@@ -76,5 +77,5 @@ def problems_of(settings: Settings) -> list[str]:
 
 
 def days_kept(settings: Settings) -> int:
-    """How long news is kept: no shorter than what the test of surges looks back."""
-    return max(_LEAST_KEEP_DAYS, settings.keep_days)
+    """How long news is kept: no shorter than what the test of surges looks back, no longer than there is room."""
+    return min(max(_LEAST_KEEP_DAYS, settings.keep_days), _MOST_KEEP_DAYS)

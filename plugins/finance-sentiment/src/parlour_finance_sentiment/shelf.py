@@ -15,7 +15,8 @@ from parlour_finance_sentiment.surge import PERIOD_MINUTES
 _ITEMS_A_DOCUMENT: Final = 40
 _LABELS_A_DOCUMENT: Final = 40
 _BYTES_A_DOCUMENT: Final = 40_000
-MOST_ITEMS_A_DAY: Final = 4_000
+# As many that the longest time news is kept fits into the 10,000 documents that a skill may have.
+MOST_ITEMS_A_DAY: Final = 3_000
 
 Counts = Mapping[Label, int]
 
