@@ -52,7 +52,14 @@ class TelegramMessenger:
         # Answers that are certainly others when one is searched for: those in other topics are known only here.
         self._sent: OrderedDict[tuple[str, int], str] = OrderedDict()
         self._settling = Settling(
-            Deeds(self._placeholder, self._edit_into, self._give_notice, self._delete, self._is_another)
+            Deeds(
+                placeholder=self._placeholder,
+                edit=self._edit_into,
+                empty=self._empty,
+                give_notice=self._give_notice,
+                delete=self._delete,
+                is_another=self._is_another,
+            )
         )
 
     @property
@@ -182,6 +189,9 @@ class TelegramMessenger:
             return
         self._shown.pop((post.address.chat, str(message_id)), None)
         await self._edit(post.address, message_id, telegram_text.render(post.text), _buttons(post))
+
+    async def _empty(self, post: Post, message_id: int) -> None:
+        await self._edit(post.address, message_id, Rendered(NOTHING), None)
 
     async def _give_notice(self, post: Post, message_id: int) -> None:
         await self._edit(post.address, message_id, Rendered(say("draft_lost", post.language)), None)

@@ -4,6 +4,11 @@ Message ids only grow within a chat, and editing is repeatable. So a silent plac
 above where the lost message can be; the message answered bounds it from below. Every id between is edited into the text
 that was to be sent: it works for a message of ours only (or says "not modified"), and is refused for all others. When
 none takes it, the lost message never was, and the placeholder becomes the answer. Either way it stands there once.
+
+A process that died while it searched has left its placeholder behind, between the answer and the new placeholder. In a
+private chat, where nothing else of ours can be under way, the ids behind the answer are therefore tried as well: edited
+into a placeholder, which changes nothing where one stands, and deleted where that works. In a group the edit might hit
+an answer in another topic that was sent this moment, so there the silent "…" of a dead process stays.
 """
 
 from collections import OrderedDict
@@ -28,6 +33,7 @@ class _Search:
     placeholder: int
     candidates: list[int]
     found: int | None = None
+    orphans: list[int] = field(default_factory=list)
     clean_ups: int = field(default=0)
 
 
@@ -37,6 +43,7 @@ class Deeds:
 
     placeholder: Callable[[Post], Awaitable[int]]
     edit: Callable[[Post, int], Awaitable[None]]
+    empty: Callable[[Post, int], Awaitable[None]]
     give_notice: Callable[[Post, int], Awaitable[None]]
     delete: Callable[[Post, int], Awaitable[None]]
     is_another: Callable[[Post, int], bool]
@@ -55,6 +62,8 @@ class Settling:
             return await self._settle_edit(post, post.draft_key)
         search = self._searches.get(post.key) or await self._begin(post)
         await self._look(post, search)
+        if search.found is not None and post.address.is_private and post.address.thread is None:
+            await self._look_for_orphans(post, search)
         if search.found is None:
             return await self._use_placeholder(post, search)
         await self._clean_up(post, search)
@@ -92,13 +101,19 @@ class Settling:
     async def _look(self, post: Post, search: _Search) -> None:
         while search.candidates and search.found is None:
             candidate = search.candidates[0]
-            if await self._is_ours(post, candidate):
+            if await self._is_ours(post, candidate, self._do.edit):
                 search.found = candidate
             search.candidates.pop(0)
 
-    async def _is_ours(self, post: Post, candidate: int) -> bool:
+    async def _look_for_orphans(self, post: Post, search: _Search) -> None:
+        while search.candidates:
+            if await self._is_ours(post, search.candidates[0], self._do.empty):
+                search.orphans.append(search.candidates[0])
+            search.candidates.pop(0)
+
+    async def _is_ours(self, post: Post, candidate: int, edit: Callable[[Post, int], Awaitable[None]]) -> bool:
         try:
-            await self._do.edit(post, candidate)
+            await edit(post, candidate)
         except DraftLost:
             return False
         except Rejected as refused:
@@ -123,8 +138,11 @@ class Settling:
         return Receipt(str(search.placeholder))
 
     async def _clean_up(self, post: Post, search: _Search) -> None:
-        """Delete the placeholder. It is worth a few tries, not an answer that is never noted as sent."""
+        """Delete the placeholders. They are worth a few tries, not an answer that is never noted as sent."""
         try:
+            while search.orphans:
+                await self._do.delete(post, search.orphans[-1])
+                search.orphans.pop()
             await self._do.delete(post, search.placeholder)
         except (Throttled, NotSent, OutcomeUnknown):
             search.clean_ups += 1

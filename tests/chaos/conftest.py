@@ -1,0 +1,36 @@
+"""Servers and messengers to break."""
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.crowd import Crowd
+from tests.chaos.house import House, production
+from tests.fakes.telegram import FakeTelegram
+from tests.services import PostgresDatabases
+
+PEOPLE = 4
+
+
+@pytest.fixture
+def telegram() -> Iterator[FakeTelegram]:
+    """A Telegram of this test's own."""
+    with FakeTelegram() as fake:
+        yield fake
+
+
+@pytest.fixture
+def crowd(telegram: FakeTelegram) -> Crowd:
+    """A few people."""
+    return Crowd(telegram, people=PEOPLE, dice=random.Random(1))
+
+
+@pytest.fixture
+def house(
+    tmp_path: Path, postgres_databases: PostgresDatabases, redis_url: str, telegram: FakeTelegram
+) -> Iterator[House]:
+    """The production layout on PostgreSQL and Redis, running."""
+    with production(tmp_path, postgres_databases, redis_url, telegram) as running:
+        yield running

@@ -1,0 +1,175 @@
+"""An installation that can be broken: its processes die, freeze and come back, its services go away."""
+
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import psycopg
+
+from tests.chaos.protections import PROTECTIONS
+from tests.fakes.telegram import FakeTelegram
+from tests.integration.e2e.layouts import Layout, environment, production_environment
+from tests.processes import Process, until
+from tests.services import PostgresDatabases, PostgresServer, RedisServer
+
+LEASE_S = 2.0
+_PACE_S = "0.03"
+
+
+class House(Layout):
+    """The processes of one layout under faults. One that died is started again by `mend`, as systemd would."""
+
+    def __init__(
+        self, environment: dict[str, str], folder: Path, *, kinds: dict[str, str], without: str | None = None
+    ) -> None:
+        """`kinds`: the command of each process by its name."""
+        super().__init__(environment, folder)
+        self._kinds = kinds
+        self._without = without
+        self._frozen: set[str] = set()
+
+    def __enter__(self) -> Self:
+        """Start every process."""
+        for name in self._kinds:
+            self.bring_up(name)
+        for process in self.processes.values():
+            process.await_ready()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for name in list(self._frozen):
+            self.wake(name)
+        super().__exit__(kind, error, trace)
+
+    def bring_up(self, name: str, *, crash_at: str | None = None, skip: int = 0) -> Process:
+        """Start a process, to die at a step if one is named."""
+        words = [sys.executable, "-m", "tests.chaos.child", "--pace", _PACE_S]
+        words += ["--without", self._without] if self._without else []
+        words += ["--crash-at", crash_at, "--skip", str(skip)] if crash_at else []
+        command = self._kinds[name]
+        ready = "engine_ready" if command == "worker" else "is ready"
+        return self.launch(name, *words, "--", command, ready=ready)
+
+    def is_dead(self, name: str) -> bool:
+        """Whether the process has ended."""
+        return self.processes[name].popen.poll() is not None
+
+    def kill(self, name: str) -> None:
+        """`kill -9`."""
+        self.wake(name)
+        self.processes[name].kill()
+
+    def end(self, name: str) -> None:
+        """SIGTERM, without waiting."""
+        self.wake(name)
+        self.processes[name].send(signal.SIGTERM)
+
+    def freeze(self, name: str) -> None:
+        """SIGSTOP."""
+        if not self.is_dead(name):
+            self.processes[name].send(signal.SIGSTOP)
+            self._frozen.add(name)
+
+    def wake(self, name: str) -> None:
+        """SIGCONT."""
+        if name in self._frozen:
+            self._frozen.discard(name)
+            self.processes[name].send(signal.SIGCONT)
+
+    def mend(self) -> None:
+        """Start again what has died."""
+        for name in self._kinds:
+            if self.is_dead(name):
+                self.processes[name].wait()
+                self.bring_up(name)
+
+    def make_whole(self) -> None:
+        """Wake what is frozen, start what is dead, and wait until all are ready."""
+        for name in list(self._frozen):
+            self.wake(name)
+        self.mend()
+        for name, process in self.processes.items():
+            # One that was on its way down may go only now.
+            with suppress(AssertionError):
+                process.await_ready()
+                continue
+            until(lambda name=name: self.is_dead(name))  # type: ignore[misc]
+            self.mend()
+            self.processes[name].await_ready()
+
+
+def variables(telegram: FakeTelegram) -> dict[str, str]:
+    """The settings of every house: the fake is its Telegram, a lease is short, nobody is too fast."""
+    return {
+        "PARLOUR_TELEGRAM__TOKEN": telegram.token,
+        "PARLOUR_TELEGRAM__BASE_URL": telegram.base_url,
+        "PARLOUR_TURNS__LEASE_S": f"{LEASE_S:g}",
+        # A schedule may hit one turn several times; a turn that is given up is no loss, but this judge is strict.
+        "PARLOUR_TURNS__MAX_ATTEMPTS": "20",
+        "PARLOUR_ACCESS__MESSAGES_PER_MINUTE": "1000000",
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+    }
+
+
+def production(  # noqa: PLR0913 (an installation has many parts)
+    folder: Path,
+    databases: PostgresDatabases,
+    broker_url: str,
+    telegram: FakeTelegram,
+    *,
+    without: str | None = None,
+    **more: str,
+) -> House:
+    """Gateway, two workers and a scheduler on PostgreSQL and a broker; migrated, not started.
+
+    `without` is a protection to take away from every process; `more` are further variables of their environment.
+    """
+    settings = production_environment(folder, databases, broker_url, **(variables(telegram) | more))
+    settings["PARLOUR_BUS__URL"] = broker_url if broker_url.startswith("redis") else ""
+    kinds = {"scheduler": "scheduler", "worker": "worker", "second worker": "worker", "gateway": "gateway"}
+    house = House(settings, folder, kinds=kinds, without=without)
+    upgraded = house.run("db", "upgrade")
+    assert upgraded.popen.returncode == 0, upgraded.output
+    if without:
+        with psycopg.connect(settings["PARLOUR_DATABASE__URL"], autocommit=True) as connection:
+            for statement in PROTECTIONS[without].statements:
+                connection.execute(statement)
+    return house
+
+
+def embedded(folder: Path, telegram: FakeTelegram) -> House:
+    """`parlour up`."""
+    return House(environment(folder, **variables(telegram)), folder, kinds={"up": "up"})
+
+
+class Services:
+    """A PostgreSQL and a Redis of a house's own, to be stopped and started under it."""
+
+    def __init__(self) -> None:
+        self.postgres = PostgresServer()
+        self.redis = RedisServer()
+
+    def __enter__(self) -> Self:
+        """Start both."""
+        self.postgres.start()
+        self.redis.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.redis.remove()
+        self.postgres.remove()
+
+    def cut_connections(self) -> None:
+        """End every session of the database server, in the middle of whatever it does."""
+        with psycopg.connect(self.postgres.url, autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
+            )

@@ -1,0 +1,48 @@
+"""`kill -9` at every named step of a turn's life: whatever was done and not yet said, nothing is lost or doubled."""
+
+from parlour.turns import answer, deliver, intake, ledger, order, sweeper
+from tests.chaos.crowd import Crowd
+from tests.chaos.house import House
+from tests.chaos.steps import STEPS
+from tests.processes import until
+
+WHERE = {"gateway": "gateway", "worker": "worker", "scheduler": "scheduler"}
+
+
+def test_every_step_is_a_place_in_the_code() -> None:
+    modules = {module.__name__ for module in (answer, deliver, intake, ledger, order, sweeper)}
+
+    assert {step.place.partition(":")[0] for step in STEPS.values()} == modules
+
+
+def test_a_death_at_any_step_loses_nothing_and_doubles_nothing(house: House, crowd: Crowd) -> None:
+    """One house lives through all of them: at each step a process dies for good, and is started again."""
+    for step in STEPS:
+        _die_at(step, house, crowd)
+
+        verdict = crowd.settled(patience_s=30.0, linger_s=0.3)
+        assert verdict.is_clean, f"after a death at {step}: {verdict}\n{house.output[-6000:]}"
+
+
+def _die_at(step: str, house: House, crowd: Crowd) -> None:
+    name = WHERE[STEPS[step].process]
+    house.kill(name)
+    if name == "worker":
+        # The other one would take the turn before it gets there.
+        house.freeze("second worker")
+    if name == "scheduler":
+        _lose_a_publication(house, crowd)
+    dying = house.bring_up(name, crash_at=step)
+    for person in crowd.people:
+        crowd.say(person)
+    until(lambda: house.is_dead(name), timeout_s=60, told=lambda: f"{step} was never reached\n{dying.output}")
+    house.make_whole()
+
+
+def _lose_a_publication(house: House, crowd: Crowd) -> None:
+    """A worker dies with a turn in its hands: only the scheduler brings it back."""
+    house.freeze("second worker")
+    house.kill("worker")
+    house.bring_up("worker", crash_at="answer.claimed")
+    crowd.say(crowd.people[0])
+    until(lambda: house.is_dead("worker"), timeout_s=60)
