@@ -72,6 +72,10 @@ test: $(STAMPS)/dev $(if $(filter no,$(VLLM)),,$(STAMPS)/vllm) ## Set up everyth
 quick: $(STAMPS)/dev ## The tests that need no service and no model, under a minute
 	@$(BIN)/pytest -n auto tests/unit tests/architecture plugins $(ARGS)
 
+.PHONY: chaos
+chaos: $(STAMPS)/dev ## Break everything while people talk, from seeds: make chaos ARGS="--schedules 100"
+	@$(BIN)/python -m tests.chaos $(ARGS)
+
 .PHONY: gpu
 gpu: $(STAMPS)/dev ## On a machine with an NVIDIA GPU: the vLLM tests and figures there
 	@$(BIN)/python -c 'import vllm' 2>/dev/null || $(PIP) install -e '.[vllm]' gguf accelerate

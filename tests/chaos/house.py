@@ -116,7 +116,7 @@ def variables(telegram: FakeTelegram) -> dict[str, str]:
     }
 
 
-def production(  # noqa: PLR0913 (an installation has many parts)
+def production(
     folder: Path,
     databases: PostgresDatabases,
     broker_url: str,

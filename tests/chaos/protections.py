@@ -1,5 +1,6 @@
 """Parlour's protections, each of which can be taken away to see that the judge notices."""
 
+import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -16,24 +17,19 @@ class Protection:
 
 def _no_lease() -> None:
     """Whoever comes takes the conversation; and the broker repeats itself, which the lease is there for."""
-    from sqlalchemy import bindparam, select, update  # noqa: PLC0415 (only in a process that is to lack it)
+    from sqlalchemy import select, update  # noqa: PLC0415 (only in a process that is to lack it)
 
     from parlour.store.models import Conversation, Turn  # noqa: PLC0415
     from parlour.turns import order, tasks  # noqa: PLC0415
 
-    order._TAKE_LEASE = (
-        update(Conversation)
-        .where(Conversation.id == select(Turn.conversation_id).where(Turn.id == bindparam("turn")).scalar_subquery())
-        .values(lease_owner=bindparam("worker"), lease_until=bindparam("until"), fence=Conversation.fence + 1)
-        .returning(
-            Conversation.id,
-            Conversation.workspace_id,
-            Conversation.fence,
-            Conversation.mode,
-            Conversation.fresh_from_seq,
-        )
-        .execution_options(synchronize_session=False)
-    )
+    take = order.Order._take_lease
+
+    def take_over(self: order.Order, session: Any, turn_id: Any, now: Any) -> Any:
+        whose = select(Turn.conversation_id).where(Turn.id == turn_id).scalar_subquery()
+        session.execute(update(Conversation).where(Conversation.id == whose).values(lease_until=None))
+        return take(self, session, turn_id, now)
+
+    order.Order._take_lease = take_over  # type: ignore[method-assign]
     publish = tasks.CeleryQueue.publish
 
     def repeat(self: tasks.CeleryQueue, turn_id: Any) -> None:
@@ -44,15 +40,22 @@ def _no_lease() -> None:
 
 
 def _no_fence() -> None:
-    """A worker back from the dead may write; and nobody tells it that its lease is gone."""
-    from parlour.turns import answer, order, running  # noqa: PLC0415
+    """A worker back from the dead may write; nobody tells it that its lease is gone; a turn may be delivered twice."""
+    from sqlalchemy import insert  # noqa: PLC0415
+
+    from parlour.store.models import Delivery  # noqa: PLC0415
+    from parlour.turns import order, outbox, running  # noqa: PLC0415
+
+    answer: Any = importlib.import_module("parlour.turns.answer")
 
     def release(session: Any, conversation_id: Any, fence: int) -> bool:
         del session, conversation_id, fence
         return True
 
     order.release = answer.release = release
-    running.Running.look = lambda self: None  # type: ignore[method-assign]
+    running.Running.look = lambda _: None  # type: ignore[method-assign,assignment]
+    # The fence's second lock: the ledger has one row a turn, so that a late answer only edits the one that is there.
+    outbox._DELIVER = dict.fromkeys(outbox._DELIVER, insert(Delivery))  # type: ignore[misc]
 
 
 def _no_ledger() -> None:
@@ -71,13 +74,16 @@ def _no_sweeper() -> None:
     """What the broker loses stays lost."""
     from parlour.turns import sweeper  # noqa: PLC0415
 
-    sweeper._due = lambda session, is_due, *, now: []
+    def nothing(session: Any, is_due: Any, *, now: Any) -> list[Any]:
+        del session, is_due, now
+        return []
+
+    sweeper._due = nothing
 
 
 PROTECTIONS: Mapping[str, Protection] = MappingProxyType(
     {
         "lease": Protection(_no_lease),
-        # The unique key is the fence's second lock: without it, too, a late answer would become a second delivery.
         "fence": Protection(_no_fence, ("ALTER TABLE deliveries DROP CONSTRAINT uq_deliveries_turn_id_ordinal",)),
         "unique event": Protection(lambda: None, ("ALTER TABLE turns DROP CONSTRAINT uq_turns_account_id_event_id",)),
         "ledger": Protection(_no_ledger),

@@ -1,7 +1,8 @@
 """The judge sees each kind of wrong, and nothing wrong in what is right."""
 
-from tests.chaos.judge import judge
 from typing import Any
+
+from tests.chaos.judge import judge
 
 Json = dict[str, Any]
 

@@ -168,6 +168,8 @@ class TelegramChannel:
         if incoming is None:
             log.debug("telegram_update_ignored", update_id=update.get("update_id"), kind=kind_of(update))
         else:
+            if self._messenger is not None and (incoming.message_key or "").isdecimal():
+                self._messenger.saw(incoming.address, int(incoming.message_key or 0))
             await asyncio.to_thread(self._intake.receive, incoming)
         self._thank(update, language=None if incoming is None else incoming.sender.language)
 

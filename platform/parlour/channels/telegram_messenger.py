@@ -22,6 +22,7 @@ from parlour.turns.wording import say
 T = TypeVar("T")
 
 _REMEMBERED: Final = 2_048
+_REMEMBERED_PLACES: Final = 50_000
 # Edits count as sends: in a group there are 20 a minute for everything.
 _GROUP_DRAFTS_S: Final = 3.5
 _PRIVATE_DRAFTS_S: Final = 1.0
@@ -51,6 +52,8 @@ class TelegramMessenger:
         self._shown: OrderedDict[tuple[str, str], Rendered] = OrderedDict()
         # Answers that are certainly others when one is searched for: those in other topics are known only here.
         self._sent: OrderedDict[tuple[str, int], str] = OrderedDict()
+        # A bot's private chats share one counter, so that an id seen in one is in no other.
+        self._private_places: OrderedDict[int, str] = OrderedDict()
         self._settling = Settling(
             Deeds(
                 placeholder=self._placeholder,
@@ -108,8 +111,18 @@ class TelegramMessenger:
         return receipt
 
     def _is_another(self, post: Post, message_id: int) -> bool:
-        """Whether that message is certainly the answer of another post."""
-        return self._sent.get((post.address.chat, message_id), post.key) != post.key
+        """Whether that message is certainly the answer of another post, or in another private chat."""
+        chat = post.address.chat
+        if post.address.is_private and self._private_places.get(message_id, chat) != chat:
+            return True
+        return self._sent.get((chat, message_id), post.key) != post.key
+
+    def saw(self, address: Address, message_id: int) -> None:
+        """Remember where a message stands, a person's or ours: when one is searched for, it need not be tried."""
+        if address.is_private:
+            self._private_places[message_id] = address.chat
+            if len(self._private_places) > _REMEMBERED_PLACES:
+                self._private_places.popitem(last=False)
 
     async def _post(
         self,
@@ -134,7 +147,9 @@ class TelegramMessenger:
             return message.message_id
 
         async with translated(is_repeatable=False):
-            return await self._in_chat(address, rendered, request)
+            message_id = await self._in_chat(address, rendered, request)
+        self.saw(address, message_id)
+        return message_id
 
     async def _edit(
         self, address: Address, message_id: int, rendered: Rendered, markup: InlineKeyboardMarkup | None

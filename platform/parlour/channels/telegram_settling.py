@@ -14,12 +14,14 @@ an answer in another topic that was sent this moment, so there the silent "…" 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
 from parlour.turns.ports import DraftLost, NotSent, OutcomeUnknown, Post, Receipt, Rejected, Throttled
 
-# In a busy group more than this may have been written meanwhile; trying them all would use up the chat's send limit.
-MAX_CANDIDATES: Final = 50
+# Where more than this was written meanwhile (in the group; for a private chat: in all private chats of the bot, less
+# what this process has seen in others), trying it all would use up the send limit.
+MAX_CANDIDATES: Final = 100
 _MAX_SEARCHES: Final = 1_000
 _CLEAN_UPS: Final = 5
 # Refusals that are about the chat as a whole; any other is about the message that was tried.
@@ -87,11 +89,11 @@ class Settling:
         # What was posted after the lost message (in another topic) may be known too: only the message answered is
         # surely older. Without one, the newest known is the best bound there is.
         floor = int(post.reply_to) if post.reply_to else max((key for key in known if key < placeholder), default=0)
-        if placeholder - floor - 1 > MAX_CANDIDATES:
+        between = (key for key in range(floor + 1, placeholder) if key not in known)
+        candidates = list(islice((key for key in between if not self._do.is_another(post, key)), MAX_CANDIDATES + 1))
+        if len(candidates) > MAX_CANDIDATES:
             await self._do.give_notice(post, placeholder)
             raise Rejected("unknown_outcome")
-        between = (key for key in range(floor + 1, placeholder) if key not in known)
-        candidates = [key for key in between if not self._do.is_another(post, key)]
         search = _Search(placeholder, candidates)
         self._searches[post.key] = search
         while len(self._searches) > _MAX_SEARCHES:

@@ -94,13 +94,20 @@ def register(
 ) -> None:
     """Give the application its tasks. Their argument is an id, never content."""
 
-    @app.task(name=ANSWER)  # type: ignore[untyped-decorator]
+    @app.task(name=ANSWER, shared=False)  # type: ignore[untyped-decorator]
     def answer_turn(turn_id: str) -> None:
-        answer(TurnId(UUID(turn_id)))
+        _carry_out(answer, turn_id)
 
-    @app.task(name=LEARN)  # type: ignore[untyped-decorator]
+    @app.task(name=LEARN, shared=False)  # type: ignore[untyped-decorator]
     def learn_from_turn(turn_id: str) -> None:
-        learn(TurnId(UUID(turn_id)))
+        _carry_out(learn, turn_id)
+
+
+def _carry_out(use_case: Callable[[TurnId], None], turn_id: str) -> None:
+    try:
+        use_case(TurnId(UUID(turn_id)))
+    except Exception:  # a task begins here: Celery would log the exception's own text, which may quote content
+        log.exception("task_broke", turn_id=turn_id)
 
     @app.task(name=RUN_JOB)  # type: ignore[untyped-decorator]
     def run_one_job(job_id: str) -> None:

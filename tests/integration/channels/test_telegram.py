@@ -601,7 +601,7 @@ async def test_where_too_much_was_said_meanwhile_the_person_is_told_honestly(har
     harness.telegram.fault("reset", method="sendMessage")
     with pytest.raises(OutcomeUnknown):
         await harness.messenger.send(post)
-    for number in range(60):
+    for number in range(110):
         harness.telegram.say(8, str(number), chat=GROUP)
 
     with pytest.raises(Rejected, match="unknown_outcome"):
@@ -610,6 +610,23 @@ async def test_where_too_much_was_said_meanwhile_the_person_is_told_honestly(har
     (notice,) = harness.telegram.texts(GROUP)
     assert "/retry" in notice
     assert "可能" in notice
+
+
+async def test_what_was_said_in_other_private_chats_is_not_in_the_way(harness: TelegramHarness) -> None:
+    """A bot's private chats share one counter: on a busy bot hundreds of ids lie between a question and its answer."""
+    question = await harness.say("Question")
+    post = make_post(harness.address, "Answer", reply_to=question)
+    for number in range(150):
+        harness.telegram.say(8, str(number))
+    harness.telegram.fault("lose", method="sendMessage")
+    with pytest.raises(OutcomeUnknown):
+        await harness.messenger.send(post)
+    await until(lambda: len(harness.intake.committed) == 151, "all are taken in")
+
+    await settle(harness.messenger, post)
+
+    assert harness.telegram.texts(PERSON) == ["Answer"]
+    assert len(harness.telegram.journal("refused")) < 10, "other chats' ids were tried"
 
 
 # ---- files ------------------------------------------------------------------------------------------------------

@@ -112,3 +112,22 @@ def _exists(connection: object, name: str) -> bool:
     except Exception:  # noqa: BLE001 (whatever the transport says)
         return False
     return True
+
+
+def test_a_task_that_breaks_tells_the_log_its_turn_and_not_what_it_choked_on(
+    app: Celery, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """G7: Celery itself would log the exception's text."""
+
+    def choke(turn_id: TurnId) -> None:
+        raise ValueError("what somebody said")
+
+    turn_id = TurnId(uuid4())
+    register(app, choke, choke)
+
+    app.tasks[ANSWER].apply(args=[str(turn_id)])
+
+    told = capsys.readouterr()
+    assert str(turn_id) in told.out + told.err
+    assert "task_broke" in told.out + told.err
+    assert app.tasks[ANSWER].apply(args=[str(turn_id)]).successful()

@@ -1,0 +1,100 @@
+"""One schedule played from beginning to end: people talk, things break, everything is mended, the judge looks."""
+
+import heapq
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Literal
+
+from tests.chaos.crowd import Crowd
+from tests.chaos.house import House, Services, embedded, production
+from tests.chaos.judge import Verdict
+from tests.chaos.schedule import Planned, Scene, draw
+from tests.fakes.telegram import FakeTelegram
+from tests.services import PostgresDatabases
+
+LayoutName = Literal["production", "embedded"]
+_PATIENCE_S = 45.0
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """How much of everything. The same seed draws the same talk and the same faults."""
+
+    seed: int
+    people: int = 12
+    messages: int = 48
+    faults: int = 5
+    over_s: float = 6.0
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What came of it. `settled_after_s`: from the last mending until all was answered."""
+
+    seed: int
+    faults: tuple[str, ...]
+    verdict: Verdict
+    settled_after_s: float
+    output: str
+
+
+@contextmanager
+def stage(layout: LayoutName) -> Iterator[Services | None]:
+    """The services that plays of a layout share: starting them takes longer than a play."""
+    if layout == "embedded":
+        yield None
+        return
+    with Services() as services:
+        yield services
+
+
+def perform(play: Play, services: Services | None, folder: Path) -> Played:
+    """Play it on a fresh installation."""
+    dice = random.Random(play.seed)
+    with ExitStack() as stack:
+        telegram = stack.enter_context(FakeTelegram(seed=play.seed))
+        house = stack.enter_context(_house(services, folder, telegram, stack))
+        crowd = Crowd(telegram, people=play.people, dice=dice)
+        planned = draw(dice, faults=play.faults, over_s=play.over_s, has_services=services is not None)
+        _act(play, planned, Scene(house, telegram, services, dice, crowd.people), crowd)
+        telegram.heal()
+        house.make_whole()
+        mended = time.monotonic()
+        verdict = crowd.settled(patience_s=_PATIENCE_S)
+        faults = tuple(f"{one.at_s:.1f} s {one.name}" for one in planned)
+        return Played(play.seed, faults, verdict, time.monotonic() - mended, house.output)
+
+
+def _house(services: Services | None, folder: Path, telegram: FakeTelegram, stack: ExitStack) -> House:
+    if services is None:
+        return embedded(folder, telegram)
+    databases = PostgresDatabases(services.postgres.url)
+    stack.callback(databases.close)
+    return production(folder, databases, f"{services.redis.url}/0", telegram)
+
+
+def _act(play: Play, planned: list[Planned], scene: Scene, crowd: Crowd) -> None:
+    """Say and break everything at its time, and undo what has to be undone."""
+    numbers = count()
+    agenda: list[tuple[float, int, Callable[[], object]]] = [
+        (scene.dice.uniform(0.0, play.over_s), next(numbers), crowd.say) for _ in range(play.messages)
+    ]
+
+    def strike(fault: Planned) -> None:
+        undo = fault.strike(scene)
+        if undo is not None:
+            after_s, remedy = undo
+            heapq.heappush(agenda, (time.monotonic() - began + after_s, next(numbers), remedy))
+
+    agenda += [(one.at_s, next(numbers), lambda one=one: strike(one)) for one in planned]  # type: ignore[misc]
+    heapq.heapify(agenda)
+    began = time.monotonic()
+    while agenda:
+        at_s, _, deed = heapq.heappop(agenda)
+        time.sleep(max(0.0, began + at_s - time.monotonic()))
+        deed()

@@ -1,0 +1,17 @@
+"""A short form of `make chaos`: a few seeded schedules in each layout. The long form: python -m tests.chaos --help."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.play import LayoutName, Play, perform, stage
+
+
+@pytest.mark.parametrize("layout", ["production", "embedded"])
+def test_whatever_breaks_everyone_is_answered_once_and_in_order(layout: LayoutName, tmp_path: Path) -> None:
+    with stage(layout) as services:
+        for seed in (1, 2):
+            folder = tmp_path / str(seed)
+            folder.mkdir()
+            played = perform(Play(seed), services, folder)
+            assert played.verdict.is_clean, f"{played.verdict}\n{played.faults}\n{played.output[-6000:]}"
