@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 import structlog
@@ -15,6 +15,8 @@ from parlour.store.ids import JobId, TurnId
 from parlour.turns.ports import QueueUnavailable
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T", TurnId, JobId)
 
 QUEUE: Final = "parlour.turns"
 JOBS: Final = "parlour.jobs"
@@ -94,24 +96,24 @@ def register(
 ) -> None:
     """Give the application its tasks. Their argument is an id, never content."""
 
-    @app.task(name=ANSWER, shared=False)  # type: ignore[untyped-decorator]
+    @app.task(name=ANSWER)  # type: ignore[untyped-decorator]
     def answer_turn(turn_id: str) -> None:
-        _carry_out(answer, turn_id)
+        _carry_out(answer, TurnId(UUID(turn_id)))
 
-    @app.task(name=LEARN, shared=False)  # type: ignore[untyped-decorator]
+    @app.task(name=LEARN)  # type: ignore[untyped-decorator]
     def learn_from_turn(turn_id: str) -> None:
-        _carry_out(learn, turn_id)
-
-
-def _carry_out(use_case: Callable[[TurnId], None], turn_id: str) -> None:
-    try:
-        use_case(TurnId(UUID(turn_id)))
-    except Exception:  # a task begins here: Celery would log the exception's own text, which may quote content
-        log.exception("task_broke", turn_id=turn_id)
+        _carry_out(learn, TurnId(UUID(turn_id)))
 
     @app.task(name=RUN_JOB)  # type: ignore[untyped-decorator]
     def run_one_job(job_id: str) -> None:
-        run_job(JobId(UUID(job_id)))
+        _carry_out(run_job, JobId(UUID(job_id)))
+
+
+def _carry_out(use_case: Callable[[T], None], subject: T) -> None:
+    try:
+        use_case(subject)
+    except Exception:  # a task begins here: Celery would log the exception's own text, which may quote content
+        log.exception("task_broke", subject=str(subject))
 
 
 class CeleryQueue:
