@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NoReturn, TypeVar
 
 import pytest
+from hypothesis import settings
 
 from tests import models, services
 
@@ -14,6 +15,10 @@ from tests import models, services
 pytest.register_assert_rewrite("tests.integration.channels.contract", "tests.integration.engines.contract")
 
 T = TypeVar("T")
+
+# A test does not time what it tests: on a busy machine an example may take any time.
+settings.register_profile("parlour", deadline=None)
+settings.load_profile("parlour")
 
 # Read before the environment is cleaned below.
 ADDRESSES = {name: os.environ.get(name) for name in services.DEFAULTS}
