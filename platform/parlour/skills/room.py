@@ -23,7 +23,7 @@ from parlour.skills.http import SkillHttp
 from parlour.skills.model import Ask, Pieces, TurnModel
 from parlour.skills.process import Run, Work
 from parlour.skills.rich import Gathering, Rich
-from parlour.skills.routing import Bound, Chosen, Route, Router, ToolUse
+from parlour.skills.routing import Bound, Chosen, Route, Router, ToolUse, within_reach
 from parlour.skills.service import SkillBook
 from parlour.skills.supervisor import Supervisor
 from parlour.skills.tool_talk import ToolTalk
@@ -137,9 +137,12 @@ class SkillRoom:
             chosen.skill.name, asked, lambda: self._begin(asked, chosen, ask, request, with_tools=with_tools), toolbox
         )
 
-    def chat(self, asked: Asked, ask: Ask, request: Request, *, is_native: bool) -> ToolTalk | None:
-        """Plain chat in which the model may call tools of enabled skills; None where they have none."""
-        toolbox = self._toolbox(asked, self._enabled(asked.place), ask, request)
+    def chat(self, asked: Asked, route: Route, ask: Ask, request: Request, *, is_native: bool) -> ToolTalk | None:
+        """Plain chat in which the model may call tools of enabled skills; None where there are none to offer."""
+        skills = self._enabled(asked.place)
+        # An engine that does not call tools by itself is asked one more question for every answer. That is spared
+        # where no skill is near, and so is a small model's habit of calling whatever it is offered.
+        toolbox = self._toolbox(asked, skills if is_native else within_reach(skills, route), ask, request)
         named = replace(request, id=f"{request.id}:chat")
         return ToolTalk(ask, named, toolbox, is_native=is_native) if toolbox else None
 

@@ -244,6 +244,22 @@ class Router:
         return made
 
 
+def within_reach(skills: Sequence[SkillView], route: Route) -> list[SkillView]:
+    """The skills whose tools may be of use to a turn that went to plain chat: those that it is at all like.
+
+    A skill without examples, or one that could not be scored, cannot be ruled out.
+    """
+    best: dict[str, float] = {}
+    for one in route.candidates:
+        best[one.skill] = max(one.score, best.get(one.skill, one.score))
+    is_scored = bool(route.candidates)
+    return [
+        skill
+        for skill in skills
+        if not is_scored or not skill.manifest.of_kind("answers") or best.get(skill.name, 0.0) >= FLOOR
+    ]
+
+
 def _by_command(skills: Sequence[SkillView], text: str) -> tuple[Chosen | None, Route]:
     name, _, rest = text[1:].partition(" ")
     for skill in skills:

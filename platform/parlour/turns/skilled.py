@@ -62,8 +62,8 @@ class Room(Protocol):
         """What a skill answers."""
         ...
 
-    def chat(self, asked: Asked, ask: Ask, request: Request, *, is_native: bool) -> ToolTalk | None:
-        """Plain chat with tools; None where there are none."""
+    def chat(self, asked: Asked, route: Route, ask: Ask, request: Request, *, is_native: bool) -> ToolTalk | None:
+        """Plain chat with tools; None where there are none to offer."""
         ...
 
 
@@ -160,17 +160,17 @@ class RoutedAnswer:
         chosen, self._route = self._room.choose(self._asked, self._bound, self._ask, self._request)
         if self._cancelled.is_set():
             return
-        with self._begun(chosen) as answer:
+        with self._begun(chosen, self._route) as answer:
             if self._cancelled.is_set():
                 answer.cancel()
             yield from answer
 
-    def _begun(self, chosen: Chosen | None) -> Pieces:
+    def _begun(self, chosen: Chosen | None, route: Route) -> Pieces:
         if chosen is not None:
             asked = replace(self._asked, text=chosen.text)
             self._answer = self._room.answer(asked, chosen, self._ask, self._request, is_native=self._is_native)
         else:
-            with_tools = self._room.chat(self._asked, self._ask, self._request, is_native=self._is_native)
+            with_tools = self._room.chat(self._asked, route, self._ask, self._request, is_native=self._is_native)
             self._answer = with_tools or self._ask(self._request)
         return self._answer
 

@@ -22,6 +22,7 @@ from parlour.skills.routing import (
     explain,
     from_json,
     to_json,
+    within_reach,
 )
 from tests.support.manifests import answering, command, installed
 
@@ -227,3 +228,17 @@ def test_a_route_is_explained() -> None:
 
 def _fields(route: Route) -> dict[str, Any]:
     return {name: getattr(route, name) for name in Route.__slots__}
+
+
+# ---- tools in plain chat ----
+
+
+def test_plain_chat_has_the_tools_of_skills_that_it_is_like_and_of_those_that_cannot_be_ruled_out() -> None:
+    tools_alone = installed("tools", command("help"))
+    route = Route(Rule.CHAT, candidates=(Candidate("plants", "answers:care", FLOOR), Candidate("money", "x", 0.1)))
+
+    assert within_reach([PLANTS, MONEY, tools_alone], route) == [PLANTS, tools_alone]
+
+
+def test_without_scores_every_skills_tools_are_within_reach() -> None:
+    assert within_reach(ALL, Route(Rule.CHAT)) == ALL
