@@ -211,7 +211,7 @@ def _exposed(family: Metric) -> str:
 
 class _NoClock:
     def now(self) -> datetime:
-        return datetime.min.replace(tzinfo=UTC)
+        return datetime(2026, 1, 1, tzinfo=UTC)
 
 
 # ---- Markdown ---------------------------------------------------------------------------------------------------

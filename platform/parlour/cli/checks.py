@@ -3,10 +3,10 @@
 import importlib.util
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
@@ -29,6 +29,7 @@ from parlour.store.errors import StoreError
 from parlour.store.models import Account
 from parlour.store.schema import Schema
 from parlour.turns.metrics import Backlog, read_backlog
+from parlour.turns.stuck import COUNTED_AT_MOST, Stuck, read_stuck, remedy_for
 
 TIMEOUT_S: Final = 5.0
 LEAST_FREE_BYTES: Final = 500_000_000
@@ -251,12 +252,14 @@ def check_turns(settings: Settings) -> Iterator[Finding]:
         with closing(Database(settings.database_url, pool_size=1)) as database, database.read() as session:
             backlog = read_backlog(session)
             now = database.clock.now()
+            stuck = read_stuck(session, now=now)
             rejected = session.scalars(select(Account.channel).where(Account.state == "rejected")).all()
     except StoreError as error:
         yield problem("turns", "cannot be read", str(error))
         return
     age = now - backlog.oldest_queued_at if backlog.oldest_queued_at else timedelta()
     yield _turns(backlog, age)
+    yield from _stuck(stuck, now)
     for channel in rejected:
         yield problem(
             "accounts", f"{channel} has rejected an account's token", f"Give a new token and restart {channel}."
@@ -270,3 +273,14 @@ def _turns(backlog: Backlog, age: timedelta) -> Finding:
         remedy = "Is a worker running? See: parlour turn list --state queued"
         return problem("turns", f"the oldest has waited for {minutes} minutes ({waiting})", remedy)
     return ok("turns", waiting or "nothing waits")
+
+
+def _stuck(found: Sequence[Stuck], now: datetime) -> Iterator[Finding]:
+    """What is older than it should be, each with its remedy."""
+    if not found:
+        yield ok("stuck work", "none")
+    for one in found:
+        age = timedelta(seconds=round((now - one.since).total_seconds()))
+        ids = ", ".join(str(known) for known in one.ids)
+        count = f"{COUNTED_AT_MOST} or more" if one.count == COUNTED_AT_MOST else str(one.count)
+        yield problem("stuck work", f"{one.kind} {one.reason}: {count}, the oldest for {age} ({ids})", remedy_for(one))

@@ -25,14 +25,20 @@ Which = Annotated[str, typer.Argument(metavar="TURN", help="The id that the user
 def list_turns(
     *,
     state: Annotated[TurnState | None, typer.Option(help="Only in this state; else all open ones.")] = None,
+    stuck: Annotated[bool, typer.Option("--stuck", help="Only those that are older than they should be.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 100,
     as_json: JsonFlag = False,
 ) -> None:
     """List turns that wait or run, those that wait longest first."""
+    if stuck and state is not None:
+        raise typer.BadParameter("give either --stuck or --state: what is stuck is queued or running")
     with platform(load(), may_create_keys=False) as parts:
-        found = operating.list_turns(parts.database, state=state.value if state else None, limit=limit)
+        if stuck:
+            found = operating.list_stuck(parts.database, limit=limit)
+        else:
+            found = operating.list_turns(parts.database, state=state.value if state else None, limit=limit)
     rows = [asdict(view) for view in found] if as_json else [_row(view) for view in found]
-    show_rows(rows, as_json=as_json, empty="No turn is waiting.")
+    show_rows(rows, as_json=as_json, empty="No turn is stuck." if stuck else "No turn is waiting.")
 
 
 @app.command("show", epilog="Example: parlour turn show 01a205dc-284c-76f5-b6ea-c4fcc0328c41")

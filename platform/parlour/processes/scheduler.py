@@ -11,6 +11,7 @@ from parlour.privacy.audit import anchor
 from parlour.privacy.erasure import erase_silent
 from parlour.privacy.retention import date_undated, purge_expired, redate
 from parlour.privacy.rotation import rewrap
+from parlour.turns.stuck import LOOK_EVERY_S, StuckWatch
 from parlour.turns.sweeper import SWEEP_EVERY_S
 
 log = structlog.get_logger(__name__)
@@ -23,16 +24,20 @@ class Scheduler:
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
+        self._stuck = StuckWatch(platform.database)
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
 
     def run(self) -> None:
         """Sweep until `stop`."""
-        next_purge = 0.0
+        next_purge = next_look = 0.0
         while not self._stopped.wait(SWEEP_EVERY_S):
             self._try("sweep", self._platform.sweep)
             self._try("privacy_requests", self._platform.privacy_requests.carry_out)
             self._try("jobs", self._platform.sweep_jobs)
+            if time.monotonic() >= next_look:
+                next_look = time.monotonic() + LOOK_EVERY_S
+                self._try("stuck", self._stuck.look)
             if time.monotonic() >= next_purge:
                 next_purge = time.monotonic() + _PURGE_EVERY_S
                 for what, work in self._rounds:

@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, and_, bindparam, exists, func, literal_column, or_, select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import ColumnElement, and_, bindparam, func, literal_column, or_, select, update
+from sqlalchemy.orm import Session
 
 from parlour.privacy.errors import KeyShredded, PrivacyError
 from parlour.privacy.service import Privacy
@@ -26,6 +26,7 @@ from parlour.turns.budget import SendBudget
 from parlour.turns.conversations import message_hash, open_address
 from parlour.turns.draft_rows import DraftRows
 from parlour.turns.extras import open_extras
+from parlour.turns.heads import is_first_delivery
 from parlour.turns.message_keys import MessageKeys
 from parlour.turns.parts import Parts, pack, parts_of, unpack
 from parlour.turns.ports import Address, Messenger, PostedFile
@@ -36,7 +37,6 @@ from parlour.turns.states import Author, DeliveryState, DraftState, is_open_deli
 log = structlog.get_logger(__name__)
 
 _WAITING = (DeliveryState.PENDING.value, DeliveryState.UNKNOWN.value)
-_BLOCKING = (DeliveryState.PENDING.value, DeliveryState.SENDING.value, DeliveryState.UNKNOWN.value)
 # Given up after this long: an answer that comes a day late helps nobody.
 _GIVE_UP_AFTER = timedelta(days=1)
 _KNOWN_KEYS = 50
@@ -47,20 +47,6 @@ def _is_waiting() -> tuple[ColumnElement[bool], ...]:
         Delivery.account_id == bindparam("account"),
         is_open_delivery(Delivery.state),
         Delivery.state.in_([literal_column(f"'{state}'") for state in _WAITING]),
-    )
-
-
-def _is_next() -> ColumnElement[bool]:
-    """Whether nothing earlier of the same conversation has to go first."""
-    earlier = aliased(Delivery)
-    return ~exists().where(
-        earlier.conversation_id == Delivery.conversation_id,
-        is_open_delivery(earlier.state),
-        earlier.state.in_([literal_column(f"'{state}'") for state in _BLOCKING]),
-        or_(
-            earlier.turn_seq < Delivery.turn_seq,
-            and_(earlier.turn_seq == Delivery.turn_seq, earlier.ordinal < Delivery.ordinal),
-        ),
     )
 
 
@@ -82,7 +68,7 @@ _DUE = (
     .join(Conversation, Conversation.id == Delivery.conversation_id)
     .join(Message, Message.id == Delivery.message_id)
     .join(Turn, Turn.id == Delivery.turn_id)
-    .where(*_is_waiting(), Delivery.due_at <= bindparam("now"), _is_next())
+    .where(*_is_waiting(), Delivery.due_at <= bindparam("now"), is_first_delivery())
     .order_by(Delivery.due_at)
     .limit(bindparam("at_most"))
 )

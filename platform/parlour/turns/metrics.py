@@ -3,7 +3,7 @@
 No label ever carries content, a person's id or a conversation's.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -27,6 +27,7 @@ from parlour.store.clock import Clock
 from parlour.store.errors import StoreError
 from parlour.store.models import Base, Delivery, Turn
 from parlour.turns.ports import Verdict
+from parlour.turns.stuck import SIGNS, Stuck, read_stuck
 
 log = structlog.get_logger()
 
@@ -188,30 +189,33 @@ class BacklogCollector(Collector):
         self._elapsed = elapsed
         self._lock = Lock()
         self._read_at: float | None = None
-        self._backlog: Backlog | None = None
+        self._seen: tuple[Backlog, Sequence[Stuck]] | None = None
 
     def describe(self) -> Iterator[GaugeMetricFamily]:
         """The names alone, so that registering asks no database."""
         yield from self._families(Backlog())
+        yield from self._stuck([])
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """The gauges."""
-        backlog = self._fresh()
-        yield GaugeMetricFamily("parlour_store_up", "1 when the database answers.", value=float(backlog is not None))
-        if backlog is not None:
+        seen = self._fresh()
+        yield GaugeMetricFamily("parlour_store_up", "1 when the database answers.", value=float(seen is not None))
+        if seen is not None:
+            backlog, stuck = seen
             yield from self._families(backlog)
+            yield from self._stuck(stuck)
 
-    def _fresh(self) -> Backlog | None:
+    def _fresh(self) -> tuple[Backlog, Sequence[Stuck]] | None:
         with self._lock:
             if self._read_at is None or self._elapsed() - self._read_at >= self._fresh_s:
-                self._backlog = self._ask()
+                self._seen = self._ask()
                 self._read_at = self._elapsed()
-            return self._backlog
+            return self._seen
 
-    def _ask(self) -> Backlog | None:
+    def _ask(self) -> tuple[Backlog, Sequence[Stuck]] | None:
         try:
             with self._read() as session:
-                return read_backlog(session)
+                return read_backlog(session), read_stuck(session, now=self._clock.now())
         except StoreError as error:
             log.warning("backlog_unreadable", reason=type(error).__name__)
             return None
@@ -229,3 +233,17 @@ class BacklogCollector(Collector):
         if backlog.oldest_queued_at is not None:
             age_s = max(0.0, (self._clock.now() - backlog.oldest_queued_at).total_seconds())
         yield GaugeMetricFamily("parlour_oldest_queued_seconds", "Age of the oldest queued turn.", value=age_s)
+
+    def _stuck(self, found: Sequence[Stuck]) -> Iterator[GaugeMetricFamily]:
+        """One series for each kind and reason, at 0 while all is well: an alert on it has something to compare."""
+        now, labels = self._clock.now(), ["kind", "reason"]
+        stuck = {(one.kind, one.reason): one for one in found}
+        counts = GaugeMetricFamily("parlour_stuck", "Work that is older than it should be.", labels=labels)
+        ages = GaugeMetricFamily("parlour_stuck_oldest_seconds", "Age of the oldest stuck work.", labels=labels)
+        for sign in SIGNS:
+            one = stuck.get((sign.kind, sign.reason))
+            counts.add_metric([sign.kind.value, sign.reason], one.count if one else 0)
+            age_s = max(0.0, (now - one.since).total_seconds()) if one else 0.0
+            ages.add_metric([sign.kind.value, sign.reason], age_s)
+        yield counts
+        yield ages

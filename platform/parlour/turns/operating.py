@@ -14,6 +14,7 @@ from parlour.store.models import Account, Conversation, Delivery, Turn
 from parlour.turns.order import next_open, recipient_of
 from parlour.turns.outbox import Outbox
 from parlour.turns.states import OPEN_TURNS, Author, TurnState
+from parlour.turns.stuck import stuck_turns
 from parlour.turns.wording import say
 
 _RETRYABLE = (TurnState.FAILED.value, TurnState.STOPPED.value, TurnState.DROPPED.value)
@@ -55,6 +56,13 @@ def list_turns(database: Database, *, state: str | None = None, limit: int = 100
     states = [state] if state else [one.value for one in OPEN_TURNS]
     with database.read() as session:
         return _views(session, Turn.state.in_(states), limit=limit)
+
+
+def list_stuck(database: Database, *, limit: int = 100) -> list[TurnView]:
+    """Open turns that are older than they should be (`turns.stuck`), the longest waiting first."""
+    with database.read() as session:
+        found = stuck_turns(session, now=database.clock.now())
+        return _views(session, Turn.id.in_(found), limit=limit) if found else []
 
 
 def show_turn(database: Database, turn_id: TurnId) -> TurnView:

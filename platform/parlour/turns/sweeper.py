@@ -4,13 +4,14 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 import structlog
-from sqlalchemy import ColumnElement, and_, exists, or_, select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy.orm import Session
 
 from parlour.skills.jobs import JobBook
 from parlour.store.database import Database
 from parlour.store.ids import JobId, TurnId
 from parlour.store.models import Conversation, Turn
+from parlour.turns.heads import is_first_turn
 from parlour.turns.metrics import Metrics
 from parlour.turns.ports import QueueUnavailable, TurnQueue
 from parlour.turns.states import is_open_turn
@@ -74,12 +75,6 @@ def sweep_jobs(jobs: JobBook, queue: JobQueue) -> int:
 
 
 def _due(session: Session, is_due: ColumnElement[bool], *, now: datetime) -> list[TurnId]:
-    earlier = aliased(Turn)
-    is_first = ~exists().where(
-        earlier.conversation_id == Turn.conversation_id,
-        is_open_turn(earlier.state),
-        earlier.seq < Turn.seq,
-    )
     wanted = (
         select(Turn.id)
         .join(Conversation, Conversation.id == Turn.conversation_id)
@@ -87,7 +82,7 @@ def _due(session: Session, is_due: ColumnElement[bool], *, now: datetime) -> lis
             is_open_turn(Turn.state),
             is_due,
             or_(Conversation.lease_until.is_(None), Conversation.lease_until < now),
-            is_first,
+            is_first_turn(),
         )
         .order_by(Turn.due_at)
         .limit(_BATCH)

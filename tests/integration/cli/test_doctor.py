@@ -3,16 +3,20 @@
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from parlour.cli import main
 from parlour.settings import load
 from parlour.store import schema
 from parlour.store.connect import place_of
 from parlour.store.database import Database
+from parlour.store.models import Turn
 from parlour.store.schema import Schema
+from parlour.turns.ports import Address, Incoming, IncomingKind, Sender
 from tests import services
 from tests.fakes.slack import FakeSlack
 from tests.fakes.telegram import FakeTelegram
@@ -208,3 +212,35 @@ def test_a_messenger_out_of_reach_is_told(doctor: Doctor) -> None:
 
     assert report.states["telegram"] == "problem"
     assert "token-marker" not in report.text
+
+
+def test_stuck_work_is_a_problem_with_its_id_and_remedy(doctor: Doctor, database_url: str, tmp_path: Path) -> None:
+    from parlour.bootstrap import platform  # noqa: PLC0415 (keeps this module's collection quick)
+
+    folder = tmp_path / "parlour-data"
+    settings = load({}, data_dir=folder, database={"url": database_url}, access={"policy": "open"})
+    with platform(settings, is_migrating=True) as parts:
+        account_id = parts.accounts.register("terminal", "me", "me")
+        now = parts.clock.now()
+        taken = parts.intake.receive(
+            Incoming(
+                account_id=account_id,
+                event_id="1",
+                kind=IncomingKind.MESSAGE,
+                address=Address("chat", is_private=True),
+                sender=Sender("ann", "Ann"),
+                text="a secret question",
+                message_key="1",
+                sent_at=now,
+            )
+        )
+        before = doctor(database__url=database_url, data_dir=str(folder))
+        with parts.database.begin() as session:
+            session.execute(update(Turn).values(received_at=now - timedelta(minutes=6)))
+    after = doctor(database__url=database_url, data_dir=str(folder))
+
+    assert (before.code, before.states["stuck work"]) == (0, "ok")
+    assert (after.code, after.states["stuck work"]) == (1, "problem")
+    assert str(taken.turn_id) in after.text
+    assert "parlour turn list --stuck" in after.text
+    assert "secret" not in after.text

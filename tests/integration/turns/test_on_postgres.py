@@ -11,4 +11,5 @@ from tests.unit.turns.test_intake import *
 from tests.unit.turns.test_ledger import *
 from tests.unit.turns.test_order import *
 from tests.unit.turns.test_rich_answers import *
+from tests.unit.turns.test_stuck import *
 from tests.unit.turns.test_sweeper import *

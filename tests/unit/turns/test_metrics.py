@@ -15,6 +15,7 @@ from parlour.store.ids import new_id
 from parlour.store.models import Account, Base, Conversation, Delivery, Turn, User, Workspace
 from parlour.turns.metrics import BacklogCollector, Metrics, read_backlog
 from parlour.turns.ports import Verdict
+from parlour.turns.stuck import SIGNS, read_stuck
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
@@ -215,3 +216,45 @@ def test_deliveries_are_counted_by_state(engine: Engine) -> None:
         backlog = read_backlog(session)
 
     assert backlog.deliveries == {"drafting": 0, "pending": 1, "sending": 0, "unknown": 1}
+
+
+# ---- stuck work -------------------------------------------------------------------------------------------------
+
+
+def test_stuck_work_is_looked_for_by_the_indexes_of_open_rows(engine: Engine) -> None:
+    """None of it may cost what is stored: turns, deliveries and jobs are searched by index alone."""
+    asked: list[tuple[str, tuple[object, ...]]] = []
+    listening = (engine, "before_cursor_execute", lambda *args: asked.append((args[2], args[3])))
+    event.listen(*listening)
+    with Session(engine) as session:
+        read_stuck(session, now=NOW)
+    event.remove(*listening)
+
+    with engine.connect() as connection:
+        plans = [
+            row[3]
+            for statement, parameters in asked
+            for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+        ]
+
+    steps = [plan for plan in plans if plan.startswith(("SCAN", "SEARCH"))]
+    of_open_rows = ("ix_turns_open", "ix_deliveries_", "ix_jobs_due_at", "ix_conversations_lease_until")
+    by_id = ("INDEX sqlite_autoindex_", "PRIMARY KEY")
+    few = ("SCAN accounts", "SCAN skills", "SCAN skill_scopes")
+    bad = [step for step in steps if not any(word in step for word in (*of_open_rows, *by_id, *few))]
+    assert len(asked) == len(SIGNS)
+    assert bad == []
+    # An index over all of them is no index of open ones.
+    assert not [step for step in steps if "sqlite_autoindex_deliveries_2" in step or "sqlite_autoindex_turns_2" in step]
+
+
+def test_a_scrape_shows_stuck_work_by_kind_and_reason(engine: Engine) -> None:
+    _stock(engine, [("queued", NOW - timedelta(minutes=6))])
+    registry = CollectorRegistry()
+    registry.register(BacklogCollector(lambda: Session(engine), StillClock()))
+
+    shown = generate_latest(registry).decode()
+
+    assert 'parlour_stuck{kind="turn",reason="waiting"} 1.0' in shown
+    assert 'parlour_stuck_oldest_seconds{kind="turn",reason="waiting"} 360.0' in shown
+    assert 'parlour_stuck{kind="delivery",reason="unknown"} 0.0' in shown
