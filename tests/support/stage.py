@@ -271,9 +271,9 @@ def open_stage(folder: Path, *, channel: str = "telegram", url: str = "", **sect
         yield Stage(settings, joined, clock, queue, bus, account_id)
 
 
-def make_template(folder: Path, *, url: str = "") -> Path:
+def make_template(folder: Path, *, url: str = "", keys_url: str = "") -> Path:
     """A data folder with both databases migrated and a key file, to be copied for each test."""
-    with platform(load({}, data_dir=folder, database={"url": url}), is_migrating=True):
+    with platform(load({}, data_dir=folder, database={"url": url}, keys={"url": keys_url}), is_migrating=True):
         pass
     return folder
 

@@ -25,8 +25,8 @@ def upgrade(
         raise Refused("Each database has revisions of its own. Name one: --only content or --only keys.")
     settings = load()
     for which in _chosen(only):
-        schema.upgrade(_url(settings, which), which, revision)
-        typer.echo(f"{which}: at {schema.current(_url(settings, which), which)}")
+        schema.upgrade(url_of(settings, which), which, revision)
+        typer.echo(f"{which}: at {schema.current(url_of(settings, which), which)}")
 
 
 @app.command("downgrade", epilog="Example: parlour db downgrade base --only content --yes")
@@ -37,7 +37,7 @@ def downgrade(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Bring one database down, dropping what newer revisions added."""
-    url = _url(load(), only)
+    url = url_of(load(), only)
     if not yes:
         typer.confirm(f"Drop from {place_of(url)} what came after {revision}?", abort=True)
     schema.downgrade(url, revision, only)
@@ -51,9 +51,9 @@ def current(*, as_json: JsonFlag = False) -> None:
     rows = [
         {
             "database": which,
-            "revision": schema.current(_url(settings, which), which),
+            "revision": schema.current(url_of(settings, which), which),
             "expected": schema.head(which),
-            "place": place_of(_url(settings, which)),
+            "place": place_of(url_of(settings, which)),
         }
         for which in Schema
     ]
@@ -64,5 +64,6 @@ def _chosen(only: Schema | None) -> list[Schema]:
     return [only] if only else list(Schema)
 
 
-def _url(settings: Settings, which: Schema) -> str:
+def url_of(settings: Settings, which: Schema) -> str:
+    """Where that database is."""
     return settings.keys_url if which is Schema.KEYS else settings.database_url

@@ -38,6 +38,7 @@ ENTRIES: dict[str, Entry] = {
     "kb": Entry("parlour.cli.kb", "Put documents in, search them, take them out."),
     "skill": Entry("parlour.cli.skill", "Write, check, install, set and remove skills."),
     "turn": Entry("parlour.cli.turn", "Look at turns, try one again, drop one."),
+    "backup": Entry("parlour.cli.backup", "Back up databases, verify backups, restore them."),
     "user": Entry("parlour.cli.user", "See people, admit, block, link, give roles."),
     "retention": Entry("parlour.cli.retention", "How long data is kept: see, set, try out, run."),
     "hold": Entry("parlour.cli.hold", "Legal holds: what must not be deleted."),

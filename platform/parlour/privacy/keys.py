@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from filelock import FileLock
 
 from parlour.privacy.errors import KeyFileError, KeyStoreError
+from parlour.store.disk import sync
 
 _FORMAT = "parlour-master-key"
 _VERSION = 1
@@ -199,7 +200,7 @@ def create_key_file(path: Path) -> MasterKeys:
             pass
         finally:
             draft.unlink()
-        _sync_folder(path.parent)
+        sync(path.parent)
     except OSError as error:
         problem = f"The key file {path} cannot be created ({error.strerror})."
         raise KeyFileError(f"{problem} Make its folder writable.") from None
@@ -215,7 +216,7 @@ def replace_key_file(path: Path, keys: MasterKeys) -> None:
     try:
         _write_durably(draft, _render(keys))
         draft.replace(path)
-        _sync_folder(path.parent)
+        sync(path.parent)
     except OSError as error:
         draft.unlink(missing_ok=True)
         problem = f"The key file {path} cannot be written ({error.strerror}). It is as it was."
@@ -279,14 +280,6 @@ def _write_durably(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _kek_id(secret: bytes) -> str:

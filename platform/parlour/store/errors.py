@@ -35,3 +35,11 @@ class SchemaTooOld(StoreError):
 
 class RevisionUnknown(StoreError):
     """There is no such revision to migrate to."""
+
+
+class BackupRefused(StoreError):
+    """A backup cannot be made, read or restored as asked. Nothing was changed."""
+
+
+class BackupFailed(StoreError):
+    """Making or restoring a backup broke off. What was half made is taken away again."""

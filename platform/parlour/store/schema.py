@@ -80,6 +80,11 @@ def head(schema: Schema = Schema.CONTENT) -> str:
     return found
 
 
+def knows(revision: str, schema: Schema) -> bool:
+    """Whether this version has migrations for a database of that revision."""
+    return revision in _known(schema)
+
+
 def check(url: str, schema: Schema = Schema.CONTENT) -> None:
     """Raises `SchemaTooNew` or `SchemaTooOld` where the database is not of the revision that this version expects."""
     found = current(url, schema)

@@ -11,8 +11,8 @@ from parlour.people.admit import Access, Person, admit
 from parlour.settings import load
 from parlour.store.schema import Schema, downgrade, head
 from parlour.turns.ports import Sender
+from tests.support.command import Command
 from tests.support.storage import Storage, open_storage
-from tests.unit.cli.conftest import Command
 
 
 @pytest.fixture
