@@ -23,7 +23,7 @@ from parlour.skills.http import SkillHttp
 from parlour.skills.model import Ask, Pieces, TurnModel
 from parlour.skills.process import Run, Work
 from parlour.skills.rich import Gathering, Rich
-from parlour.skills.routing import Bound, Chosen, Route, Router, ToolUse, within_reach
+from parlour.skills.routing import Bound, Chosen, Route, Router, ToolUse
 from parlour.skills.service import SkillBook
 from parlour.skills.supervisor import Supervisor
 from parlour.skills.tool_talk import ToolTalk
@@ -128,7 +128,7 @@ class SkillRoom:
         self, asked: Asked, chosen: Chosen, ask: Ask, request: Request, *, is_native: bool = False
     ) -> "SkillAnswer":  # fmt: skip
         """What the skill answers, as the engine's answers come; `request` is the turn's own prompt."""
-        toolbox = self._toolbox(asked, [chosen.skill], ask, request)
+        toolbox = self._toolbox(asked, _tools_of([chosen.skill]), ask, request)
 
         def with_tools(prompt: Request) -> Pieces:
             return ToolTalk(ask, prompt, toolbox, is_native=is_native) if toolbox else ask(prompt)
@@ -142,7 +142,8 @@ class SkillRoom:
         skills = self._enabled(asked.place)
         # An engine that does not call tools by itself is asked one more question for every answer. That is spared
         # where no skill is near, and so is a small model's habit of calling whatever it is offered.
-        toolbox = self._toolbox(asked, skills if is_native else within_reach(skills, route), ask, request)
+        tools = _tools_of(skills) if is_native else self._router.tools_near(skills, asked.text, route)
+        toolbox = self._toolbox(asked, tools, ask, request)
         named = replace(request, id=f"{request.id}:chat")
         return ToolTalk(ask, named, toolbox, is_native=is_native) if toolbox else None
 
@@ -150,9 +151,7 @@ class SkillRoom:
         """End all processes of skills."""
         self._supervisor.close()
 
-    def _toolbox(self, asked: Asked, skills: Sequence[SkillView], ask: Ask, request: Request) -> Toolbox:
-        tools = [(skill, entry) for skill in skills for entry in skill.manifest.of_kind("tool")]
-
+    def _toolbox(self, asked: Asked, tools: Sequence[tuple[SkillView, Entry]], ask: Ask, request: Request) -> Toolbox:
         numbers = count(1)
 
         def call(skill: SkillView, entry: Entry, arguments: Mapping[str, Any], seconds: float) -> object:
@@ -332,3 +331,7 @@ def _reason(error: SkillError) -> str:
     if isinstance(error, SkillFailed):
         return f"{error.error} at {error.place}"
     return str(error) if isinstance(error, SkillBroke) else type(error).__name__
+
+
+def _tools_of(skills: Sequence[SkillView]) -> list[tuple[SkillView, Entry]]:
+    return [(skill, entry) for skill in skills for entry in skill.manifest.of_kind("tool")]

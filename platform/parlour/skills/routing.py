@@ -30,6 +30,9 @@ FLOOR: Final = 0.15
 SURE: Final = 0.30
 # Two skills nearer to each other than this are too close to tell apart by likeness alone.
 MARGIN: Final = 0.05
+# A tool has one sentence about it and no examples, so that what it is for scores far less, and what it is not for less
+# still: 0.09 and 0.34 beside 0.00 to 0.04 in the tries that this was found by.
+TOOL_FLOOR: Final = 0.05
 # The model chooses among so many at most.
 _MOST_ASKED: Final = 4
 _SHOWN_EXAMPLES: Final = 3
@@ -192,6 +195,21 @@ class Router:
             return _chosen(*known[f"{named.name}/{best}"], text, Route(Rule.BOUND, candidates=_shown(candidates)))
         return self._by_likeness(known, candidates, text, extract)
 
+    def tools_near(self, skills: Sequence[SkillView], text: str, route: Route) -> list[tuple[SkillView, Entry]]:
+        """The tools that may be of use to a turn that went to plain chat: of skills that it is like, or like it.
+
+        All of them where nothing can be scored.
+        """
+        tools = [(skill, entry) for skill in skills for entry in skill.manifest.of_kind("tool")]
+        near = {one.skill for one in route.candidates if one.score >= FLOOR}
+        likes = self._likes({_id(skill, entry): [entry.about] for skill, entry in tools}, text)
+        if likes is None:
+            return tools
+        return [
+            (skill, entry) for skill, entry in tools
+            if skill.name in near or likes[_id(skill, entry)] >= TOOL_FLOOR
+        ]  # fmt: skip
+
     def _by_likeness(
         self, known: Mapping[str, tuple[SkillView, Entry]], candidates: Sequence[Candidate], text: str, extract: Extract
     ) -> tuple[Chosen | None, Route]:
@@ -219,19 +237,23 @@ class Router:
     def _scored(self, skills: Sequence[SkillView], text: str) -> list[Candidate]:
         """All handlers that answer, best first; none without an embedder."""
         entries = [(skill.name, entry) for skill in skills for entry in skill.manifest.of_kind("answers")]
-        if self._make is None or not entries:
-            return []
-        examples = tuple((f"{name}/{entry.id}", entry.examples[:_MOST_EXAMPLES]) for name, entry in entries)
-        try:
-            likeness = self._learned(self._make, examples)
-            if likeness is None:
-                return []
-            [scores] = likeness.scores([text])
-        except Exception as error:  # noqa: BLE001 (a library or model of its own: a turn must not fail for want of a hint)
-            log.warning("likeness_failed", error=type(error).__name__)
+        scores = self._likes({f"{name}/{entry.id}": entry.examples for name, entry in entries}, text)
+        if scores is None:
             return []
         found = [Candidate(name, entry.id, scores[f"{name}/{entry.id}"]) for name, entry in entries]
         return sorted(found, key=lambda one: -one.score)
+
+    def _likes(self, examples: Mapping[str, Sequence[str]], text: str) -> dict[str, float] | None:
+        """How much `text` is like each name's examples; None where that cannot be told."""
+        if self._make is None or not examples:
+            return None
+        known = tuple((name, tuple(some[:_MOST_EXAMPLES])) for name, some in examples.items())
+        try:
+            likeness = self._learned(self._make, known)
+            return None if likeness is None else likeness.scores([text])[0]
+        except Exception as error:  # noqa: BLE001 (a library or model of its own: a turn must not fail for want of a hint)
+            log.warning("likeness_failed", error=type(error).__name__)
+            return None
 
     def _learned(self, make: MakeLikeness, examples: tuple[tuple[str, tuple[str, ...]], ...]) -> Likeness | None:
         with self._lock:
@@ -242,22 +264,6 @@ class Router:
             while len(self._made) > _KEPT_SETS:
                 self._made.popitem(last=False)
         return made
-
-
-def within_reach(skills: Sequence[SkillView], route: Route) -> list[SkillView]:
-    """The skills whose tools may be of use to a turn that went to plain chat: those that it is at all like.
-
-    A skill without examples, or one that could not be scored, cannot be ruled out.
-    """
-    best: dict[str, float] = {}
-    for one in route.candidates:
-        best[one.skill] = max(one.score, best.get(one.skill, one.score))
-    is_scored = bool(route.candidates)
-    return [
-        skill
-        for skill in skills
-        if not is_scored or not skill.manifest.of_kind("answers") or best.get(skill.name, 0.0) >= FLOOR
-    ]
 
 
 def _by_command(skills: Sequence[SkillView], text: str) -> tuple[Chosen | None, Route]:

@@ -118,7 +118,8 @@ def test_what_is_like_a_skills_examples_is_answered_by_it(told: Callable[..., st
 
 
 def test_what_is_like_nothing_is_answered_by_the_model(told: Callable[..., str], stage: Stage) -> None:
-    assert told("Tell me about the French revolution", engine=ScriptedEngine(_calls(), ["In 1789."])) == "In 1789."
+    """At once: it is not asked first which tools it wants."""
+    assert told("Tell me about the French revolution", engine=ScriptedEngine(["In 1789."])) == "In 1789."
     assert _route(stage).rule is Rule.CHAT
 
 
@@ -127,14 +128,14 @@ def test_the_answer_to_a_question_comes_to_who_asked_and_only_once(told: Callabl
 
     assert told("the old ficus") == "Every week, the the old ficus."
     assert _route(stage).rule is Rule.QUESTION
-    assert told("Good morning", engine=ScriptedEngine(_calls(), ["Good morning."])) == "Good morning."
+    assert told("Good morning", engine=ScriptedEngine(["Good morning."])) == "Good morning."
 
 
 def test_a_question_to_one_person_is_not_answered_by_another(told: Callable[..., str], stage: Stage) -> None:
     group = {"chat": "team", "is_private": False, "is_addressed": True}
     told("How often should I water my basil?", sender="ann", **group)
 
-    told("Good morning", sender="bob", engine=ScriptedEngine(_calls(), ["Good morning."]), **group)
+    told("Good morning", sender="bob", engine=ScriptedEngine(["Good morning."]), **group)
 
     assert _route(stage).rule is Rule.CHAT
 
@@ -144,7 +145,7 @@ def test_a_fresh_start_ends_a_question_and_a_binding(told: Callable[..., str], s
     stage.command("skills garden")
     stage.command("new")
 
-    told("Good morning", engine=ScriptedEngine(_calls(), ["Good morning."]))
+    told("Good morning", engine=ScriptedEngine(["Good morning."]))
 
     assert _route(stage).rule is Rule.CHAT
 
@@ -158,7 +159,7 @@ def test_a_conversation_bound_to_a_skill_is_answered_by_it_until_it_is_not(
     assert (_route(stage).rule, _route(stage).skill) == (Rule.BOUND, "garden")
 
     stage.command("skills off", language="zh")
-    told("Good morning", engine=ScriptedEngine(_calls(), ["Good morning."]))
+    told("Good morning", engine=ScriptedEngine(["Good morning."]))
     assert _route(stage).rule is Rule.CHAT
 
 

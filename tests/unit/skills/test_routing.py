@@ -12,6 +12,7 @@ from parlour.skills.routing import (
     FREE,
     MARGIN,
     SURE,
+    TOOL_FLOOR,
     Bound,
     Candidate,
     Chosen,
@@ -22,9 +23,8 @@ from parlour.skills.routing import (
     explain,
     from_json,
     to_json,
-    within_reach,
 )
-from tests.support.manifests import answering, command, installed
+from tests.support.manifests import answering, command, installed, tool
 
 PLANTS = installed("plants", answering("care", "How often do I water basil?"), command("plant"))
 MONEY = installed("money", answering("rates", "What is a euro worth?"), answering("fees", "What does it cost?"))
@@ -233,12 +233,17 @@ def _fields(route: Route) -> dict[str, Any]:
 # ---- tools in plain chat ----
 
 
-def test_plain_chat_has_the_tools_of_skills_that_it_is_like_and_of_those_that_cannot_be_ruled_out() -> None:
-    tools_alone = installed("tools", command("help"))
-    route = Route(Rule.CHAT, candidates=(Candidate("plants", "answers:care", FLOOR), Candidate("money", "x", 0.1)))
+def test_plain_chat_has_the_tools_that_the_text_is_like_and_those_of_skills_that_it_is_like() -> None:
+    skills = [installed(name, tool("look")) for name in ("far", "near", "liked")]
+    scores = Scores({"far/tool:look": 0.01, "near/tool:look": TOOL_FLOOR, "liked/tool:look": 0.0})
+    route = Route(Rule.CHAT, candidates=(Candidate("liked", "answers:care", FLOOR), Candidate("far", "x", 0.1)))
 
-    assert within_reach([PLANTS, MONEY, tools_alone], route) == [PLANTS, tools_alone]
+    found = Router(scores).tools_near(skills, "water", route)
+
+    assert [skill.name for skill, _ in found] == ["near", "liked"]
 
 
-def test_without_scores_every_skills_tools_are_within_reach() -> None:
-    assert within_reach(ALL, Route(Rule.CHAT)) == ALL
+def test_without_scores_every_tool_may_be_of_use() -> None:
+    skill = installed("far", tool("look"))
+
+    assert [one.name for one, _ in Router().tools_near([skill], "water", Route(Rule.CHAT))] == ["far"]
