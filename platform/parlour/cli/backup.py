@@ -91,6 +91,7 @@ def restore(
     _refuse(folder, [problem for one in found for problem in _verified(one)] + _would_not_open(settings, found))
     for one in found:
         backup.refuse_restore(one, url_of(settings, one.manifest.database))
+    _check_others(settings, {one.manifest.database for one in found})
     for one in found:
         with rows_bar(f"{one.manifest.database}, bytes", total=one.manifest.bytes) as step:
             backup.restore(one, url_of(settings, one.manifest.database), step)
@@ -104,6 +105,14 @@ def restore(
         typer.echo(f"Erasures carried out again: {erased}.")
 
 
+def _check_others(settings: Settings, restored: set[Schema]) -> None:
+    """Raises `StoreError` where a database that stays is not of this version: erasures could not be carried out."""
+    for which in set(Schema) - restored:
+        url = url_of(settings, which)
+        if schema.current(url, which) is not None:
+            schema.check(url, which)
+
+
 def _erase_again(settings: Settings) -> int | None:
     """Erase whom a restored database brought back; None while the other database is not there yet."""
     for which in Schema:
@@ -111,8 +120,11 @@ def _erase_again(settings: Settings) -> int | None:
             place = place_of(url_of(settings, which))
             warn(f"{place} is empty still. Restore its backup too; erasures are carried out again then.")
             return None
-    with open_storage() as storage:
-        return Eraser(database=storage.database, privacy=storage.privacy).resume()
+    try:
+        with open_storage() as storage:
+            return Eraser(database=storage.database, privacy=storage.privacy).resume()
+    except PrivacyError as error:
+        raise Refused(f"Restored, but it does not open, and no erasure was carried out again: {error}") from None
 
 
 def _verified(one: Backup) -> list[str]:

@@ -102,7 +102,7 @@ def verify(backup: Backup, step: Step = lambda _: None) -> list[str]:
     """What is wrong with a backup, as sentences; empty where it is whole and can be read."""
     manifest = backup.manifest
     try:
-        size, digest = _digest(backup.path, step)
+        size, digest = digest_of(backup.path, step)
     except OSError as error:
         return [f"{manifest.file} cannot be read ({error.strerror})"]
     if (size, digest) != (manifest.bytes, manifest.sha256):
@@ -161,7 +161,7 @@ def _write(url: str, which: Schema, draft: Path, revision: str, now: datetime, s
     if schema.current(url, which) != revision:
         raise BackupFailed(f"The database {place_of(url)} was migrated meanwhile. Back it up again.")
     path.chmod(0o600)
-    size, digest = _digest(path)
+    size, digest = digest_of(path)
     manifest = Manifest(
         database=which,
         kind="sqlite" if is_sqlite else "postgresql",
@@ -213,7 +213,7 @@ def _revision_in(file: Path, which: Schema) -> str | None:
     return found[0] if found else None
 
 
-def _digest(path: Path, step: Step = lambda _: None) -> tuple[int, str]:
+def digest_of(path: Path, step: Step = lambda _: None) -> tuple[int, str]:
     """Size and SHA-256 of a file."""
     size, digest = 0, hashlib.sha256()
     with path.open("rb") as file:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from parlour.privacy.errors import KeyShredded
 from parlour.privacy.keys import read_key_file
 from parlour.store.ids import UserId
 from parlour.store.models import Message, User
@@ -217,6 +218,39 @@ def test_another_installations_key_file_is_told(house: House, parlour: Command) 
 
     assert code == 1
     assert "made with another key file" in why
+
+
+@on_sqlite
+def test_a_key_store_restored_beside_the_content_revives_nobody(house: House, parlour: Command) -> None:
+    """The present content knows who was erased; the key store from before has their key."""
+    old = _live(house)
+    parlour("backup", "create", "saved", "--keys")
+    with house.open(old) as stage:
+        ann = _ann(stage)
+        stage.platform.eraser.erase(ann, actor="command:test")
+    for lost in (old / "keys").glob("keys.sqlite*"):
+        lost.unlink()
+
+    code, _, _ = parlour("backup", "restore", "saved/keys")
+
+    assert code == 0
+    with house.open(old) as stage, pytest.raises(KeyShredded):
+        stage.platform.privacy.keyring.data_key(ann)
+
+
+@on_sqlite
+def test_content_of_other_keys_is_told_once_restored(house: House, parlour: Command) -> None:
+    _live(house)
+    parlour("backup", "create", "saved")
+    stranger = make_template(house.folder / "stranger")
+    house.point(stranger)
+    for unused in stranger.glob("parlour.sqlite*"):
+        unused.unlink()
+
+    code, _, why = parlour("backup", "restore", "saved")
+
+    assert code == 1
+    assert "Restored, but it does not open" in why
 
 
 @on_sqlite
