@@ -193,8 +193,8 @@ class Answerer:
             self._generate(claim, watch, said, draft)
         if watch.halt is Halt.LOST:
             raise LeaseLost
-        if watch.halt is Halt.HAND_BACK:
-            self._order.hand_back(claim)
+        if watch.halt in {Halt.HAND_BACK, Halt.OVERDUE}:
+            self._order.hand_back(claim, counts=watch.halt is Halt.OVERDUE)
             self._publish_next(claim.turn_id)
             return
         self._finish(claim, draft, TurnState.STOPPED if watch.halt is Halt.STOP else TurnState.ANSWERED)

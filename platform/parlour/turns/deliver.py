@@ -3,8 +3,9 @@
 import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import TypeVar
 
 import structlog
 
@@ -33,6 +34,8 @@ from parlour.turns.states import DeliveryState
 
 log = structlog.get_logger(__name__)
 
+Said = TypeVar("Said")
+
 # Without a hint from the bus the ledger is looked at this often.
 _POLL_S = 1.0
 _BATCH = 50
@@ -43,6 +46,8 @@ _BACKOFF_LONGEST_S = 60.0
 _CREDENTIALS_PAUSE_S = 60.0
 _DRAIN_S = 15.0
 _RECORD_S = 5.0
+# The largest file over a slow line, and the longest search for what is unknown. Past it a request hangs.
+_LONGEST_S = 600.0
 
 
 class Sender:
@@ -60,7 +65,9 @@ class Sender:
         metrics: Metrics,
         on_rejected: Callable[[], None],
         monotonic: Callable[[], float] = time.monotonic,
+        longest_s: float = _LONGEST_S,
     ) -> None:
+        self._longest_s = longest_s
         self._messenger = messenger
         self._channel = channel
         self._ledger = ledger
@@ -179,7 +186,7 @@ class Sender:
 
     async def _ship(self, shipment: Shipment) -> None:
         try:
-            shipment = with_draft(shipment, await self._drafts.close(shipment.turn_id))
+            shipment = with_draft(shipment, await self._ending(self._drafts.close(shipment.turn_id)))
             outcome = await self._try(shipment)
         except Exception as error:  # a delivery begins here: one that breaks must not stop the others
             log.exception("delivery_broke", delivery_id=str(shipment.delivery_id))
@@ -235,8 +242,8 @@ class Sender:
             return await self._request_file(shipment, shipment.enclosure, post)
         # What replaces a draft is an edit: doing it twice is doing it once, so there is nothing to settle.
         if shipment.must_settle and post.draft_key is None:
-            return await self._messenger.settle(post)
-        return await self._messenger.send(post)
+            return await self._ending(self._messenger.settle(post))
+        return await self._ending(self._messenger.send(post))
 
     async def _request_file(self, shipment: Shipment, enclosure: Enclosure, post: Post) -> Receipt | None:
         """As for a text; its bytes are read only now."""
@@ -245,7 +252,13 @@ class Sender:
             if file is None:
                 raise Rejected("file_gone")
             post = replace(post, file=file)
-            return await (self._messenger.settle(post) if shipment.must_settle else self._messenger.send(post))
+            ask = self._messenger.settle if shipment.must_settle else self._messenger.send
+            return await self._ending(ask(post))
+
+    async def _ending(self, request: Awaitable[Said]) -> Said:
+        """The request, which may not go on for ever: past the limit its outcome is unknown, like that of any other."""
+        async with asyncio.timeout(self._longest_s):
+            return await request
 
     def _post(self, shipment: Shipment, known: frozenset[str]) -> Post:
         return Post(

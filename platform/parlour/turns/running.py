@@ -16,6 +16,9 @@ log = structlog.get_logger(__name__)
 
 # Half of the second within which a stop must reach the engine.
 LOOK_EVERY_S = 0.4
+# What a model writes within its limit of tokens is done by then, on a slow CPU too. Past it something hangs: the turn
+# goes to whoever is next, as a try that failed.
+LONGEST_ANSWER_S = 1_800.0
 
 
 class Halt(StrEnum):
@@ -24,6 +27,7 @@ class Halt(StrEnum):
     STOP = "stop"  # its person said so; what was said so far is the answer
     LOST = "lost"  # the lease ran out or was taken over; nothing may be written
     HAND_BACK = "hand_back"  # this worker is going away; another one starts the turn afresh
+    OVERDUE = "overdue"  # it came to no end; it is tried afresh, and given up after the usual tries
 
 
 class Watch:
@@ -31,7 +35,7 @@ class Watch:
 
     def __init__(self, claim: Claim, *, renewed_at: float) -> None:
         self.claim = claim
-        self.renewed_at = renewed_at
+        self.began_at = self.renewed_at = renewed_at
         self.halt: Halt | None = None
         self._lock = threading.Lock()
         self._cancel: Callable[[], None] | None = None
@@ -120,6 +124,7 @@ class Running:
         watches = self._snapshot()
         if not watches:
             return
+        self._end_overdue(watches)
         try:
             self._renew(watches)
             asked = self._order.stop_requested([watch.claim for watch in watches])
@@ -131,10 +136,18 @@ class Running:
             if watch.claim.turn_id in asked:
                 watch.end(Halt.STOP)
 
+    def _end_overdue(self, watches: list[Watch]) -> None:
+        now = self._monotonic()
+        for watch in watches:
+            if watch.halt is None and now - watch.began_at >= LONGEST_ANSWER_S:
+                log.warning("answer_overdue", turn_id=str(watch.claim.turn_id), attempt=watch.claim.attempt)
+                watch.end(Halt.OVERDUE)
+
     def _renew(self, watches: list[Watch]) -> None:
         now = self._monotonic()
         period_s = self._order.lease.total_seconds() / 3
-        due = [watch for watch in watches if now - watch.renewed_at >= period_s]
+        # One that does not even end when it is told to keeps its turn no longer than its lease.
+        due = [one for one in watches if now - one.renewed_at >= period_s and one.halt is not Halt.OVERDUE]
         if not due:
             return
         held = self._order.renew([watch.claim for watch in due])

@@ -1,8 +1,9 @@
 """Work that is older than it should be: found, counted and told. What takes it up again is elsewhere, and named here.
 
-A turn that waits or whose lease has lapsed is published again by the sweeper. A delivery is sent, settled or taken over
-by whichever gateway holds its account's sender lease, and that lease goes to the next gateway that asks. A job is
-published again like a turn. So what is seen here for long has nobody who could take it up, or breaks each time.
+A turn that waits or whose lease has lapsed is published again by the sweeper; one that runs too long is ended by its
+worker. A delivery is sent, settled or taken over by whichever gateway holds its account's sender lease, and that lease
+goes to the next gateway that asks. A job is published again like a turn. So what is seen here for long has nobody who
+could take it up, or breaks each time.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,7 +28,8 @@ log = structlog.get_logger(__name__)
 LOOK_EVERY_S: Final = 10.0
 # Longer than any burst on a machine of the right size; whoever waits so long has given up.
 TURN_WAITS: Final = timedelta(minutes=5)
-# What a model writes within its limit of tokens is done by then, on a slow CPU too.
+# Its worker ends it after half an hour (`running.LONGEST_ANSWER_S`); one that lives longer is at a second try, or hangs
+# so that it cannot be ended and loses its lease next.
 TURN_RUNS: Final = timedelta(minutes=30)
 # A lapsed lease is taken up within two seconds where somebody is free to.
 LEASE_LAPSED: Final = timedelta(seconds=30)
@@ -35,7 +37,7 @@ LEASE_LAPSED: Final = timedelta(seconds=30)
 DELIVERY_WAITS: Final = timedelta(minutes=1)
 # Settling asks the messenger once a minute at the least.
 DELIVERY_UNKNOWN: Final = timedelta(minutes=5)
-# The largest file over a slow line; every request has a limit of its own far below.
+# Its gateway ends a request after ten minutes.
 DELIVERY_SENDS: Final = timedelta(minutes=15)
 # Jobs give way to people for up to ten minutes.
 JOB_WAITS: Final = timedelta(minutes=15)
@@ -199,7 +201,7 @@ def _orphaned_deliveries(now: datetime) -> Select[UUID, datetime]:
 
 
 def _long_deliveries(now: datetime) -> Select[UUID, datetime]:
-    """A gateway is at them, and alive, and does not come to an end."""
+    """A gateway is at them, and alive, and does not come to an end: it has a fault, or hangs at its own database."""
     return _deliveries(DeliveryState.SENDING, Delivery.due_at).where(
         Delivery.due_at <= now - DELIVERY_SENDS, Account.sender_owner == Delivery.owner, Account.sender_until >= now
     )

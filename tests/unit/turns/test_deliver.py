@@ -224,6 +224,20 @@ async def test_what_is_unknown_stays_so_while_it_cannot_be_settled(
     assert (messenger.calls["send"], messenger.calls["settle"]) == (1, 3)
 
 
+async def test_a_request_that_hangs_is_ended_and_settled(stage: Stage, messenger: FakeMessenger) -> None:
+    """Else the delivery, and with it its conversation, would stand for as long as the gateway lives."""
+    messenger.gates["send"] = asyncio.Event()
+    stage.answered("hello")
+
+    async with stage.posting(messenger, longest_s=0.01):
+        await until(lambda: states(stage) == ["unknown"], "the request is ended")
+        del messenger.gates["send"]
+        await until_sent(stage, step_s=5)
+
+    assert messenger.texts() == ["All well."]
+    assert messenger.calls["settle"] >= 1
+
+
 async def test_a_later_part_that_is_not_there_is_sent_again_and_the_first_is_not_forgotten(
     stage: Stage, messenger: FakeMessenger
 ) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from parlour.store.errors import DatabaseUnavailable
 from parlour.store.models import Conversation
 from parlour.turns.order import Claim
-from parlour.turns.running import Halt
+from parlour.turns.running import LONGEST_ANSWER_S, Halt
 from tests.support.stage import Stage, Worker
 
 
@@ -61,6 +61,23 @@ def test_a_lost_lease_ends_the_answer(stage: Stage) -> None:
     assert watch.halt is Halt.LOST
     assert cancelled.is_set()
     assert stage.metric("parlour_leases_lost_total") == 1
+
+
+def test_an_answer_that_comes_to_no_end_is_ended_and_its_lease_renewed_no_more(stage: Stage) -> None:
+    """One that hangs so that it cannot even be ended keeps its turn no longer than its lease."""
+    worker = stage.worker()
+    claim = begun(stage, worker)
+    cancelled = Event()
+    with worker.running.watching(claim) as watch:
+        watch.on_halt(cancelled.set)
+        _work_on(stage, worker, LONGEST_ANSWER_S - 10)
+        assert watch.halt is None
+        _work_on(stage, worker, 10)
+        assert watch.halt is Halt.OVERDUE
+        assert cancelled.is_set()
+        _work_on(stage, worker, 40)
+
+        assert stage.worker(owner="worker-2").order.claim(claim.turn_id)
 
 
 def test_a_stop_request_ends_the_answer(stage: Stage) -> None:
@@ -168,6 +185,13 @@ def test_the_thread_looks_by_itself_and_survives_what_it_meets(stage: Stage, mon
 
 def _away(_: object) -> Callable[[], None]:
     raise DatabaseUnavailable("away")
+
+
+def _work_on(stage: Stage, worker: Worker, seconds: float) -> None:
+    """So much time passes, in which the worker renews what it holds."""
+    for _ in range(round(seconds / 10)):
+        stage.clock.advance(10)
+        worker.running.look()
 
 
 def _lease_until(stage: Stage) -> object:

@@ -14,11 +14,12 @@ from parlour.store.models import Account, Delivery
 from parlour.store.skill_models import SkillRow
 from parlour.turns import operating
 from parlour.turns.ledger import Ledger
+from parlour.turns.running import LONGEST_ANSWER_S
 from parlour.turns.shipments import Outcome, Shipment
 from parlour.turns.states import DeliveryState
-from parlour.turns.stuck import Stuck, StuckWatch, stuck_work
+from parlour.turns.stuck import TURN_RUNS, Stuck, StuckWatch, stuck_work
 from parlour.turns.sweeper import sweep_jobs
-from tests.fakes.turns import FakeMessenger
+from tests.fakes.turns import FakeMessenger, ScriptedEngine
 from tests.support.stage import Stage
 
 LEASE_S = 30
@@ -122,22 +123,37 @@ def test_a_turn_whose_worker_died_is_stuck_and_taken_over(stage: Stage) -> None:
     assert amounts(stage) == {}
 
 
-def test_a_turn_that_comes_to_no_end_is_stuck_while_its_worker_lives(stage: Stage) -> None:
+def test_a_turn_that_comes_to_no_end_is_stuck_and_tried_again(stage: Stage) -> None:
     turn_id = stage.say("hello").turn_id
-    assert turn_id
-    worker = stage.worker()
-    claim = worker.order.claim(turn_id)
-    assert claim
-    stage.clock.advance(29 * 60)
-    worker.order.renew([claim])
+    found: list[Stuck] = []
+
+    def hang() -> None:
+        for _ in range(round(TURN_RUNS.total_seconds() / 10)):
+            stage.clock.advance(10)
+            worker.running.look()
+            found.extend(stuck_work(stage.platform.database))
+
+    worker = stage.worker(ScriptedEngine([hang, "late"], ["All well."]))
+    stage.work(worker)
+
+    assert {(one.kind, one.reason, one.ids) for one in found} == {("turn", "running", (turn_id,))}
+    assert stage.turns()[0].attempts == 2
+    assert stage.messages("assistant") == ["All well."]
     assert amounts(stage) == {}
-    stage.clock.advance(61)
-    worker.order.renew([claim])
 
-    stuck = only(stage)
-    operating.drop_turn(stage.platform.database, stage.platform.outbox, turn_id)
 
-    assert (stuck.kind, stuck.reason, stuck.ids) == ("turn", "running", (turn_id,))
+def test_a_turn_that_never_comes_to_an_end_is_given_up_with_a_word(stage: Stage) -> None:
+    stage.say("hello")
+
+    def hang() -> None:
+        for _ in range(round(LONGEST_ANSWER_S / 10)):
+            stage.clock.advance(10)
+            worker.running.look()
+
+    worker = stage.worker(ScriptedEngine([hang, "late"]))
+    stage.work(worker)
+
+    assert [(turn.state, turn.error, turn.attempts) for turn in stage.turns()] == [("failed", "gave_up", 3)]
     assert amounts(stage) == {}
 
 
