@@ -24,7 +24,9 @@ def tail(
     """Show the newest entries, newest first."""
     with open_storage() as storage:
         found = audit.tail(storage.database, storage.privacy, limit=limit, before=before, subject=subject)
-    show_rows([asdict(one) for one in found], as_json=as_json, empty="Nothing was done yet.")
+    is_all = before is None and subject is None
+    empty = "Nothing was done yet." if is_all else "No such entry. See all with: parlour audit tail"
+    show_rows([asdict(one) for one in found], as_json=as_json, empty=empty)
 
 
 @app.command(epilog="Example: parlour audit verify")

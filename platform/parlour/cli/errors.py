@@ -12,6 +12,16 @@ class Refused(Exception):
     """The command cannot or will not do it. The message is the one line that the person reads, with the remedy."""
 
 
+def is_reader_gone(error: BaseException) -> bool:
+    """Whether all that happened is that nobody reads the output any more, as in `parlour chat --once … | head -1`.
+
+    Where a task group runs around the command, the error comes wrapped in a group.
+    """
+    if isinstance(error, BaseExceptionGroup):
+        return all(is_reader_gone(one) for one in error.exceptions)
+    return isinstance(error, BrokenPipeError)
+
+
 def one_line(error: BaseException) -> str:
     """What to print for an error that ended a command.
 

@@ -34,7 +34,7 @@ def add(
         user_id = None if user is None else find_user(storage.database, storage.privacy, user)
         conversation_id = None if conversation is None else as_uuid(conversation)
         if conversation is not None and conversation_id is None:
-            raise Refused(f"{conversation!r} is no conversation's id. Take it from: parlour turn list")
+            raise Refused(f"{conversation!r} is no conversation's id. Take it from: parlour turn show TURN")
         hold_id = add_hold(
             storage.database,
             storage.privacy,
@@ -89,6 +89,8 @@ def _workspace(storage: Storage, user_id: object, conversation_id: object, name:
         wanted = select(Workspace.id).where(Workspace.name == name)
     with storage.database.read() as session:
         found = session.scalars(wanted).one_or_none()
+    if found is None and conversation_id is not None:
+        raise Refused(f"No conversation {conversation_id}. Take its id from: parlour turn show TURN")
     if found is None:
-        raise Refused(f"Nothing there to hold: no conversation {conversation_id} or workspace {name!r}.")
+        raise Refused(f"No workspace named {name!r}. The first start makes that of the settings: parlour up")
     return WorkspaceId(found)

@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from parlour import __version__
-from parlour.cli.errors import FAILED, one_line
+from parlour.cli.errors import FAILED, is_reader_gone, one_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
     try:
         app(args=arguments, prog_name="parlour")
     except Exception as error:  # noqa: BLE001 (the outermost place: nothing may reach the person as a traceback)
-        code = _explain(error)
+        code = FAILED if is_reader_gone(error) else _explain(error)
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else FAILED
     else:

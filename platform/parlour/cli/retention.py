@@ -143,7 +143,7 @@ def _scope(channel: str | None, conversation: str | None) -> Scope:
         return Scope(channel=channel)
     found = as_uuid(conversation)
     if found is None:
-        raise Refused(f"{conversation!r} is no conversation's id. Take it from: parlour turn list")
+        raise Refused(f"{conversation!r} is no conversation's id. Take it from: parlour turn show TURN")
     return Scope(conversation_id=found)
 
 

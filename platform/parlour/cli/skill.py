@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
 from parlour.cli.errors import Refused
-from parlour.cli.output import JsonFlag, printable, show_json, show_rows
+from parlour.cli.output import JsonFlag, printable, show_json, show_rows, warn
 from parlour.cli.storage import Storage, open_storage
 from parlour.cli.turn import turn_id_of
 from parlour.people.accounts import AccountBook
@@ -67,7 +67,10 @@ def new(
     into: Annotated[Path, typer.Option(help="The folder to make its folder in.")] = Path(),
 ) -> None:
     """Begin a skill: one that works, with a test, settings and a README."""
-    written = authoring.new_skill(into, name)
+    try:
+        written = authoring.new_skill(into, name)
+    except OSError as error:
+        raise Refused(f"{into / name} cannot be made ({error.strerror}). Name another folder with --into.") from None
     for path in written:
         typer.echo(path)
     typer.echo(f"Try it: parlour skill check {into / name}")
@@ -145,6 +148,8 @@ def list_skills(*, as_json: JsonFlag = False) -> None:
     """List installed skills."""
     with _book() as (_, book):
         rows = [_row(skill) for skill in book.installed()]
+        for name in book.unreadable():
+            warn(f"{name} is installed and cannot be read. Take it out: parlour skill remove {name} --yes")
     show_rows(rows, as_json=as_json, empty="None yet. Begin one with: parlour skill new NAME")
 
 
@@ -263,11 +268,10 @@ def remove(
 ) -> None:
     """Take a skill out. What it stored stays, for when it is installed again, unless you say otherwise."""
     with _book() as (_, book):
-        skill = book.get(name)
         question = f"Remove {name}" + (" and all that it stored?" if with_data else "? What it stored stays.")
         if not (yes or typer.confirm(question)):
             raise Refused(f"{name} stays.")
-        book.remove(skill.name, with_data=with_data)
+        book.remove(name, with_data=with_data)
     typer.echo(f"{name} is removed.")
 
 

@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
+from parlour import logs
 from parlour.bootstrap import key_provider
 from parlour.privacy.retention import Retention
 from parlour.privacy.service import Privacy, open_privacy
@@ -34,13 +35,23 @@ class Storage:
         return Retention(keep_messages=timedelta(days=self.settings.turns.keep_messages_days))
 
 
+def operator_settings() -> Settings:
+    """This process's settings, with logs out of the way: a command prints what was asked for, and one line on trouble.
+
+    Events go to stderr, and those below errors only where debug output is set. Raises `SettingsError`.
+    """
+    settings = load()
+    logs.set_up(level="debug" if settings.log.level == "debug" else "error", style=settings.log.format)
+    return settings
+
+
 @contextmanager
 def open_storage() -> Iterator[Storage]:
     """Database and keys by this process's settings, closed at the end.
 
     Raises `SettingsError`, `StoreError` (a schema that is not current among them) and `PrivacyError`.
     """
-    settings = load()
+    settings = operator_settings()
     schema.check(settings.database_url, Schema.CONTENT)
     schema.check(settings.keys_url, Schema.KEYS)
     database = Database(settings.database_url, pool_size=1)

@@ -9,7 +9,7 @@ import typer
 from parlour.bootstrap import platform
 from parlour.cli.errors import Refused
 from parlour.cli.output import JsonFlag, show_json, show_rows
-from parlour.settings import load
+from parlour.cli.storage import operator_settings
 from parlour.store.ids import TurnId
 from parlour.turns import operating
 from parlour.turns.operating import TurnView
@@ -32,7 +32,7 @@ def list_turns(
     """List turns that wait or run, those that wait longest first."""
     if stuck and state is not None:
         raise typer.BadParameter("give either --stuck or --state: what is stuck is queued or running")
-    with platform(load(), may_create_keys=False) as parts:
+    with platform(operator_settings(), may_create_keys=False) as parts:
         if stuck:
             found = operating.list_stuck(parts.database, limit=limit)
         else:
@@ -45,7 +45,7 @@ def list_turns(
 def show_turn(which: Which, *, as_json: JsonFlag = False) -> None:
     """Show where one turn stands: states, times, who has it. Never what was said."""
     turn_id = turn_id_of(which)
-    with platform(load(), may_create_keys=False) as parts:
+    with platform(operator_settings(), may_create_keys=False) as parts:
         view = _found(lambda: operating.show_turn(parts.database, turn_id))
     if as_json:
         show_json(asdict(view))
@@ -58,7 +58,7 @@ def show_turn(which: Which, *, as_json: JsonFlag = False) -> None:
 def retry_turn(which: Which) -> None:
     """Try a turn again that failed, was stopped or dropped; it keeps its place in its conversation."""
     turn_id = turn_id_of(which)
-    with platform(load(), may_create_keys=False) as parts:
+    with platform(operator_settings(), may_create_keys=False) as parts:
         following = _found(lambda: operating.retry_turn(parts.database, turn_id))
         try:
             parts.queue.publish(following)
@@ -71,7 +71,7 @@ def retry_turn(which: Which) -> None:
 def drop_turn(which: Which) -> None:
     """End an open turn without an answer; its user is told, the next turn of the conversation goes on."""
     turn_id = turn_id_of(which)
-    with platform(load(), may_create_keys=False) as parts:
+    with platform(operator_settings(), may_create_keys=False) as parts:
         _found(lambda: operating.drop_turn(parts.database, parts.outbox, turn_id))
     typer.echo(f"Turn {turn_id} is dropped.")
 

@@ -1,5 +1,6 @@
 """`parlour user`: see people, admit them by their code, block them, link their messengers, give roles."""
 
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -37,7 +38,9 @@ def list_users(
     with open_storage() as storage:
         found = users.list_users(storage.database, storage.privacy, state=state, after=start, limit=limit)
     rows = [_plain(view) for view in found] if as_json else [_row(view) for view in found]
-    show_rows(rows, as_json=as_json, empty="Nobody yet. People appear here when they first write.")
+    is_all = state is None and start is None
+    empty = "Nobody yet. People appear here when they first write." if is_all else "Nobody there of that kind."
+    show_rows(rows, as_json=as_json, empty=empty)
 
 
 @app.command("show", epilog="Example: parlour user show telegram:12345")
@@ -130,6 +133,7 @@ def export(
     *,
     to: Annotated[Path | None, typer.Option(help="Write the zip there; else export-ID.zip here.")] = None,
     reason: Annotated[str | None, typer.Option(help="Why; it stands in the audit log, sealed.")] = None,
+    as_json: JsonFlag = False,
 ) -> None:
     """Write everything that is held about a person, opened, as JSON and HTML in one zip for this user alone to read."""
     with open_storage() as storage:
@@ -137,11 +141,18 @@ def export(
         made = export_person(storage.database, storage.privacy, user_id, actor=storage.actor(), reason=reason)
     path = to or Path(made.name)
     try:
-        path.touch(mode=0o600)
-        path.write_bytes(made.content)
+        _write_own(path, made.content)
     except OSError as error:
         raise Refused(f"{path} cannot be written ({error.strerror}). Name another place with --to.") from None
-    typer.echo(f"{path}: {sum(made.rows.values())} rows about {user_id}. It holds what they wrote: keep it safe.")
+    words = f"{path}: {sum(made.rows.values())} rows about {user_id}. It holds what they wrote: keep it safe."
+    _tell({"id": user_id, "file": str(path), "rows": made.rows}, words, as_json=as_json)
+
+
+def _write_own(path: Path, content: bytes) -> None:
+    """Write it for this user alone to read, also where a file that others could read stood there."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as written:
+        os.fchmod(written.fileno(), 0o600)
+        written.write(content)
 
 
 @app.command("erase", epilog="Example: parlour user erase telegram:12345 --receipt receipt.json")
@@ -151,6 +162,7 @@ def erase(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask once more.")] = False,
     reason: Annotated[str | None, typer.Option(help="Why; it stands in the audit log, sealed.")] = None,
     receipt: Annotated[Path | None, typer.Option(help="Write the signed receipt there.")] = None,
+    as_json: JsonFlag = False,
 ) -> None:
     """Erase a person for good: key first, then all that is stored. Nobody can read what backups hold of them."""
     with open_storage() as storage:
@@ -160,9 +172,14 @@ def erase(
         eraser = Eraser(database=storage.database, privacy=storage.privacy)
         with rows_bar("deleting rows") as step:
             done = eraser.erase(user_id, actor=storage.actor(), reason=reason, step=step)
-        if receipt is not None:
+    again = f"parlour receipt print {done.receipt_id}"
+    if receipt is not None:
+        try:
             receipt.write_text(done.receipt, encoding="utf-8")
-    typer.echo(f"{user_id} is erased. The receipt: parlour receipt print {done.receipt_id}")
+        except OSError as error:
+            problem = f"the receipt cannot be written to {receipt} ({error.strerror})"
+            raise Refused(f"{user_id} is erased, but {problem}. Get it with: {again}") from None
+    _tell({"id": user_id, "receipt": done.receipt_id}, f"{user_id} is erased. The receipt: {again}", as_json=as_json)
 
 
 def _user_id(text: str) -> UserId:

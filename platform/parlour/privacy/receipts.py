@@ -64,7 +64,7 @@ def verify_receipt(content: bytes, *, public_key: str | None = None) -> dict[str
         facts = {name: value for name, value in told.items() if name != "signature"}
         is_as_written = _render(told).encode() == content and told["format"] == FORMAT
         Ed25519PublicKey.from_public_bytes(signed_by).verify(signature, _canonical(facts))
-    except (ValueError, KeyError, TypeError, AttributeError, InvalidSignature):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, InvalidSignature):
         raise ReceiptBroken(broken) from None
     if not is_as_written:
         raise ReceiptBroken(broken)

@@ -9,6 +9,14 @@ class NoSuchSkill(SkillError):
     """No skill of that name is installed."""
 
 
+class SkillUnreadable(SkillError):
+    """What is kept of an installed skill is no manifest."""
+
+
+class SkillRemoved(SkillError):
+    """The skill was taken out while it was at work."""
+
+
 class NoSuchConversation(SkillError):
     """There is no such conversation in this workspace."""
 

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from parlour.sdk.manifest import Manifest
 from parlour.sdk.schedule import read_schedule
-from parlour.skills.views import SkillView, view_of
+from parlour.skills.views import SkillView, readable
 from parlour.store.changes import changed_rows
 from parlour.store.database import Database
 from parlour.store.ids import JobId, SkillId, WorkspaceId, new_id
@@ -82,7 +82,7 @@ class JobBook:
         with self._database.read() as session:
             wanted = _due(session, now).where(is_lost).limit(_BATCH)
             rows = session.execute(wanted).all()
-            return [JobId(job.id) for job, skill in rows if view_of(session, skill).is_at_work]
+            return [JobId(job.id) for job, row in rows if (skill := readable(session, row)) and skill.is_at_work]
 
     def published(self, job_ids: list[JobId]) -> None:
         """Workers were told of these."""
@@ -98,8 +98,8 @@ class JobBook:
         with self._database.begin() as session:
             rows = session.execute(_due(session, now).limit(_BATCH)).all()
             for job, row in sorted(rows, key=lambda found: found[0].id != first):
-                skill = view_of(session, row)
-                if skill.is_at_work and self._takes(session, job, now):
+                skill = readable(session, row)
+                if skill and skill.is_at_work and self._takes(session, job, now):
                     return JobClaim(JobId(job.id), skill, WorkspaceId(row.workspace_id), job.name, job.fence)
         return None
 

@@ -89,8 +89,12 @@ class SkillProcess:
         self._line, theirs = socket.socketpair()
         timeout = struct.pack("@ll", _SEND_TIMEOUT_S, 0)
         self._line.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeout)
-        with theirs:
-            self._child = _popen(launch, theirs)
+        try:
+            with theirs:
+                self._child = _popen(launch, theirs)
+        except OSError as error:  # its folder is gone, or the machine is full
+            self._line.close()
+            raise SkillBroke(f"The skill {self._name!r} does not start: {error.strerror}.") from None
         self._lock = threading.Lock()
         self._sending = threading.Lock()
         self._runs: dict[str, Run] = {}

@@ -13,12 +13,12 @@ import structlog
 
 from parlour.engines.protocol import Piece, Request
 from parlour.privacy.lookup import Lookup
-from parlour.sdk.errors import Invalid, SkillMistake
+from parlour.sdk.errors import Invalid
 from parlour.sdk.manifest import Entry
 from parlour.skills.crowd import CrowdCounts
 from parlour.skills.desk import HandoffPort, HostDesk, NotifyPort, Services, Whose
 from parlour.skills.documents import Documents
-from parlour.skills.errors import SkillBroke, SkillError, SkillFailed
+from parlour.skills.errors import SkillBroke, SkillError, SkillFailed, SkillRemoved
 from parlour.skills.http import SkillHttp
 from parlour.skills.model import Ask, Pieces, TurnModel
 from parlour.skills.process import Run, Work
@@ -134,7 +134,11 @@ class SkillRoom:
             return ToolTalk(ask, prompt, toolbox, is_native=is_native) if toolbox else ask(prompt)
 
         return SkillAnswer(
-            chosen.skill.name, asked, lambda: self._begin(asked, chosen, ask, request, with_tools=with_tools), toolbox
+            chosen.skill.name,
+            asked,
+            lambda: self._begin(asked, chosen, ask, request, with_tools=with_tools),
+            toolbox,
+            is_there=lambda: self._book_of(asked.workspace_id).is_there(chosen.skill.id),
         )
 
     def chat(self, asked: Asked, route: Route, ask: Ask, request: Request, *, is_native: bool) -> ToolTalk | None:
@@ -240,16 +244,8 @@ class SkillRoom:
         now = self._monotonic()
         if known is None or now - known[0] >= _NOTICED_AFTER_S:
             with self._lock:
-                known = self._known[workspace_id] = (now, self._readable(workspace_id))
+                known = self._known[workspace_id] = (now, self._book_of(workspace_id).installed())
         return known[1]
-
-    def _readable(self, workspace_id: WorkspaceId) -> list[SkillView]:
-        """The installed skills; none, and a word in the log, where one cannot be read: people still get answers."""
-        try:
-            return self._book_of(workspace_id).installed()
-        except SkillMistake as error:
-            log.error("skills_unreadable", workspace_id=str(workspace_id), reason=str(error))  # noqa: TRY400 (says it all)
-            return []
 
 
 class SkillAnswer:
@@ -257,8 +253,11 @@ class SkillAnswer:
     ends in an honest word.
     """
 
-    def __init__(self, skill: str, asked: Asked, begin: Callable[[], Run], toolbox: Toolbox) -> None:
+    def __init__(
+        self, skill: str, asked: Asked, begin: Callable[[], Run], toolbox: Toolbox, *, is_there: Callable[[], bool]
+    ) -> None:
         self._skill = skill
+        self._is_there = is_there
         self._toolbox = toolbox
         self._asked = asked
         self._begin = begin
@@ -306,7 +305,9 @@ class SkillAnswer:
             log.warning(
                 "skill_answer_broke", skill=self._skill, turn_id=str(self._asked.turn_id), reason=_reason(error)
             )
-            word = apology(error, skill=self._skill, language=self._asked.language)
+            # Whatever broke in it: where it was taken out in the meantime, that is why.
+            told = error if self._is_there() else SkillRemoved("It was taken out while it was at work.")
+            word = apology(told, skill=self._skill, language=self._asked.language)
             yield Piece(f"\n\n{word}" if has_said else word)
         if not self._is_cancelled:
             yield Piece("", finish="stop")

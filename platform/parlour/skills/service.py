@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from parlour.privacy.service import Privacy
 from parlour.sdk.capabilities import HARMLESS
+from parlour.sdk.errors import SkillMistake
 from parlour.sdk.manifest import Manifest, to_json
 from parlour.sdk.schema import problems
 from parlour.skills.environment import Environments
@@ -21,6 +22,7 @@ from parlour.skills.errors import (
     NoSuchConversation,
     NoSuchSkill,
     SkillBroke,
+    SkillUnreadable,
 )
 from parlour.skills.jobs import plan, unplan
 from parlour.skills.package import Package, read_package
@@ -178,13 +180,30 @@ class SkillBook:
             return installed(session, self.workspace_id)
 
     def get(self, name: str) -> SkillView:
-        """The skill of that name. Raises `NoSuchSkill`."""
+        """The skill of that name. Raises `NoSuchSkill`, `SkillUnreadable`."""
         found = self._find(name)
         if found is None:
-            there = ", ".join(one.name for one in self.installed()) or "none"
-            remedy = "Install one with: parlour skill install SOURCE"
-            raise NoSuchSkill(f"No skill named {name!r}. Installed: {there}. {remedy}")
+            raise self._no_such(name)
         return found
+
+    def is_there(self, skill_id: SkillId) -> bool:
+        """Whether it is still installed."""
+        with self._database.read() as session:
+            row = session.get(SkillRow, skill_id)
+            return row is not None and row.state != "removed"
+
+    def unreadable(self) -> list[str]:
+        """The names of installed skills that `installed` leaves out."""
+        known = {skill.name for skill in self.installed()}
+        wanted = select(SkillRow.name).where(SkillRow.workspace_id == self.workspace_id, SkillRow.state != "removed")
+        with self._database.read() as session:
+            return sorted({*session.scalars(wanted)} - known)
+
+    def _no_such(self, name: str) -> NoSuchSkill:
+        there = ", ".join(one.name for one in self.installed()) or "none"
+        return NoSuchSkill(
+            f"No skill named {name!r}. Installed: {there}. Install one with: parlour skill install SOURCE"
+        )
 
     # ---- changing ----
 
@@ -266,23 +285,32 @@ class SkillBook:
 
     def remove(self, name: str, *, with_data: bool) -> None:
         """Take it out, and its settings and documents with it or not. Raises `NoSuchSkill`."""
-        skill = self.get(name)
         with self._database.begin() as session:
-            row = session.get_one(SkillRow, skill.id)
-            unplan(session, skill.id)
+            # By its row alone: one whose manifest cannot be read must be taken out too.
+            row = self._row(session, name)
+            if row is None or row.state == "removed":
+                raise self._no_such(name)
+            folder = row.folder
+            unplan(session, SkillId(row.id))
             if with_data:
-                session.execute(delete(SkillDocument).where(SkillDocument.skill_id == skill.id))
+                session.execute(delete(SkillDocument).where(SkillDocument.skill_id == row.id))
                 session.delete(row)
             else:
                 row.state, row.updated_at = "removed", self._database.clock.now()
-                session.execute(delete(SkillGrant).where(SkillGrant.skill_id == skill.id))
-                session.execute(delete(SkillScope).where(SkillScope.skill_id == skill.id))
-        self._environments.remove(skill.folder)
+                session.execute(delete(SkillGrant).where(SkillGrant.skill_id == row.id))
+                session.execute(delete(SkillScope).where(SkillScope.skill_id == row.id))
+        self._environments.remove(folder)
 
     def _find(self, name: str) -> SkillView | None:
         with self._database.read() as session:
             row = self._row(session, name)
-            return None if row is None or row.state == "removed" else view_of(session, row)
+            if row is None or row.state == "removed":
+                return None
+            try:
+                return view_of(session, row)
+            except SkillMistake:
+                remedy = f"Take it out and install it anew: parlour skill remove {name} --yes. What it stored stays."
+                raise SkillUnreadable(f"The manifest that is kept of {name} is none any more. {remedy}") from None
 
     def _row(self, session: Session, name: str) -> SkillRow | None:
         wanted = select(SkillRow).where(SkillRow.workspace_id == self.workspace_id, SkillRow.name == name)

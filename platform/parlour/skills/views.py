@@ -5,15 +5,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from parlour.sdk.capabilities import HARMLESS
+from parlour.sdk.errors import SkillMistake
 from parlour.sdk.manifest import Manifest, from_json
 from parlour.sdk.schema import hosts_set
 from parlour.skills.desk import Grants
 from parlour.store.ids import ConversationId, SkillId, WorkspaceId
 from parlour.store.skill_models import SkillGrant, SkillRow, SkillScope
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +86,10 @@ class SkillView:
 
 
 def installed(session: Session, workspace_id: WorkspaceId) -> list[SkillView]:
-    """The skills of a workspace, by name."""
+    """The skills of a workspace, by name; one that cannot be read is left out, and takes no other with it."""
     wanted = select(SkillRow).where(SkillRow.workspace_id == workspace_id, SkillRow.state.in_(("enabled", "disabled")))
-    return [view_of(session, row) for row in session.scalars(wanted.order_by(SkillRow.name)).all()]
+    found = (readable(session, row) for row in session.scalars(wanted.order_by(SkillRow.name)).all())
+    return [view for view in found if view is not None]
 
 
 def enabled_manifests(session: Session, place: Place) -> Sequence[Manifest]:
@@ -92,8 +97,17 @@ def enabled_manifests(session: Session, place: Place) -> Sequence[Manifest]:
     return [skill.manifest for skill in installed(session, place.workspace_id) if skill.is_enabled_in(place)]
 
 
+def readable(session: Session, row: SkillRow) -> SkillView | None:
+    """The row, with what belongs to it; None, and a word in the log, where its manifest is none."""
+    try:
+        return view_of(session, row)
+    except SkillMistake as error:
+        log.warning("skill_unreadable", skill=row.name, skill_id=str(row.id), reason=str(error))
+        return None
+
+
 def view_of(session: Session, row: SkillRow) -> SkillView:
-    """The row, with what belongs to it."""
+    """The row, with what belongs to it. Raises `SkillMistake` where its manifest is none."""
     grants = session.scalars(select(SkillGrant).where(SkillGrant.skill_id == row.id)).all()
     scopes = session.scalars(select(SkillScope).where(SkillScope.skill_id == row.id).order_by(SkillScope.id)).all()
     return SkillView(

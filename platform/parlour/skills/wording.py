@@ -1,6 +1,6 @@
 """What a person reads when a skill cannot answer, in English and Chinese. Never what went wrong inside."""
 
-from parlour.skills.errors import SkillError, SkillTimedOut, SkillUnavailable
+from parlour.skills.errors import SkillError, SkillRemoved, SkillTimedOut, SkillUnavailable
 
 
 def apology(error: SkillError, *, skill: str, language: str) -> str:
@@ -9,6 +9,8 @@ def apology(error: SkillError, *, skill: str, language: str) -> str:
         kind = ("took too long to answer", "用时过长，未能回答")
     elif isinstance(error, SkillUnavailable):
         kind = ("is not available right now; please try again in a few minutes", "暂时不可用，请几分钟后再试")
+    elif isinstance(error, SkillRemoved):
+        kind = ("was removed, and cannot answer any more", "已被移除，无法继续回答")
     else:
         kind = ("had a problem and could not answer", "出现问题，未能回答")
     return f"技能“{skill}”{kind[1]}。" if language == "zh" else f"The skill “{skill}” {kind[0]}."

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from parlour.skills import room
 from parlour.skills.authoring import check, new_skill
 from parlour.skills.environment import Environments
 from parlour.skills.room import OFFERED
@@ -191,6 +192,21 @@ def test_a_skill_finds_what_its_person_may_read(told: Callable[..., str], stage:
 def test_a_skill_that_crashes_leaves_an_honest_answer(told: Callable[..., str]) -> None:
     assert told("crash") == "Half of it\n\nThe skill “notes” had a problem and could not answer."
     assert told("notes") == "None yet."
+
+
+def test_a_skill_that_was_taken_out_in_the_middle_of_its_turn_is_told_so(
+    told: Callable[..., str], stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "_NOTICED_AFTER_S", 3600.0)  # this worker has not heard of it yet
+    assert told("notes") == "None yet."
+    stage.command("crash")
+    stage.command("notes", language="zh")
+
+    _book(stage).remove("notes", with_data=True)
+
+    assert stage.answer_all() == "技能“notes”已被移除，无法继续回答。"
+    first = stage.messages(Author.ASSISTANT.value)[-2]
+    assert first == "Half of it\n\nThe skill “notes” was removed, and cannot answer any more."
 
 
 def test_what_a_skill_raises_is_not_shown(told: Callable[..., str], stage: Stage) -> None:

@@ -90,7 +90,13 @@ def test_ctrl_c_exits_130_without_a_word_of_python(run: Run, capsys: pytest.Capt
 
 def test_a_reader_that_went_away_is_no_error(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("probe", body="raise BrokenPipeError(32, 'pipe')") == 1
+    assert run("probe", body="raise ExceptionGroup('tasks', [BrokenPipeError(32, 'pipe')])") == 1
     assert capsys.readouterr().err == ""
+
+
+def test_a_reader_that_went_away_hides_no_other_error(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("probe", body="raise ExceptionGroup('tasks', [BrokenPipeError(32, 'pipe'), ValueError()])") == 1
+    assert capsys.readouterr().err.startswith("Unexpected ExceptionGroup")
 
 
 def test_a_commands_own_exit_code_is_kept(run: Run) -> None:

@@ -111,6 +111,37 @@ def test_without_a_yes_nothing_is_installed(ready: Command) -> None:
     assert ready("skill", "list", "--json")[1] == "[]\n"
 
 
+def test_a_skill_that_cannot_be_read_takes_no_other_with_it(ready: Command) -> None:
+    from parlour.settings import load  # noqa: PLC0415 (after the environment is set)
+    from parlour.store.database import Database  # noqa: PLC0415
+
+    ready("skill", "new", "plants")
+    for name in ("notes", "plants"):
+        assert ready("skill", "install", name, "--yes")[0] == 0
+    database = Database(load().database_url)
+    with database.begin() as session:
+        session.connection().exec_driver_sql("UPDATE skills SET manifest = '{}' WHERE name = 'notes'")
+    database.close()
+
+    code, listed, warned = ready("skill", "list", "--json")
+
+    assert code == 0
+    assert [row["name"] for row in json.loads(listed)] == ["plants"]
+    assert warned == "notes is installed and cannot be read. Take it out: parlour skill remove notes --yes\n"
+    assert "Take it out and install it anew" in ready("skill", "info", "notes")[2]
+    assert ready("skill", "remove", "notes", "--yes")[0] == 0
+    assert ready("skill", "install", "notes", "--yes")[0] == 0
+
+
+def test_a_place_where_nothing_can_be_made_is_one_line(parlour: Command, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    code, _, problem = parlour("skill", "new", "notes", "--into", "file")
+
+    assert code == 1
+    assert problem == "file/notes cannot be made (Not a directory). Name another folder with --into.\n"
+
+
 def test_a_setting_that_does_not_fit_is_one_line(ready: Command) -> None:
     ready("skill", "install", "notes", "--yes")
 

@@ -1,0 +1,162 @@
+"""`parlour retention`, `hold`, `keys`, `audit`, `receipt`, and `parlour user export|erase`, as typed."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from parlour.people.admit import Access, admit
+from parlour.settings import load
+from parlour.turns.ports import Sender
+from tests.support.storage import Storage, open_storage
+from tests.unit.cli.conftest import Command
+
+UNKNOWN = str(uuid4())
+
+
+@pytest.fixture
+def storage(parlour: Command) -> Iterator[Storage]:
+    """What the first start of Parlour makes."""
+    settings = load()
+    with open_storage(settings.database_url, settings.keys_url, settings.key_file) as opened:
+        yield opened
+
+
+@pytest.fixture
+def ann(storage: Storage) -> str:
+    """The id of a person who is telegram:1."""
+    workspace_id = storage.workspace()
+    with storage.database.begin() as session:
+        person = admit(
+            session,
+            storage.privacy,
+            Access("open"),
+            workspace_id=workspace_id,
+            channel="telegram",
+            sender=Sender("1", "Ann"),
+            now=storage.database.clock.now(),
+        )
+    assert person is not None
+    return str(person.user_id)
+
+
+# ---- retention and holds ----------------------------------------------------------------------------------------
+
+
+def test_a_rule_is_set_seen_and_cleared(parlour: Command, ann: str) -> None:
+    code, said, _ = parlour("retention", "set", "message", "20", "--reason", "policy")
+    listed = json.loads(parlour("retention", "show", "--json")[1])
+
+    assert (code, said) == (0, "message in workspace: kept 20 days. 0 rows have a new date.\n")
+    assert {"workspace": "default", "scope": "workspace", "class": "message", "days": "20"} in listed
+    assert parlour("retention", "clear", "message")[0] == 0
+    assert parlour("retention", "clear", "message")[0] == 1
+    assert parlour("retention", "preview", "--json")[:2] == (0, "[]\n")
+    assert parlour("retention", "run", "--json")[:2] == (0, "{}\n")
+
+
+def test_a_hold_is_placed_and_stands_against_an_erasure_until_it_is_released(parlour: Command, ann: str) -> None:
+    assert parlour("hold", "add", "--user", "telegram:1", "--reason", "Case 17")[0] == 0
+    (hold,) = json.loads(parlour("hold", "list", "--json")[1])
+    code, _, problem = parlour("user", "erase", "telegram:1", "--yes")
+
+    assert (hold["user"], hold["reason"], hold["released"]) == (ann, "Case 17", None)
+    assert code == 1
+    assert "is under a legal hold" in problem
+    assert parlour("hold", "release", hold["id"], "--reason", "closed")[0] == 0
+    assert parlour("hold", "list")[1] == "No hold stands.\n"
+    assert parlour("user", "erase", "telegram:1", "--yes")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "exit_code", "words"),
+    [
+        (["retention", "set", "letters", "20"], 1, "No data class 'letters'."),
+        (["retention", "set", "message", "soon"], 1, "'soon' is no number of days"),
+        (["retention", "set", "message", "20", "--conversation", "x"], 1, "parlour turn show TURN"),
+        (["retention", "set", "message", "20", "--workspace", "x"], 1, "No workspace named 'x'."),
+        (["retention", "set", "message"], 2, "Missing argument"),
+        (["retention", "preview", "message"], 2, "give CLASS and DAYS"),
+        (["hold", "add", "--reason", "x"], 2, "give one of"),
+        (["hold", "add", "--reason", "x", "--workspace", "x"], 1, "No workspace named 'x'."),
+        (["hold", "add", "--reason", "x", "--conversation", UNKNOWN], 1, f"No conversation {UNKNOWN}."),
+        (["hold", "add", "--reason", "x", "--user", "x"], 1, "No user 'x'."),
+        (["hold", "release", "x", "--reason", "x"], 1, "No hold 'x' stands."),
+        (["receipt", "verify", "nowhere.json"], 1, "nowhere.json cannot be read (No such file or directory)."),
+        (["receipt", "print", "x"], 1, "No receipt 'x'."),
+        (["user", "export", "telegram:1", "--to", "no/where.zip"], 1, "Name another place with --to."),
+        (["user", "erase", UNKNOWN, "--yes"], 1, f"No user {UNKNOWN}."),
+        (["audit", "tail", "--limit", "0"], 2, "--limit"),
+    ],
+)
+def test_what_cannot_be_done_says_why(
+    parlour: Command, ann: str, line: list[str], exit_code: int, words: str
+) -> None:  # fmt: skip
+    code, said, problem = parlour(*line)
+
+    assert (code, said) == (exit_code, "")
+    assert words in problem
+    assert exit_code == 2 or problem.count("\n") == 1
+
+
+# ---- a person's data --------------------------------------------------------------------------------------------
+
+
+def test_an_export_is_for_its_user_alone_also_over_a_file_that_others_could_read(
+    parlour: Command, ann: str, tmp_path: Path
+) -> None:
+    (tmp_path / "ann.zip").touch(mode=0o644)
+
+    code, said, _ = parlour("user", "export", "telegram:1", "--to", "ann.zip", "--json")
+
+    assert code == 0
+    assert (json.loads(said)["id"], json.loads(said)["file"]) == (ann, "ann.zip")
+    assert (tmp_path / "ann.zip").stat().st_mode & 0o777 == 0o600
+
+
+def test_an_erasures_receipt_is_genuine_and_one_changed_byte_is_seen(
+    parlour: Command, ann: str, tmp_path: Path
+) -> None:
+    code, said, problem = parlour("user", "erase", ann, "--yes", "--receipt", "ann.json", "--json")
+    assert (code, problem) == (0, "")
+    assert json.loads(said)["id"] == ann  # and no word of the log in between
+
+    key = parlour("receipt", "key")[1].strip()
+    assert parlour("receipt", "verify", "ann.json", "--key", key)[0] == 0
+    assert parlour("receipt", "print", ann)[1] == (tmp_path / "ann.json").read_text()
+    assert [row["person"] for row in json.loads(parlour("receipt", "list", "--json")[1])] == [ann]
+
+    content = (tmp_path / "ann.json").read_bytes()
+    (tmp_path / "ann.json").write_bytes(content.replace(b"finished_at", b"finished_ut"))
+    code, said, problem = parlour("receipt", "verify", "ann.json", "--json")
+    assert (code, said) == (1, "")
+    assert problem == "The receipt was changed, or is none: its signature does not fit.\n"
+
+
+def test_an_erasure_is_told_where_its_receipt_cannot_be_written(parlour: Command, ann: str) -> None:
+    code, said, problem = parlour("user", "erase", ann, "--yes", "--receipt", "no/where.json")
+
+    assert (code, said) == (1, "")
+    assert problem.startswith(f"{ann} is erased, but the receipt cannot be written to no/where.json (No such file")
+    assert parlour("receipt", "print", ann)[0] == 0
+
+
+# ---- keys and audit ---------------------------------------------------------------------------------------------
+
+
+def test_keys_are_rotated_wrapped_anew_and_it_stands_in_the_audit_log(parlour: Command, ann: str) -> None:
+    before = json.loads(parlour("keys", "status", "--json")[1])["wraps_with"]
+
+    assert parlour("keys", "rotate")[0] == 0
+    assert json.loads(parlour("keys", "status", "--json")[1])["wrapped_by_an_older_key"] == 2
+    code, said, _ = parlour("keys", "rewrap", "--retire")
+
+    assert (code, said) == (0, f"2 keys are wrapped anew.\nDestroyed: {before}.\n")
+    assert [row["action"] for row in json.loads(parlour("audit", "tail", "--json")[1])] == [
+        "keys.retire",
+        "keys.rotate",
+    ]
+    assert json.loads(parlour("audit", "verify", "--json")[1]) == {"entries": 2, "findings": []}
+    assert parlour("audit", "tail", "--subject", "x")[1] == "No such entry. See all with: parlour audit tail\n"
