@@ -1,45 +1,22 @@
 """`parlour retention`, `hold`, `keys`, `audit`, `receipt`, and `parlour user export|erase`, as typed."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
-from parlour.people.admit import Access, admit
-from parlour.settings import load
-from parlour.turns.ports import Sender
-from tests.support.storage import Storage, open_storage
-from tests.unit.cli.conftest import Command
+from tests.support.command import Command
+from tests.support.storage import Storage
+from tests.unit.cli.conftest import write_first
 
 UNKNOWN = str(uuid4())
 
 
 @pytest.fixture
-def storage(parlour: Command) -> Iterator[Storage]:
-    """What the first start of Parlour makes."""
-    settings = load()
-    with open_storage(settings.database_url, settings.keys_url, settings.key_file) as opened:
-        yield opened
-
-
-@pytest.fixture
 def ann(storage: Storage) -> str:
     """The id of a person who is telegram:1."""
-    workspace_id = storage.workspace()
-    with storage.database.begin() as session:
-        person = admit(
-            session,
-            storage.privacy,
-            Access("open"),
-            workspace_id=workspace_id,
-            channel="telegram",
-            sender=Sender("1", "Ann"),
-            now=storage.database.clock.now(),
-        )
-    assert person is not None
-    return str(person.user_id)
+    return str(write_first(storage, "1").user_id)
 
 
 # ---- retention and holds ----------------------------------------------------------------------------------------

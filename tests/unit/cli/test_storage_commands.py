@@ -1,43 +1,14 @@
 """`parlour db`, `parlour keys`, `parlour user`, as typed."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from parlour.people.admit import Access, Person, admit
-from parlour.settings import load
 from parlour.store.schema import Schema, downgrade, head
-from parlour.turns.ports import Sender
 from tests.support.command import Command
-from tests.support.storage import Storage, open_storage
-
-
-@pytest.fixture
-def storage(parlour: Command) -> Iterator[Storage]:
-    """What the first start of Parlour makes."""
-    settings = load()
-    with open_storage(settings.database_url, settings.keys_url, settings.key_file) as opened:
-        yield opened
-
-
-def _write(storage: Storage, external_id: str, policy: Any = "open") -> Person:
-    workspace_id = storage.workspace()
-    with storage.database.begin() as session:
-        person = admit(
-            session,
-            storage.privacy,
-            Access(policy),
-            workspace_id=workspace_id,
-            channel="telegram",
-            sender=Sender(external_id, f"Name of {external_id}"),
-            now=storage.database.clock.now(),
-        )
-    assert person is not None
-    return person
-
+from tests.support.storage import Storage
+from tests.unit.cli.conftest import write_first
 
 # ---- db ---------------------------------------------------------------------------------------------------------
 
@@ -128,7 +99,7 @@ def test_a_key_store_that_lags_behind_is_one_line(parlour: Command, storage: Sto
 
 
 def test_the_keys_state_is_shown_for_people_and_programs(parlour: Command, storage: Storage) -> None:
-    _write(storage, "1")
+    write_first(storage, "1")
 
     code, table, _ = parlour("keys", "status")
     _, listed, _ = parlour("keys", "status", "--json")
@@ -147,8 +118,8 @@ def test_nobody_yet_is_said_so(parlour: Command, storage: Storage) -> None:
 
 
 def test_people_are_listed_and_shown(parlour: Command, storage: Storage) -> None:
-    person = _write(storage, "4711", "pairing")
-    _write(storage, "4712")
+    person = write_first(storage, "4711", "pairing")
+    write_first(storage, "4712")
 
     _, table, _ = parlour("user", "list", "--state", "pending")
     _, shown, _ = parlour("user", "show", "telegram:4711", "--json")
@@ -160,27 +131,27 @@ def test_people_are_listed_and_shown(parlour: Command, storage: Storage) -> None
 
 
 def test_a_stranger_is_approved_by_their_code(parlour: Command, storage: Storage) -> None:
-    person = _write(storage, "4711", "pairing")
+    person = write_first(storage, "4711", "pairing")
 
     code, said, _ = parlour("user", "approve", person.pairing_code or "")
 
     assert (code, said) == (0, f"{person.user_id} may talk now. Ask them to write again.\n")
-    assert _write(storage, "4711", "pairing").state == "active"
+    assert write_first(storage, "4711", "pairing").state == "active"
 
 
 def test_a_person_is_blocked_and_unblocked(parlour: Command, storage: Storage) -> None:
-    person = _write(storage, "4711")
+    person = write_first(storage, "4711")
 
     assert parlour("user", "block", "telegram:4711")[0] == 0
-    blocked = _write(storage, "4711").state
+    blocked = write_first(storage, "4711").state
     assert parlour("user", "unblock", str(person.user_id))[0] == 0
 
     assert blocked == "blocked"
-    assert _write(storage, "4711").state == "active"
+    assert write_first(storage, "4711").state == "active"
 
 
 def test_the_last_owner_keeps_the_role(parlour: Command, storage: Storage) -> None:
-    person = _write(storage, "4711")
+    person = write_first(storage, "4711")
     given = parlour("user", "role", "telegram:4711", "owner")
 
     code, _, problem = parlour("user", "role", "telegram:4711", "member")
