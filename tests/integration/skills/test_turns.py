@@ -226,6 +226,17 @@ def test_help_and_skills_tell_what_is_installed(stage: Stage) -> None:
     assert "- notes: Keeps notes for you" in skills
 
 
+def test_a_skill_that_cannot_be_read_stops_no_message(stage: Stage) -> None:
+    with stage.platform.database.begin() as session:
+        session.connection().exec_driver_sql("UPDATE skills SET manifest = 'none'")
+
+    stage.command("help")
+    stage.say("Good morning")
+
+    assert "/story" not in stage.messages()[-2]
+    assert stage.answer_all(ScriptedEngine(["All well."])) == "All well."
+
+
 def test_a_disabled_skill_is_not_called(stage: Stage) -> None:
     _book(stage).enable("notes", is_enabled=False)
 
