@@ -15,6 +15,9 @@ from tests.services import PostgresDatabases
 
 LONG = 50
 
+# A house takes seconds to start, on a busy machine many.
+pytestmark = pytest.mark.timeout(600)
+
 Open = Callable[[str | None], House]
 
 

@@ -7,6 +7,7 @@ import pytest
 from tests.chaos.play import LayoutName, Play, perform, stage
 
 
+@pytest.mark.timeout(1_200)
 @pytest.mark.parametrize("layout", ["production", "embedded"])
 def test_whatever_breaks_everyone_is_answered_once_and_in_order(layout: LayoutName, tmp_path: Path) -> None:
     with stage(layout) as services:
