@@ -32,7 +32,7 @@ def _die_at(step: str, house: House, crowd: Crowd) -> None:
     house.kill(name)
     if name == "worker":
         # The other one would take the turn before it gets there.
-        house.freeze("second worker")
+        house.kill("second worker")
     if name == "scheduler":
         _lose_a_publication(house, crowd)
     dying = house.bring_up(name, crash_at=step)
@@ -44,7 +44,8 @@ def _die_at(step: str, house: House, crowd: Crowd) -> None:
 
 def _lose_a_publication(house: House, crowd: Crowd) -> None:
     """A worker dies with a turn in its hands: only the scheduler brings it back."""
-    house.freeze("second worker")
+    # Killed and not frozen: Redis hands a publication to whoever waits for one, frozen or not.
+    house.kill("second worker")
     house.kill("worker")
     house.bring_up("worker", crash_at="answer.claimed")
     crowd.say(crowd.people[0])

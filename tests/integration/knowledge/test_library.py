@@ -128,7 +128,7 @@ def test_a_document_of_the_same_name_from_elsewhere_is_refused(
 
 
 def test_a_role_that_is_not_known_is_refused(knowledge: Knowledge, member: Asker, docs: Path) -> None:
-    with pytest.raises(KnowledgeError, match="member, admin, owner"):
+    with pytest.raises(KnowledgeError, match="guest, member, auditor, admin, owner"):
         knowledge.library.add(member.workspace_id, docs, least_role="boss")
 
 
