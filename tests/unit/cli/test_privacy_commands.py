@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
@@ -10,7 +9,7 @@ from tests.support.command import Command
 from tests.support.storage import Storage
 from tests.unit.cli.conftest import write_first
 
-UNKNOWN = str(uuid4())
+UNKNOWN = "01a21200-0000-7000-8000-000000000001"
 
 
 @pytest.fixture
