@@ -9,13 +9,12 @@ from parlour.sdk.capabilities import CAPABILITIES, HARMLESS
 from parlour.sdk.errors import SkillMistake
 from parlour.sdk.handlers import Handler, Kind
 from parlour.sdk.hosts import HOST
+from parlour.sdk.ranges import SDK_RANGE, SDK_VERSION, fits, is_range
 from parlour.sdk.schedule import read_schedule
 from parlour.sdk.schema import names_hosts, object_schema
 from parlour.sdk.skill import LONGEST_NAME, NAME, RESERVED_COMMANDS, Skill
 
 FILE: Final = "parlour-skill.json"
-# Raised when a skill written for an older one no longer works; a skill names the range it was written for.
-SDK_VERSION: Final = 1
 _LARGEST_BYTES: Final = 1_000_000
 
 
@@ -36,13 +35,13 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """A skill on paper. `entry_point` is `package.module:name` of the `Skill`; `sdk` the SDK version it needs."""
+    """A skill on paper. `entry_point` is `package.module:name` of the `Skill`; `sdk` the SDK versions it fits."""
 
     name: str
     version: str
     description: str
     entry_point: str
-    sdk: int = SDK_VERSION
+    sdk: str = SDK_RANGE
     description_zh: str = ""
     capabilities: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
@@ -77,6 +76,7 @@ def manifest_of(skill: Skill, *, version: str, entry_point: str) -> Manifest:
         description=skill.description,
         description_zh=skill.zh,
         entry_point=entry_point,
+        sdk=skill.sdk,
         capabilities=tuple(name for name in CAPABILITIES if name in asked),
         hosts=skill.hosts,
         keeps=skill.keeps,
@@ -107,13 +107,16 @@ def from_plain(value: object) -> Manifest:
     except (TypeError, KeyError, AttributeError):
         raise SkillMistake(f"{FILE} lacks a field, or has one that is unknown or of a wrong type.") from None
     for problem in _contradictions(manifest):
-        raise SkillMistake(f"{FILE}: {problem}")
+        raise SkillMistake(f"{FILE}: {problem.removesuffix('.')}.")
     return manifest
 
 
 def _read(value: Any) -> Manifest:  # noqa: ANN401 (whatever a file holds)
     known = dict(value)
     entries = tuple(Entry(**_tuples(one, "capabilities", "examples")) for one in known.pop("handlers"))
+    # Manifests that were frozen before there were ranges name one version.
+    if type(known.get("sdk")) is int:
+        known["sdk"] = f">={known['sdk']},<{known['sdk'] + 1}"
     manifest = Manifest(**_tuples(known, "capabilities", "hosts"), handlers=entries)
     _check_fields(manifest)
     for entry in entries:
@@ -147,8 +150,11 @@ def _contradictions(manifest: Manifest) -> list[str]:
     found = []
     if not NAME.fullmatch(manifest.name) or len(manifest.name) > LONGEST_NAME:
         found.append("its name is no skill's name")
-    if manifest.sdk != SDK_VERSION:
-        found.append(f"it is written for SDK {manifest.sdk}; this Parlour has SDK {SDK_VERSION}")
+    if not is_range(manifest.sdk):
+        found.append(f"sdk {manifest.sdk[:40]!r} is no range of versions, such as {SDK_RANGE}")
+    elif not fits(manifest.sdk):
+        remedy = "Take a version of the skill that fits it, or another Parlour"
+        found.append(f"it is written for SDK {manifest.sdk[:40]}; this Parlour has SDK {SDK_VERSION}. {remedy}")
     if unknown := {*manifest.capabilities} - {*CAPABILITIES}:
         found.append(f"it asks for what there is not: {', '.join(sorted(unknown))}")
     found += [f"{host!r} is no host" for host in manifest.hosts if not HOST.fullmatch(host)]

@@ -9,6 +9,7 @@ from typing import Final, TypeVar, cast, overload
 from parlour.sdk.errors import SkillMistake
 from parlour.sdk.handlers import Function, Handler, read, where
 from parlour.sdk.hosts import HOST
+from parlour.sdk.ranges import SDK_RANGE, is_range
 from parlour.sdk.schedule import read_schedule
 from parlour.sdk.schema import object_schema
 
@@ -29,7 +30,7 @@ class Skill:
 
     `hosts` are the servers that `Http` may reach (`*.example.org` means all below). `keeps` tells what kinds of
     documents are stored, each with a word on why; it is shown before the skill is installed. `zh` is the description
-    in Chinese.
+    in Chinese. `sdk` is the range of SDK versions that it works with, by default the one that it is frozen with.
 
     ```python
     skill = Skill("greenhouse", "Questions about plants", zh="植物养护", keeps={"plant": "the plants you told about"})
@@ -44,13 +45,17 @@ class Skill:
         zh: str = "",
         hosts: Sequence[str] = (),
         keeps: Mapping[str, str] | None = None,
+        sdk: str = SDK_RANGE,
     ) -> None:
-        """Raises `SkillMistake` for a name or host that cannot be one."""
+        """Raises `SkillMistake` for a name, host or range that cannot be one."""
         if not NAME.fullmatch(name) or len(name) > LONGEST_NAME:
             raise SkillMistake(f"{name!r} is no skill's name. Use lower-case words with hyphens: greenhouse, my-skill.")
         for host in hosts:
             if not HOST.fullmatch(host):
                 raise SkillMistake(f"{host!r} is no host. Write a name without scheme, port and path: api.example.org.")
+        if not is_range(sdk):
+            raise SkillMistake(f"{sdk!r} is no range of SDK versions. Write for example sdk={SDK_RANGE!r}.")
+        self.sdk = sdk
         self.name = name
         self.description = description
         self.zh = zh

@@ -3,11 +3,13 @@
 import configparser
 import hashlib
 import io
+import lzma
 import re
 import stat
 import tomllib
 import zipfile
-from collections.abc import Iterator, Mapping
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.parser import HeaderParser
 from pathlib import Path, PurePosixPath
@@ -20,6 +22,10 @@ from parlour.skills.errors import InstallRefused
 GROUP: Final = "parlour.skills"
 _LARGEST_BYTES: Final = 100_000_000
 _MOST_FILES: Final = 5_000
+# Of a project: what must stand in its file.
+_NEEDED: Final = frozenset({"version", "dependencies", "entry-points"})
+_LONGEST_PART: Final = 255
+_LONGEST_PATH: Final = 1_000
 _SKIPPED: Final = {"__pycache__", ".git", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
 # A name with versions and markers. No address: what an index does not have is not installed.
 _REQUIREMENT: Final = re.compile(r"[A-Za-z0-9][\w.-]*(\[[\w., -]+\])?\s*(\(?[\s\d\w.,*+!<>=~-]*\)?)?(;[^@]*)?")
@@ -94,6 +100,7 @@ def _checked(claims: _Claims, files: Mapping[str, bytes], *, source: str) -> Pac
 def _from_folder(folder: Path) -> tuple[_Claims, dict[str, bytes]]:
     try:
         project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        _refuse_dynamic(folder, project.get("dynamic", ()))
         entry_points = project.get("entry-points", {}).get(GROUP, {})
         claims = _Claims(str(project["version"]), dict(entry_points), tuple(project.get("dependencies", ())))
     except FileNotFoundError:
@@ -104,6 +111,15 @@ def _from_folder(folder: Path) -> tuple[_Claims, dict[str, bytes]]:
     packages = {str(point).partition(":")[0].partition(".")[0] for point in entry_points.values()}
     files = {name: content for package in packages for name, content in _folder_files(root, root / package)}
     return claims, files
+
+
+def _refuse_dynamic(folder: Path, dynamic: Sequence[str]) -> None:
+    """What only comes about by a build is not known here: a build would run the skill's own code."""
+    if found := [name for name in dynamic if name in _NEEDED]:
+        remedy = "Build its wheel where its code may run (python -m build --wheel) and install that."
+        raise InstallRefused(
+            f"{folder.name}: {', '.join(found)} only come about by a build, which is not run. {remedy}"
+        )
 
 
 def _folder_files(root: Path, folder: Path) -> Iterator[tuple[str, bytes]]:
@@ -126,8 +142,10 @@ def _from_wheel(path: Path) -> tuple[_Claims, dict[str, bytes]]:
     try:
         with zipfile.ZipFile(path) as archive:
             files = dict(_wheel_files(archive))
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError):
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError, OSError, EOFError, ValueError):
         raise InstallRefused(f"{path} is not a wheel, or a damaged one.") from None
+    if len({name.partition("/")[0] for name in files if _is_metadata(name)}) > 1:
+        raise InstallRefused(f"{path} holds the metadata of several packages. A wheel has one; build it anew.")
     info = {name.rpartition("/")[2]: content for name, content in files.items() if _is_metadata(name)}
     try:
         metadata = HeaderParser().parsestr(info["METADATA"].decode("utf-8"))
@@ -144,23 +162,44 @@ def _from_wheel(path: Path) -> tuple[_Claims, dict[str, bytes]]:
 
 def _wheel_files(archive: zipfile.ZipFile) -> Iterator[tuple[str, bytes]]:
     total = number = 0
+    seen = _Seen()
     for member in archive.infolist():
         if member.is_dir():
             continue
         name = PurePosixPath(member.filename)
         kind = stat.S_IFMT(member.external_attr >> 16)
-        if name.is_absolute() or ".." in name.parts or "\\" in member.filename or kind not in {0, stat.S_IFREG}:
+        is_outside = not name.parts or name.is_absolute() or ".." in name.parts or "\\" in member.filename
+        if is_outside or kind not in {0, stat.S_IFREG}:
             raise InstallRefused(f"The wheel holds {member.filename[:80]!r}, which would not stay in its folder.")
         if name.parts[0].endswith(".data") or name.suffix == ".pth":
             raise InstallRefused(f"The wheel holds {member.filename[:80]!r}. A skill is a package, without scripts.")
         # The size that an archive announces may be a lie: no more than that is read.
         total, number = total + member.file_size, number + 1
         _refuse_large(total, number)
+        _refuse_twice(name, seen)
         with archive.open(member) as opened:
             content = io.BytesIO(opened.read(member.file_size + 1)).getvalue()
         if len(content) != member.file_size:
             raise InstallRefused(f"The wheel lies about the size of {member.filename[:80]!r}.")
         yield str(name), content
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """The names that an archive has shown so far."""
+
+    files: set[PurePosixPath] = field(default_factory=set)
+    folders: set[PurePosixPath] = field(default_factory=set)
+
+
+def _refuse_twice(name: PurePosixPath, seen: _Seen) -> None:
+    """A name that stands there twice shows one content to whoever checks and another to whoever runs it."""
+    if max(len(part.encode()) for part in name.parts) > _LONGEST_PART or len(str(name).encode()) > _LONGEST_PATH:
+        raise InstallRefused(f"The wheel holds {str(name)[:80]!r}…, a name that is too long for a file. Shorten it.")
+    if name in seen.files or name in seen.folders or not seen.files.isdisjoint(name.parents):
+        raise InstallRefused(f"The wheel holds {str(name)[:80]!r} twice, or as file and folder. Build it anew.")
+    seen.files.add(name)
+    seen.folders.update(name.parents)
 
 
 def _is_metadata(name: str) -> bool:

@@ -4,6 +4,7 @@ An sdist and a repository are read as they are, like a folder: a skill's manifes
 build, which would run the skill's own code with Parlour's rights, is needed to know what it is.
 """
 
+import gzip
 import hashlib
 import os
 import re
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -84,10 +86,10 @@ def _unpacked(path: Path, folder: Path) -> Path:
     """The sdist's one folder. Links, devices and whatever would not stay in it are refused before anything is read."""
     place = folder / "sdist"
     try:
-        with tarfile.open(path, "r:gz") as archive:
+        with _Bounded(path) as opened, tarfile.open(fileobj=opened, mode="r|") as archive:
             for member in _members(archive, path):
                 archive.extract(member, place, filter="data")
-    except (tarfile.TarError, OSError, EOFError) as error:
+    except (tarfile.TarError, zlib.error, OSError, EOFError, ValueError) as error:
         problem = type(error).__name__
         raise InstallRefused(
             f"{path} is not an sdist, or holds what would not stay in its folder ({problem})."
@@ -98,16 +100,38 @@ def _unpacked(path: Path, folder: Path) -> Path:
     return tops[0]
 
 
+class _Bounded(gzip.GzipFile):
+    """The archive's bytes as they unfold, up to a limit: a name or a header may unfold to any size too."""
+
+    left = _LARGEST_BYTES + _MOST_MEMBERS * tarfile.BLOCKSIZE * 4
+
+    def read(self, size: int | None = -1) -> bytes:
+        """The next bytes. Raises `InstallRefused` past the limit."""
+        got = super().read(size)
+        self.left -= len(got)
+        if self.left < 0:
+            raise _too_large(Path(str(self.name)))
+        return got
+
+
+def _too_large(path: Path) -> InstallRefused:
+    return InstallRefused(f"{path} is larger than {_LARGEST_BYTES:,} bytes or {_MOST_MEMBERS:,} files.")
+
+
 def _members(archive: tarfile.TarFile, path: Path) -> Iterator[tarfile.TarInfo]:
     total = 0
+    seen: set[str] = set()
     for number, member in enumerate(archive):
         total += member.size
         if number >= _MOST_MEMBERS or total > _LARGEST_BYTES:
-            raise InstallRefused(f"{path} is larger than {_LARGEST_BYTES:,} bytes or {_MOST_MEMBERS:,} files.")
+            raise _too_large(path)
         if not (member.isfile() or member.isdir()):
             raise InstallRefused(f"{path} holds {member.name[:80]!r}, a link or device. Put the file itself there.")
         if member.name.startswith("/") or ".." in member.name.split("/"):
             raise InstallRefused(f"{path} holds {member.name[:80]!r}, which would not stay in its folder.")
+        if member.isfile() and member.name in seen:
+            raise InstallRefused(f"{path} holds {member.name[:80]!r} twice. Build it anew.")
+        seen.add(member.name)
         yield member
 
 

@@ -1,5 +1,7 @@
 """Where skills come from, and what is refused there before anything is changed."""
 
+import contextlib
+import gzip
 import io
 import socket
 import subprocess
@@ -9,6 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from parlour.skills.authoring import new_skill
 from parlour.skills.errors import InstallRefused
@@ -85,6 +89,45 @@ def test_an_sdist_with_a_link_is_refused(tmp_path: Path) -> None:
         archive.addfile(link)
 
     with pytest.raises(InstallRefused, match="a link or device"), fetched(str(path)):
+        pass
+
+
+def test_an_sdist_with_a_name_twice_is_refused(tmp_path: Path) -> None:
+    path = _sdist(tmp_path / "bad.tar.gz", ("notes/pyproject.toml", b"one"), ("notes/pyproject.toml", b"two"))
+
+    with pytest.raises(InstallRefused, match="twice"), fetched(str(path)):
+        pass
+
+
+@pytest.mark.parametrize("kind", [tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE, tarfile.REGTYPE])
+def test_an_sdist_that_unfolds_to_any_size_is_refused(tmp_path: Path, kind: bytes) -> None:
+    """Whatever unfolds: a file, or a header that is read before any file is seen."""
+    path = tmp_path / "bomb.tar.gz"
+    info = tarfile.TarInfo("notes/bomb")
+    info.type, info.size = kind, 400_000_000
+    with gzip.open(path, "wb", compresslevel=1) as opened:
+        opened.write(info.tobuf(tarfile.GNU_FORMAT))
+        for _ in range(400):
+            opened.write(bytes(1_000_000))
+
+    with pytest.raises(InstallRefused, match="larger than"), fetched(str(path)):
+        pass
+
+
+@given(st.data())
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_damaged_sdist_is_unpacked_or_refused_and_nothing_else(tmp_path: Path, data: st.DataObject) -> None:
+    plain = io.BytesIO()
+    with tarfile.open(fileobj=plain, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("notes/pyproject.toml"))
+    content = bytearray(plain.getvalue())
+    for _ in range(data.draw(st.integers(1, 5))):
+        content[data.draw(st.integers(0, 1_023))] = data.draw(st.integers(0, 255))
+    path = tmp_path / "damaged.tar.gz"
+    packed = gzip.compress(bytes(content))
+    path.write_bytes(packed[: data.draw(st.integers(0, len(packed)))] if data.draw(st.booleans()) else packed)
+
+    with contextlib.suppress(InstallRefused), fetched(str(path)):
         pass
 
 

@@ -74,6 +74,10 @@ def test_a_skill_without_handlers_is_a_mistake() -> None:
         {"name": 7},
         {"sdk": 99},
         {"sdk": "1"},
+        {"sdk": ">=2,<3"},
+        {"sdk": ">=1; import os"},
+        {"sdk": ">=1,"},
+        {"sdk": True},
         {"hosts": ["127.0.0.1"]},
         {"hosts": "a.example"},
         {"capabilities": ["Root"]},
@@ -98,6 +102,31 @@ def test_a_manifest_that_lies_or_errs_is_refused(manifest: Manifest, change: dic
 
     with pytest.raises(SkillMistake):
         from_json(json.dumps(spoilt))
+
+
+@pytest.mark.parametrize(("written", "means"), [(1, ">=1,<2"), (">=1", ">=1"), (">=0,<2", ">=0,<2")])
+def test_a_range_that_holds_this_sdk_fits(manifest: Manifest, written: int | str, means: str) -> None:
+    plain = json.loads(to_json(manifest)) | {"sdk": written}
+
+    assert from_json(json.dumps(plain)).sdk == means
+
+
+def test_a_range_that_does_not_fit_says_which_and_what_to_do(manifest: Manifest) -> None:
+    plain = json.loads(to_json(manifest)) | {"sdk": ">=7,<9"}
+
+    with pytest.raises(SkillMistake, match=r"written for SDK >=7,<9; this Parlour has SDK 1\. Take a version"):
+        from_json(json.dumps(plain))
+
+
+def test_a_skill_says_its_range_and_it_is_frozen() -> None:
+    own = Skill("tries", "", sdk=">=1,<4")
+
+    @own.answers("Hello")
+    async def hello() -> None: ...
+
+    assert manifest_of(own, version="1", entry_point="a:b").sdk == ">=1,<4"
+    with pytest.raises(SkillMistake, match="is no range"):
+        Skill("tries", "", sdk="one")
 
 
 @pytest.mark.parametrize("text", ["", "null", "[]", "{}", "[" * 100_000, "7", '"x"', b"\xff", " " * 1_000_001])

@@ -1,13 +1,17 @@
 """Reading a skill from a folder or a wheel: nothing of it runs, and what lies is refused."""
 
+import contextlib
 import json
 import shutil
 import stat
+import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from parlour.sdk.manifest import FILE
 from parlour.skills.authoring import new_skill
@@ -123,6 +127,69 @@ def test_a_link_in_a_wheel_is_refused(wheel: Callable[..., Path]) -> None:
 def test_a_wheel_that_unfolds_to_any_size_is_refused(wheel: Callable[..., Path]) -> None:
     with pytest.raises(InstallRefused, match="larger than"):
         read_package(wheel(**{"parlour_notes/bomb": "0" * 100_000_001}))
+
+
+@pytest.mark.parametrize(
+    "again", ["parlour_notes/__init__.py", "parlour_notes//__init__.py", "./parlour_notes/__init__.py"]
+)
+def test_a_wheel_with_a_name_twice_is_refused(wheel: Callable[..., Path], again: str) -> None:
+    path = wheel()
+    with warnings.catch_warnings(), zipfile.ZipFile(path, "a") as archive:
+        warnings.simplefilter("ignore")  # zipfile warns of what is tried here
+        archive.writestr(again, "import os")
+
+    with pytest.raises(InstallRefused, match="twice"):
+        read_package(path)
+
+
+@pytest.mark.parametrize("name", ["parlour_notes/__init__.py/inside.py", "parlour_notes"])
+def test_what_is_file_and_folder_at_once_is_refused(wheel: Callable[..., Path], name: str) -> None:
+    with pytest.raises(InstallRefused, match="as file and folder"):
+        read_package(wheel(**{name: "x"}))
+
+
+@pytest.mark.parametrize("name", ["parlour_notes/" + "x" * 256, "x/" * 600 + "y", "parlour_notes/" + "长" * 90])
+def test_a_name_that_no_disk_holds_is_refused(wheel: Callable[..., Path], name: str) -> None:
+    with pytest.raises(InstallRefused, match="too long"):
+        read_package(wheel(**{name: "x"}))
+
+
+def test_a_wheel_with_the_metadata_of_two_packages_is_refused(wheel: Callable[..., Path]) -> None:
+    with pytest.raises(InstallRefused, match="several packages"):
+        read_package(wheel(**{"other-1.dist-info/METADATA": METADATA.replace("0.1.0", "9")}))
+
+
+@pytest.mark.parametrize("size", [1, 10, 90_000_000])
+def test_a_wheel_that_lies_about_a_size_is_refused(wheel: Callable[..., Path], size: int) -> None:
+    path = wheel(**{"parlour_notes/data": "twenty bytes of data"})
+    content = path.read_bytes()
+    at = content.rindex(b"parlour_notes/data") - 46  # the entry in the directory at the end
+    path.write_bytes(content[: at + 24] + size.to_bytes(4, "little") + content[at + 28 :])
+
+    with pytest.raises(InstallRefused, match=r"lies about the size|not a wheel"):
+        read_package(path)
+
+
+@given(st.data())
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_damaged_wheel_is_read_or_refused_and_nothing_else(wheel: Callable[..., Path], data: st.DataObject) -> None:
+    path = wheel()
+    content = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 5))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    path.write_bytes(content[: data.draw(st.integers(0, len(content)))])
+
+    with contextlib.suppress(InstallRefused):
+        read_package(path)
+
+
+@pytest.mark.parametrize("what", ["version", "dependencies", "entry-points"])
+def test_what_only_comes_about_by_a_build_is_refused_with_the_way_on(folder: Path, what: str) -> None:
+    project = folder / "pyproject.toml"
+    project.write_text(project.read_text().replace("[project]\n", f'[project]\ndynamic = ["{what}"]\n'))
+
+    with pytest.raises(InstallRefused, match=f"{what} only come about by a build.*python -m build --wheel"):
+        read_package(folder)
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"not a zip"])
