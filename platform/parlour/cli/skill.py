@@ -25,10 +25,11 @@ from parlour.sdk.schema import names_hosts
 from parlour.skills import authoring
 from parlour.skills.environment import Environments
 from parlour.skills.inbox import OnProgress, open_inbox
+from parlour.skills.installing import Offer
 from parlour.skills.jobs import JobBook, JobView
 from parlour.skills.room import OFFERED
 from parlour.skills.routing import explain
-from parlour.skills.service import Offer, SkillBook
+from parlour.skills.service import SkillBook
 from parlour.skills.views import SkillView
 from parlour.store.ids import ConversationId
 from parlour.turns.operating import NoSuchTurn, route_of
@@ -307,6 +308,7 @@ def _book() -> Iterator[tuple[Storage, SkillBook]]:
                 environments=Environments(settings.data_dir.resolve() / "skills"),
                 workspace_id=accounts.ensure_workspace(),
                 offered=OFFERED,
+                actor=storage.actor(),
             ),
         )
 
