@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from parlour.people.admit import Access, admit
+from parlour.privacy.audit import tail
 from parlour.sdk.capabilities import CAPABILITIES
 from parlour.sdk.errors import CapabilityError, Invalid, NotAvailable, NotGranted, TooMuch
 from parlour.sdk.replies import as_markdown
@@ -207,6 +208,25 @@ def test_a_skill_that_needs_what_this_parlour_has_not_is_refused(
 
     with pytest.raises(InstallRefused, match="needs UserStore, which this Parlour has not yet"):
         book.offer(folder)
+
+
+def test_who_changed_what_stands_in_the_audit_log_and_no_value_does(
+    book: SkillBook, folder: Path, storage: Storage
+) -> None:
+    _install(book, folder)
+    book.configure("notes", {"most": 7})
+    book.enable("notes", is_enabled=False, channel="slack")
+    book.remove("notes", with_data=True)
+
+    entries = tail(storage.database, storage.privacy, subject="notes")
+
+    assert [(one.action, one.actor) for one in reversed(entries)] == [
+        ("skill.install", "system"),
+        ("skill.configure", "system"),
+        ("skill.disable", "system"),
+        ("skill.remove", "system"),
+    ]
+    assert [one.reason for one in reversed(entries)][1:] == ["most", "channel slack", "with its data"]
 
 
 def test_an_unknown_skill_is_told_with_those_that_are_there(book: SkillBook, folder: Path) -> None:
