@@ -48,14 +48,15 @@ def build_app(
     is_secure: bool = False,
     max_body_bytes: int = DEFAULT_BODY_BYTES,
 ) -> FastAPI:
-    """The application that a gateway serves: `routes` (the channels' own), health, metrics, OpenAPI.
+    """The application that a gateway serves: `routes` (the channels' own, the API), health, metrics.
 
     `max_body_bytes` bounds every request's body; `is_secure` says that people reach this over HTTPS.
     """
     app = FastAPI(
         title="Parlour",
         version=parlour.__version__,
-        openapi_url="/api/openapi.json",
+        # The API is an application of its own, and tells of itself.
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         exception_handlers={

@@ -6,7 +6,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from parlour.people.errors import WorkspaceRemoved
+from parlour.people.errors import WorkspaceRemoved, WorkspaceUnknown
 from parlour.privacy.retention import first_rules
 from parlour.privacy.service import Privacy
 from parlour.store.clock import Clock
@@ -138,3 +138,14 @@ class AccountBook:
 
 def _find_account(session: Session, channel: str, lookup_hash: bytes) -> Account | None:
     return session.scalar(select(Account).where(Account.channel == channel, Account.lookup_hash == lookup_hash))
+
+
+def find_workspace(database: Database, name: str) -> WorkspaceId:
+    """The workspace of that name. Raises `WorkspaceUnknown`."""
+    with database.read() as session:
+        found = session.scalars(
+            select(Workspace.id).where(Workspace.name == name, Workspace.removed_at.is_(None))
+        ).one_or_none()
+    if found is None:
+        raise WorkspaceUnknown(f"No workspace named {name!r}. The first start makes that of the settings: parlour up")
+    return WorkspaceId(found)

@@ -29,6 +29,10 @@ class WorkspaceRemoved(PeopleError):
     """The workspace was removed; nothing new is registered in it."""
 
 
+class WorkspaceUnknown(PeopleError):
+    """There is no such workspace."""
+
+
 class ProfileFull(PeopleError):
     """Nothing more can be remembered about this person before something is forgotten."""
 

@@ -20,6 +20,7 @@ from parlour.store.database import Database
 from parlour.store.ids import UserId, WorkspaceId
 from parlour.store.models import Identity, User, Workspace
 from parlour.store.people_models import ProfileEntry
+from parlour.store.privacy_models import Erasure
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +54,22 @@ def list_users(
     privacy: Privacy,
     *,
     state: UserState | None = None,
+    role: Role | None = None,
     after: UserId | None = None,
     limit: int = 100,
+    workspace_id: WorkspaceId | None = None,
 ) -> list[UserView]:
     """People in order of arrival, at most `limit` from behind `after`, those in one state or all who are somebody now.
 
-    Users that were merged into another one are listed only where that state is asked for.
+    Users that were merged into another one are listed only where that state is asked for. `workspace_id`, here as
+    below, leaves out whoever is in another one, as if there were no such user.
     """
     wanted = select(User).order_by(User.id).limit(limit)
     wanted = wanted.where(User.state == state if state is not None else User.state != UserState.MERGED)
+    if role is not None:
+        wanted = wanted.where(User.role == role)
+    if workspace_id is not None:
+        wanted = wanted.where(User.workspace_id == workspace_id)
     if after is not None:
         wanted = wanted.where(User.id > after)
     with database.read() as session:
@@ -70,12 +78,12 @@ def list_users(
     return [_view(privacy, user, identities.get(user.id, [])) for user in users]
 
 
-def show_user(database: Database, privacy: Privacy, who: str) -> UserView:
+def show_user(database: Database, privacy: Privacy, who: str, *, workspace_id: WorkspaceId | None = None) -> UserView:
     """The person, and how much is remembered of them, never what. Raises `UserUnknown`.
 
     `who` is a user's id, or a messenger's as `telegram:12345`.
     """
-    user_id = find_user(database, privacy, who)
+    user_id = find_user(database, privacy, who, workspace_id=workspace_id)
     with database.read() as session:
         user = session.get_one(User, user_id)
         identities = _identities(session, [user_id])
@@ -84,26 +92,45 @@ def show_user(database: Database, privacy: Privacy, who: str) -> UserView:
     return replace(_view(privacy, user, identities.get(user_id, [])), profile_entries=entries)
 
 
-def find_user(database: Database, privacy: Privacy, who: str) -> UserId:
+def find_user(database: Database, privacy: Privacy, who: str, *, workspace_id: WorkspaceId | None = None) -> UserId:
     """The user whom `who` names, by an id or `telegram:12345`; of one who was merged, who they are now.
 
     Raises `UserUnknown`.
     """
     channel, colon, external_id = who.partition(":")
     with database.read() as session:
-        found = _by_identity(session, privacy, channel, external_id) if colon else _by_id(session, who)
+        if colon:
+            found = _by_identity(session, privacy, channel, external_id, workspace_id)
+        else:
+            found = _by_id(session, who, workspace_id)
         found = who_is(session, UserId(found)) if found is not None else None
     if found is None:
         raise UserUnknown(f"No user {who!r}. Give an id, or one like telegram:12345, from: parlour user list")
     return UserId(found)
 
 
-def find_user_or_id(database: Database, privacy: Privacy, who: str) -> UserId:
-    """The same; an id is taken as it is, since whoever was erased has no row any more. Raises `UserUnknown`."""
+def find_user_or_id(
+    database: Database, privacy: Privacy, who: str, *, workspace_id: WorkspaceId | None = None
+) -> UserId:
+    """The same; an id is taken as it is, since whoever was erased has no row any more. Raises `UserUnknown`.
+
+    In a workspace, the id of somebody who is or was there.
+    """
     try:
-        return UserId(UUID(who))
+        user_id = UserId(UUID(who))
     except ValueError:
-        return find_user(database, privacy, who)
+        return find_user(database, privacy, who, workspace_id=workspace_id)
+    if workspace_id is not None:
+        _refuse_strange(database, user_id, workspace_id)
+    return user_id
+
+
+def _refuse_strange(database: Database, user_id: UserId, workspace_id: WorkspaceId) -> None:
+    is_there = select(User.id).where(User.id == user_id, User.workspace_id == workspace_id)
+    was_there = select(Erasure.subject_id).where(Erasure.subject_id == user_id, Erasure.workspace_id == workspace_id)
+    with database.read() as session:
+        if session.scalar(is_there) is None and session.scalar(was_there) is None:
+            raise UserUnknown(f"No user {str(user_id)!r}. See all with: parlour user list")
 
 
 def set_role(database: Database, user_id: UserId, role: str, *, by: Doer | None = None) -> None:
@@ -147,11 +174,12 @@ def approve(
     *,
     now: datetime,
     role: Role = Role.MEMBER,
+    workspace_id: WorkspaceId | None = None,
     by: Doer | None = None,
 ) -> UserId:
     """Admit the person who was told this pairing code, and return their id. Raises `CodeUnknown`."""
     with database.begin() as session:
-        return admit_by_code(session, privacy, code, now=now, role=role, by=by)
+        return admit_by_code(session, privacy, code, now=now, role=role, workspace_id=workspace_id, by=by)
 
 
 def admit_by_code(
@@ -220,17 +248,21 @@ def _keep_an_owner(session: Session, user: User) -> None:
         raise LastOwner(f"User {user.id} is the last owner. Make someone else owner first.")
 
 
-def _by_id(session: Session, who: str) -> UUID | None:
+def _by_id(session: Session, who: str, workspace_id: WorkspaceId | None) -> UUID | None:
     try:
         user_id = UUID(who)
     except ValueError:
         return None
-    return session.scalar(select(User.id).where(User.id == user_id))
+    wanted = select(User.id).where(User.id == user_id)
+    return session.scalar(wanted if workspace_id is None else wanted.where(User.workspace_id == workspace_id))
 
 
-def _by_identity(session: Session, privacy: Privacy, channel: str, external_id: str) -> UUID | None:
+def _by_identity(
+    session: Session, privacy: Privacy, channel: str, external_id: str, only: WorkspaceId | None
+) -> UUID | None:
     """The hashes differ from workspace to workspace, and there are few workspaces."""
-    for workspace_id in session.scalars(select(Workspace.id).order_by(Workspace.id)).all():
+    there = session.scalars(select(Workspace.id).order_by(Workspace.id)).all()
+    for workspace_id in there if only is None else [only]:
         wanted = select(Identity.user_id).where(
             Identity.workspace_id == workspace_id,
             Identity.channel == channel,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from starlette.applications import Starlette
 
+from parlour.admin.api.app import api_routes
 from parlour.admin.app import build_app
 from parlour.admin.health import Check, Health
 from parlour.bootstrap import Platform
@@ -79,7 +80,7 @@ def make_app(
             }
         )
         return build_app(
-            [route for channel in channels for route in channel.routes()],
+            [*api_routes(platform), *(route for channel in channels for route in channel.routes())],
             health,
             registry=platform.metrics.registry,
             is_secure=platform.settings.web.is_secure,

@@ -2,10 +2,18 @@
 
 from sqlalchemy import MetaData
 
-from parlour.store import knowledge_models, models, outbound_models, people_models, privacy_models, skill_models
+from parlour.store import (
+    api_models,
+    knowledge_models,
+    models,
+    outbound_models,
+    people_models,
+    privacy_models,
+    skill_models,
+)
 
 # A module of tables is known to SQLAlchemy once it is imported; each is named here so that none is forgotten.
-TABLES = (models, knowledge_models, outbound_models, people_models, privacy_models, skill_models)
+TABLES = (models, api_models, knowledge_models, outbound_models, people_models, privacy_models, skill_models)
 CONTENT: MetaData = models.Base.metadata
 
 # Made by migrations in a database's own words; alembic and SQLAlchemy know nothing of them.

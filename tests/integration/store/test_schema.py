@@ -22,6 +22,8 @@ from tests.support.rows import fill
 METADATA = {Schema.CONTENT: CONTENT, Schema.KEYS: KeyBase.metadata}
 # What is the organisation's stays when a person goes.
 OF_NO_PERSON = {
+    "api_replies",
+    "api_tokens",
     "retention_changes", "erasures", "audit_entries", "audit_heads",
     "workspaces", "accounts", "knowledge_sources", "knowledge_passages", "skills", "skill_grants", "skill_settings",
     "jobs",

@@ -1,0 +1,1 @@
+"""What there is under `/api/v1`, one module each."""
