@@ -7,9 +7,9 @@ import typer
 
 from parlour.cli.output import JsonFlag, show_json, show_rows
 from parlour.cli.progress import rows_bar
-from parlour.cli.storage import Storage, open_storage
-from parlour.privacy.audit import Deed, record
-from parlour.privacy.rotation import in_use, rewrap, waiting
+from parlour.cli.storage import open_storage
+from parlour.privacy.key_changes import retire_keys, rotate_keys, wrap_anew
+from parlour.privacy.rotation import waiting
 from parlour.privacy.status import keys_status
 from parlour.store.connect import place_of
 
@@ -49,8 +49,7 @@ def status(*, as_json: JsonFlag = False) -> None:
 def rotate() -> None:
     """Make a new key-encryption key. It wraps from now on; `rewrap` brings the keys there are under it."""
     with open_storage() as storage:
-        kek_id = storage.privacy.provider.rotate()
-        _write_down(storage, "keys.rotate", kek_id)
+        kek_id = rotate_keys(storage.database, storage.privacy, actor=storage.actor())
         behind = waiting(storage.privacy.key_store, storage.privacy.provider)
     typer.echo(f"{kek_id} wraps from now on. {behind} keys are under older ones. Go on with: parlour keys rewrap")
 
@@ -66,16 +65,8 @@ def rewrap_(
     with open_storage() as storage:
         store, provider = storage.privacy.key_store, storage.privacy.provider
         with rows_bar("wrapping keys anew", total=waiting(store, provider)) as step:
-            done = rewrap(store, provider, step=step)
+            done = wrap_anew(storage.database, storage.privacy, actor=storage.actor(), step=step)
         typer.echo(f"{done} keys are wrapped anew.")
         if retire:
-            gone = provider.retire(in_use(store))
-            for kek_id in gone:
-                _write_down(storage, "keys.retire", kek_id)
+            gone = retire_keys(storage.database, storage.privacy, actor=storage.actor())
             typer.echo(f"Destroyed: {', '.join(gone) or 'none'}.")
-
-
-def _write_down(storage: Storage, action: str, kek_id: str) -> None:
-    with storage.database.begin() as session:
-        now = storage.database.clock.now()
-        record(session, storage.privacy, Deed(storage.actor(), action, kek_id[:64]), now=now)

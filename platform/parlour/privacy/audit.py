@@ -99,6 +99,11 @@ def tail(
         wanted = wanted.where(AuditEntry.subject == subject)
     with database.read() as session:
         rows = session.scalars(wanted).all()
+    return views(privacy, rows)
+
+
+def views(privacy: Privacy, rows: Sequence[AuditEntry]) -> list[AuditView]:
+    """The entries, their reasons opened."""
     return [AuditView(row.seq, row.at, row.actor, row.action, row.subject, _opened(privacy, row)) for row in rows]
 
 

@@ -15,7 +15,7 @@ from parlour.privacy.persons import SubjectUnknown, as_uuid, person_of
 from parlour.privacy.service import Privacy
 from parlour.store.database import Database
 from parlour.store.ids import WorkspaceId, new_id
-from parlour.store.models import Conversation, Workspace
+from parlour.store.models import Conversation, User, Workspace
 from parlour.store.privacy_models import LegalHold
 
 
@@ -98,7 +98,7 @@ def add_hold(
         raise UnderHold("A hold needs a reason. Give it with --reason.")
     now, hold_id = database.clock.now(), new_id()
     with database.begin() as session:
-        if user_id is not None and not person_of(session, user_id):
+        if user_id is not None and not _is_of(session, workspace_id, user_id):
             raise SubjectUnknown(f"No user {user_id}, or they were erased: nothing is left to be held.")
         if conversation_id is not None:
             conversation = session.get(Conversation, conversation_id)
@@ -120,13 +120,24 @@ def add_hold(
     return hold_id
 
 
-def release_hold(database: Database, privacy: Privacy, hold_id: str, *, reason: str, actor: str) -> None:
-    """End a hold: what is past its time goes with the next purge. Raises `HoldUnknown`."""
+def release_hold(
+    database: Database,
+    privacy: Privacy,
+    hold_id: str,
+    *,
+    reason: str,
+    actor: str,
+    workspace_id: WorkspaceId | None = None,
+) -> None:
+    """End a hold: what is past its time goes with the next purge. Raises `HoldUnknown`.
+
+    Whoever acts for one workspace names it: a hold of another is unknown to them.
+    """
     now = database.clock.now()
     with database.begin() as session:
         found = as_uuid(hold_id)
         hold = session.get(LegalHold, found, with_for_update=True) if found else None
-        if hold is None or hold.released_at is not None:
+        if hold is None or hold.released_at is not None or workspace_id not in {None, hold.workspace_id}:
             raise HoldUnknown(f"No hold {hold_id!r} stands. See those that do with: parlour hold list")
         hold.released_at = now
         subject = str(hold.user_id or hold.conversation_id or hold.workspace_id)
@@ -134,11 +145,23 @@ def release_hold(database: Database, privacy: Privacy, hold_id: str, *, reason: 
         record(session, privacy, deed, now=now)
 
 
-def list_holds(database: Database, privacy: Privacy, *, all_of_them: bool = False) -> Sequence[HoldView]:
-    """Holds that stand, or all that ever did, oldest first."""
-    wanted = select(LegalHold).join(Workspace).order_by(LegalHold.id)
+def list_holds(
+    database: Database,
+    privacy: Privacy,
+    *,
+    all_of_them: bool = False,
+    workspace_id: WorkspaceId | None = None,
+    after: UUID | None = None,
+    limit: int | None = None,
+) -> Sequence[HoldView]:
+    """Holds that stand, or all that ever did, oldest first; of one workspace, and at most `limit` behind `after`."""
+    wanted = select(LegalHold).join(Workspace).order_by(LegalHold.id).limit(limit)
     if not all_of_them:
         wanted = wanted.where(LegalHold.released_at.is_(None))
+    if workspace_id is not None:
+        wanted = wanted.where(LegalHold.workspace_id == workspace_id)
+    if after is not None:
+        wanted = wanted.where(LegalHold.id > after)
     with database.read() as session:
         rows = session.scalars(wanted).all()
     return [
@@ -154,3 +177,8 @@ def list_holds(database: Database, privacy: Privacy, *, all_of_them: bool = Fals
         )
         for row in rows
     ]
+
+
+def _is_of(session: Session, workspace_id: WorkspaceId, user_id: UUID) -> bool:
+    """Whether the workspace has this person: one of another workspace is as unknown as one that never was."""
+    return session.scalars(select(User.workspace_id).where(User.id == user_id)).one_or_none() == workspace_id

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
+from uuid import UUID
 
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
@@ -27,14 +28,25 @@ class Due:
 _AGES: Final = (("under 30 days", 30), ("30 to 90 days", 90), ("90 to 365 days", 365))
 
 
-def preview(database: Database, retention: Retention, *, now: datetime, rule: Rule | None = None) -> list[Due]:
-    """What would go, by class and age: with the next purge, or once `rule` were set. Holds are left out of it."""
+def preview(
+    database: Database,
+    retention: Retention,
+    *,
+    now: datetime,
+    rule: Rule | None = None,
+    workspace_id: UUID | None = None,
+) -> list[Due]:
+    """What would go, by class and age: with the next purge (of a workspace, or of all), or once `rule` were set.
+
+    What is under a hold is left out of it.
+    """
     with database.read() as session:
         holds = held(session)
         found = []
         for one in KEPT:
             if rule is None:
-                conditions = [[one.table.expires_at <= now]]
+                its = [] if workspace_id is None else [one.workspace == workspace_id]
+                conditions = [[one.table.expires_at <= now, *its]]
             elif one.data_class is rule.data_class:
                 policy = read_policy(session, retention.defaults)
                 conditions = _under(one, policy, rule, now)

@@ -7,9 +7,11 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
+from parlour.people.doer import Doer
+from parlour.privacy.audit import Deed, record
 from parlour.skills.routing import Route, Rule, from_json
 from parlour.store.database import Database
-from parlour.store.ids import TurnId
+from parlour.store.ids import TurnId, WorkspaceId
 from parlour.store.models import Account, Conversation, Delivery, Turn
 from parlour.turns.order import next_open, recipient_of
 from parlour.turns.outbox import Outbox
@@ -90,15 +92,17 @@ def route_of(database: Database, turn_id: TurnId) -> Route:
     return Route(Rule.CHAT)
 
 
-def retry_turn(database: Database, turn_id: TurnId) -> TurnId:
+def retry_turn(
+    database: Database, turn_id: TurnId, *, workspace_id: WorkspaceId | None = None, by: Doer | None = None
+) -> TurnId:
     """Put a turn that ended without an answer back into its conversation's queue; returns the turn to publish.
 
-    Its place in the conversation stays: it is answered before what came later and still waits. Raises `NoSuchTurn`,
-    `NotPossible`.
+    Its place in the conversation stays: it is answered before what came later and still waits. Whoever acts for one
+    workspace names it, and `by` who they are, for the audit log. Raises `NoSuchTurn`, `NotPossible`.
     """
     now = database.clock.now()
     with database.begin() as session:
-        turn = _locked(session, turn_id)
+        turn = _locked(session, turn_id, workspace_id)
         if turn.state not in _RETRYABLE:
             raise NotPossible(f"Turn {turn_id} is {turn.state}. Only {', '.join(_RETRYABLE)} ones can be tried again.")
         said_before = update(Delivery).where(Delivery.turn_id == turn_id, Delivery.ordinal == 0)
@@ -106,14 +110,26 @@ def retry_turn(database: Database, turn_id: TurnId) -> TurnId:
         turn.state, turn.attempts, turn.error = TurnState.QUEUED.value, 0, None
         turn.is_stop_requested, turn.finished_at, turn.due_at = False, None, now
         session.flush()
-        return next_open(session, turn.conversation_id) or turn_id
+        following = next_open(session, turn.conversation_id) or turn_id
+        _note(session, by, "turn.retry", turn, now)
+        return following
 
 
-def drop_turn(database: Database, outbox: Outbox, turn_id: TurnId) -> None:
-    """End an open turn without an answer, and tell its user so. A worker that has it stops within a second."""
+def drop_turn(
+    database: Database,
+    outbox: Outbox,
+    turn_id: TurnId,
+    *,
+    workspace_id: WorkspaceId | None = None,
+    by: Doer | None = None,
+) -> None:
+    """End an open turn without an answer, and tell its user so. A worker that has it stops within a second.
+
+    `workspace_id` and `by` as above. Raises `NoSuchTurn`, `NotPossible`.
+    """
     now = database.clock.now()
     with database.begin() as session:
-        turn = _locked(session, turn_id)
+        turn = _locked(session, turn_id, workspace_id)
         if turn.state not in {one.value for one in OPEN_TURNS}:
             raise NotPossible(f"Turn {turn_id} is {turn.state} already. Only open ones can be dropped.")
         turn.state, turn.error, turn.finished_at = TurnState.DROPPED.value, "operator", now
@@ -126,10 +142,24 @@ def drop_turn(database: Database, outbox: Outbox, turn_id: TurnId) -> None:
         channel = session.scalars(select(Account.channel).where(Account.id == turn.account_id)).one()
         text = say("failed", turn.language, reference=turn.id)
         outbox.put(session, recipient_of(turn, channel), text, author=Author.NOTICE, now=now)
+        _note(session, by, "turn.drop", turn, now)
 
 
-def _locked(session: Session, turn_id: TurnId) -> Turn:
-    turn = session.scalars(select(Turn).where(Turn.id == turn_id).with_for_update()).one_or_none()
+def _note(session: Session, by: Doer | None, action: str, turn: Turn, now: datetime) -> None:
+    if by is None:
+        return
+    session.flush()
+    wanted = select(Conversation.workspace_id).where(Conversation.id == turn.conversation_id)
+    workspace_id = WorkspaceId(session.scalars(wanted).one())
+    record(session, by.privacy, Deed(by.actor, action, str(turn.id), workspace_id), now=now)
+
+
+def _locked(session: Session, turn_id: TurnId, workspace_id: WorkspaceId | None) -> Turn:
+    wanted = select(Turn).where(Turn.id == turn_id).with_for_update()
+    if workspace_id is not None:
+        its = select(Conversation.workspace_id).where(Conversation.id == Turn.conversation_id).scalar_subquery()
+        wanted = wanted.where(its == workspace_id)
+    turn = session.scalars(wanted).one_or_none()
     if turn is None:
         raise NoSuchTurn(f"No turn {turn_id}. List open ones with: parlour turn list")
     return turn

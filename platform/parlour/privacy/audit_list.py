@@ -1,0 +1,80 @@
+"""The audit log as one workspace's people read it: newest first, by who, what, whom and when."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from heapq import merge
+from itertools import islice
+from typing import Final
+
+from sqlalchemy import ColumnElement, select
+
+from parlour.privacy.audit import AuditView, views
+from parlour.privacy.service import Privacy
+from parlour.store.database import Database
+from parlour.store.ids import WorkspaceId
+from parlour.store.privacy_models import AuditEntry
+
+MOST: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFilter:
+    """Which entries are wanted; what is None is not asked for. `action` is one, or how several begin: `hold.`."""
+
+    actor: str | None = None
+    action: str | None = None
+    subject: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+_ALL: Final = AuditFilter()
+
+
+def list_audit(
+    database: Database,
+    privacy: Privacy,
+    workspace_id: WorkspaceId,
+    wanted: AuditFilter = _ALL,
+    *,
+    before: int | None = None,
+    limit: int = 50,
+) -> list[AuditView]:
+    """The newest first, at most `limit` below the number `before`.
+
+    Those of the workspace, and those that are about the whole installation, such as a new key.
+    """
+    limit = min(limit, MOST)
+    query = select(AuditEntry).where(*_conditions(wanted)).order_by(AuditEntry.seq.desc()).limit(limit)
+    if before is not None:
+        query = query.where(AuditEntry.seq < before)
+    with database.read() as session:
+        # Two walks along one index each: for `or` a database would walk along the whole chain.
+        own, common = (
+            session.scalars(one).all()
+            for one in (
+                query.where(AuditEntry.workspace_id == workspace_id),
+                query.where(AuditEntry.workspace_id.is_(None)),
+            )
+        )
+    return views(privacy, _newest(own, common, limit))
+
+
+def _newest(own: Sequence[AuditEntry], common: Sequence[AuditEntry], limit: int) -> list[AuditEntry]:
+    return list(islice(merge(own, common, key=lambda entry: -entry.seq), limit))
+
+
+def _conditions(wanted: AuditFilter) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if wanted.actor is not None:
+        found.append(AuditEntry.actor == wanted.actor)
+    if wanted.action is not None:
+        found.append(AuditEntry.action.startswith(wanted.action, autoescape=True))
+    if wanted.subject is not None:
+        found.append(AuditEntry.subject == wanted.subject)
+    if wanted.since is not None:
+        found.append(AuditEntry.at >= wanted.since)
+    if wanted.until is not None:
+        found.append(AuditEntry.at < wanted.until)
+    return found

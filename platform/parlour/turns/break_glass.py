@@ -1,0 +1,83 @@
+"""Opening what people said, for somebody who is not part of the talk: with a reason, and written down before.
+
+Nobody reads a person's messages by default. Whoever has the right to breaks the glass: it is seen in the audit log for
+good, whether they read anything or not.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import or_, select
+
+from parlour.people.doer import Doer
+from parlour.privacy.audit import Deed, record
+from parlour.privacy.errors import KeyShredded, KeysMissing
+from parlour.privacy.service import Privacy
+from parlour.store.database import Database
+from parlour.store.ids import UserId, WorkspaceId
+from parlour.store.models import Message
+from parlour.turns.conversation_list import show_conversation
+
+SHORTEST_REASON: Final = 10
+LONGEST_REASON: Final = 500
+MOST: Final = 200
+
+
+class ReasonMissing(Exception):
+    """There is no reason given that somebody could judge later."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedMessage:
+    """What was said. `text` is None where the key of whoever said it is gone."""
+
+    id: UUID
+    user_id: UUID
+    author: str
+    created_at: datetime
+    text: str | None
+
+
+def checked_reason(reason: str) -> str:
+    """The reason without blanks around it. Raises `ReasonMissing`."""
+    words = reason.strip()
+    if not SHORTEST_REASON <= len(words) <= LONGEST_REASON:
+        problem = f"A reason of {len(words)} characters says too little." if len(words) < SHORTEST_REASON else ""
+        problem = problem or f"A reason of {len(words)} characters is too long."
+        raise ReasonMissing(f"{problem} Give {SHORTEST_REASON} to {LONGEST_REASON}.")
+    return words
+
+
+def break_glass(
+    database: Database, workspace_id: WorkspaceId, conversation_id: UUID, *, reason: str, by: Doer
+) -> list[OpenedMessage]:
+    """The newest messages of a conversation, opened, oldest first, at most `MOST`.
+
+    Raises `ReasonMissing` and `NoSuchConversation`; then nothing is written down, for nothing was to be opened.
+    """
+    words = checked_reason(reason)
+    show_conversation(database, workspace_id, conversation_id)
+    with database.begin() as session:
+        deed = Deed(by.actor, "content.open", str(conversation_id), workspace_id, words)
+        record(session, by.privacy, deed, now=database.clock.now())
+    # Committed: from here on whatever is seen, or fails to open, stands in the log.
+    return [_opened(by.privacy, row) for row in _rows(database, conversation_id)]
+
+
+def _rows(database: Database, conversation_id: UUID) -> list[Message]:
+    is_kept = or_(Message.expires_at.is_(None), Message.expires_at > database.clock.now())
+    wanted = select(Message).where(Message.conversation_id == conversation_id, is_kept)
+    with database.read() as session:
+        found = session.scalars(wanted.order_by(Message.seq.desc(), Message.id.desc()).limit(MOST)).all()
+    return list(reversed(found))
+
+
+def _opened(privacy: Privacy, row: Message) -> OpenedMessage:
+    text: str | None
+    try:
+        text = privacy.sealer.open_text(UserId(row.user_id), Message.body, row.id, row.body)
+    except (KeyShredded, KeysMissing):
+        text = None
+    return OpenedMessage(row.id, row.user_id, row.author, row.created_at, text)

@@ -1,0 +1,111 @@
+"""Thumbs under answers, as people who run Parlour see them: which answer, when, up or down; and their totals."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, func, select
+
+from parlour.skills.routing import from_json
+from parlour.store.database import Database
+from parlour.store.ids import WorkspaceId
+from parlour.store.models import Feedback, Turn, User
+from parlour.turns.conversation_list import MOST, Place, is_behind
+
+_CHAT: Final = "chat"
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackFilter:
+    """Which thumbs are wanted; what is None is not asked for."""
+
+    is_positive: bool | None = None
+    user_id: UUID | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackLine:
+    """One thumb. `answered_by` is the skill that wrote the answer, or `chat`."""
+
+    id: UUID
+    is_positive: bool
+    created_at: datetime
+    user_id: UUID
+    turn_id: UUID
+    conversation_id: UUID
+    answered_by: str
+
+    @property
+    def place(self) -> Place:
+        """Where it stands in the list."""
+        return Place(self.created_at, self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Thumbs up and down."""
+
+    up: int
+    down: int
+
+
+_ALL: Final = FeedbackFilter()
+
+
+def list_feedback(
+    database: Database,
+    workspace_id: WorkspaceId,
+    wanted: FeedbackFilter = _ALL,
+    *,
+    behind: Place | None = None,
+    limit: int = 50,
+) -> list[FeedbackLine]:
+    """The newest first, at most `limit` from behind that place."""
+    columns: tuple[Any, ...] = (
+        Feedback.id,
+        Feedback.is_positive,
+        Feedback.created_at,
+        Feedback.user_id,
+        Feedback.turn_id,
+        Turn.conversation_id,
+        Turn.route,
+    )
+    query = select(*columns).join(Turn, Turn.id == Feedback.turn_id).join(User, User.id == Feedback.user_id)
+    query = query.where(*_conditions(workspace_id, wanted))
+    query = query.order_by(Feedback.created_at.desc(), Feedback.id.desc()).limit(min(limit, MOST))
+    if behind is not None:
+        query = query.where(is_behind(Feedback.created_at, Feedback.id, behind))
+    with database.read() as session:
+        rows = session.execute(query).all()
+    return [FeedbackLine(*row[:-1], _answered_by(row[-1])) for row in rows]
+
+
+def feedback_totals(database: Database, workspace_id: WorkspaceId, wanted: FeedbackFilter = _ALL) -> Totals:
+    """How many thumbs went up and down."""
+    query = select(Feedback.is_positive, func.count()).join(User, User.id == Feedback.user_id)
+    query = query.where(*_conditions(workspace_id, wanted)).group_by(Feedback.is_positive)
+    with database.read() as session:
+        counted: dict[bool, int] = dict(session.execute(query).all())
+    return Totals(counted.get(True, 0), counted.get(False, 0))
+
+
+def _conditions(workspace_id: WorkspaceId, wanted: FeedbackFilter) -> list[ColumnElement[bool]]:
+    found = [User.workspace_id == workspace_id]
+    if wanted.is_positive is not None:
+        found.append(Feedback.is_positive.is_(wanted.is_positive))
+    if wanted.user_id is not None:
+        found.append(Feedback.user_id == wanted.user_id)
+    if wanted.since is not None:
+        found.append(Feedback.created_at >= wanted.since)
+    if wanted.until is not None:
+        found.append(Feedback.created_at < wanted.until)
+    return found
+
+
+def _answered_by(route: str | None) -> str:
+    """The skill that a route led to."""
+    skill = from_json(route).skill if route else None
+    return skill or _CHAT

@@ -1,0 +1,83 @@
+"""What people said is opened for a reason only, and the log says so before anything is seen."""
+
+import pytest
+
+from parlour.people.doer import Doer
+from parlour.privacy.audit import tail
+from parlour.privacy.errors import SealBroken
+from parlour.store.ids import WorkspaceId, new_id
+from parlour.store.models import Message
+from parlour.turns.break_glass import OpenedMessage, ReasonMissing, break_glass
+from parlour.turns.conversation_list import NoSuchConversation
+from parlour.turns.ports import Taken
+from tests.support.stage import Stage
+
+REASON = "Complaint 17 about a wrong answer"
+
+
+def opened(
+    stage: Stage, taken: Taken, reason: str = REASON, workspace_id: WorkspaceId | None = None
+) -> list[OpenedMessage]:
+    parts = stage.platform
+    its = workspace_id or parts.accounts.ensure_workspace()
+    assert taken.conversation_id is not None
+    return break_glass(parts.database, its, taken.conversation_id, reason=reason, by=Doer(parts.privacy, "user:boss"))
+
+
+def log_of(stage: Stage) -> list[tuple[str, str, str | None]]:
+    return [(one.actor, one.action, one.reason) for one in tail(stage.platform.database, stage.platform.privacy)]
+
+
+def test_messages_open_in_order_and_the_log_keeps_who_and_why(stage: Stage) -> None:
+    taken = stage.answered("what is due?", says=["Nothing."])
+
+    found = opened(stage, taken)
+
+    assert [(one.author, one.text) for one in found] == [("user", "what is due?"), ("assistant", "Nothing.")]
+    assert log_of(stage) == [("user:boss", "content.open", REASON)]
+
+
+def test_the_log_has_its_entry_even_when_opening_fails(stage: Stage) -> None:
+    taken = stage.answered("hello")
+    with stage.platform.database.begin() as session:
+        row = session.query(Message).first()
+        assert row is not None
+        row.body = row.body[:-1] + bytes([row.body[-1] ^ 1])
+
+    with pytest.raises(SealBroken):
+        opened(stage, taken)
+
+    assert log_of(stage) == [("user:boss", "content.open", REASON)]
+
+
+def test_what_a_person_said_whose_key_is_gone_stays_closed(stage: Stage) -> None:
+    taken = stage.answered("hello")
+    stage.shred(stage.turn(taken).user_id)
+
+    assert {one.text for one in opened(stage, taken)} == {None}
+
+
+@pytest.mark.parametrize("reason", ["", "   ", "because", "   short   ", "x" * 501])
+def test_without_a_reason_nothing_opens_and_nothing_is_logged(stage: Stage, reason: str) -> None:
+    taken = stage.answered("hello")
+
+    with pytest.raises(ReasonMissing):
+        opened(stage, taken, reason)
+
+    assert log_of(stage) == []
+
+
+def test_a_conversation_of_another_workspace_is_an_unknown_one(stage: Stage) -> None:
+    taken = stage.answered("hello")
+
+    with pytest.raises(NoSuchConversation):
+        opened(stage, taken, workspace_id=WorkspaceId(new_id()))
+
+    assert log_of(stage) == []
+
+
+def test_what_is_past_its_time_is_not_opened_though_no_purge_has_come(stage: Stage) -> None:
+    taken = stage.answered("hello")
+    stage.pass_time(91 * 86_400)
+
+    assert opened(stage, taken) == []
