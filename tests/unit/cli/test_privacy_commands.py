@@ -132,6 +132,7 @@ def test_keys_are_rotated_wrapped_anew_and_it_stands_in_the_audit_log(parlour: C
     assert (code, said) == (0, f"2 keys are wrapped anew.\nDestroyed: {before}.\n")
     assert [row["action"] for row in json.loads(parlour("audit", "tail", "--json")[1])] == [
         "keys.retire",
+        "keys.rewrap",
         "keys.rotate",
     ]
     assert json.loads(parlour("audit", "verify", "--json")[1]) == {"entries": 2, "findings": []}
