@@ -135,5 +135,5 @@ def test_keys_are_rotated_wrapped_anew_and_it_stands_in_the_audit_log(parlour: C
         "keys.rewrap",
         "keys.rotate",
     ]
-    assert json.loads(parlour("audit", "verify", "--json")[1]) == {"entries": 2, "findings": []}
+    assert json.loads(parlour("audit", "verify", "--json")[1]) == {"entries": 3, "findings": []}
     assert parlour("audit", "tail", "--subject", "x")[1] == "No such entry. See all with: parlour audit tail\n"
