@@ -80,7 +80,7 @@ def list_feedback(
         query = query.where(is_behind(Feedback.created_at, Feedback.id, behind))
     with database.read() as session:
         rows = session.execute(query).all()
-    return [FeedbackLine(*row[:-1], _answered_by(row[-1])) for row in rows]
+    return [FeedbackLine(*what, answered_by=_answered_by(route)) for *what, route in rows]
 
 
 def feedback_totals(database: Database, workspace_id: WorkspaceId, wanted: FeedbackFilter = _ALL) -> Totals:

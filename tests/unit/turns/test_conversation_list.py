@@ -76,7 +76,7 @@ def test_a_conversation_tells_its_turns_and_when_the_last_one_came(stage: Stage)
     stage.pass_time(60)
     taken = stage.say("and now?")
 
-    line = show_conversation(stage.platform.database, workspace_of(stage), taken.conversation_id)
+    line = show_conversation(stage.platform.database, workspace_of(stage), stage.conversation(taken).id)
     turns = turns_of(stage.platform.database, workspace_of(stage), line.id)
 
     assert (line.turns, line.last_at, line.channel) == (2, stage.turn(taken).received_at, "telegram")
