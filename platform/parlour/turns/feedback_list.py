@@ -80,7 +80,7 @@ def list_feedback(
         query = query.where(is_behind(Feedback.created_at, Feedback.id, behind))
     with database.read() as session:
         rows = session.execute(query).all()
-    return [FeedbackLine(*what, answered_by=_answered_by(route)) for *what, route in rows]
+    return [_line(row) for row in rows]
 
 
 def feedback_totals(database: Database, workspace_id: WorkspaceId, wanted: FeedbackFilter = _ALL) -> Totals:
@@ -103,6 +103,11 @@ def _conditions(workspace_id: WorkspaceId, wanted: FeedbackFilter) -> list[Colum
     if wanted.until is not None:
         found.append(Feedback.created_at < wanted.until)
     return found
+
+
+def _line(row: Any) -> FeedbackLine:  # noqa: ANN401 (a row of several tables' columns)
+    *what, route = row
+    return FeedbackLine(*what, _answered_by(route))
 
 
 def _answered_by(route: str | None) -> str:
