@@ -106,8 +106,15 @@ def _conditions(workspace_id: WorkspaceId, wanted: FeedbackFilter) -> list[Colum
 
 
 def _line(row: Any) -> FeedbackLine:  # noqa: ANN401 (a row of several tables' columns)
-    *what, route = row
-    return FeedbackLine(*what, _answered_by(route))
+    return FeedbackLine(
+        id=row.id,
+        is_positive=row.is_positive,
+        created_at=row.created_at,
+        user_id=row.user_id,
+        turn_id=row.turn_id,
+        conversation_id=row.conversation_id,
+        answered_by=_answered_by(row.route),
+    )
 
 
 def _answered_by(route: str | None) -> str:
