@@ -42,7 +42,7 @@ from parlour.skills.jobs import JobBook, JobClaim
 from parlour.skills.room import OFFERED, SkillRoom
 from parlour.skills.routing import Router, by_examples
 from parlour.skills.service import SkillBook
-from parlour.skills.supervisor import Supervisor, starter
+from parlour.skills.standing import supervised
 from parlour.store import schema
 from parlour.store.clock import Clock
 from parlour.store.database import Database
@@ -303,7 +303,7 @@ class Platform:
                 workspace_id=workspace_id,
                 offered=OFFERED,
             ),
-            supervisor=Supervisor(starter(environments)),
+            supervisor=supervised(self.database, self.privacy, environments),
             documents=documents,
             crowd=crowd,
             lookup=self.lookup,

@@ -19,6 +19,7 @@ from parlour.skills.package import Package, read_package
 from parlour.skills.process import SkillProcess
 from parlour.skills.register import Register
 from parlour.skills.sources import fetched
+from parlour.skills.standing import keep_previous
 from parlour.skills.views import SkillView
 from parlour.store.database import Database
 from parlour.store.ids import SkillId, WorkspaceId, new_id
@@ -126,9 +127,9 @@ class Installer:
         self._start_once(offer.manifest, built.folder, is_there=bool(before and before.folder == built.folder))
         with self._database.begin() as session:
             earlier = self._register.row(session, offer.manifest.name)
-            outdated = earlier.folder if earlier and earlier.folder != built.folder else None
+            previous, outdated = keep_previous(session, earlier, built.folder)
             row = self._record(session, earlier, offer.manifest, folder=built.folder, lock=built.lock)
-            row.source = offer.package.source
+            row.source, row.previous = offer.package.source, previous
             self._note(session, offer)
         if outdated:
             self._environments.remove(outdated)

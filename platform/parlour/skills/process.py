@@ -102,6 +102,8 @@ class SkillProcess:
         self._strays = 0
         self._hello: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._broken: str | None = None
+        # A handler of it came to its end: it does more than load.
+        self.has_answered = False
         self.calls = ThreadPoolExecutor(max_workers=_CALL_THREADS, thread_name_prefix=f"skill-{self._name}")
         threading.Thread(target=self._listen, name=f"skill-{self._name}", daemon=True).start()
         self._await_hello()
@@ -286,6 +288,7 @@ class Run:
                     self._open.discard(_number(message))
             case "done":
                 self.value = message.get("value")
+                self._process.has_answered = True
                 self._arrived.put(None)
             case "failed":
                 self._arrived.put(SkillFailed(self._skill, _word(message.get("error")), _word(message.get("place"))))

@@ -16,6 +16,7 @@ from parlour.skills.errors import NoSuchConversation
 from parlour.skills.installing import Installer, Offer
 from parlour.skills.jobs import unplan
 from parlour.skills.register import Register
+from parlour.skills.standing import folder_of
 from parlour.skills.views import SkillView
 from parlour.store.database import Database
 from parlour.store.ids import ConversationId, SkillId, WorkspaceId, new_id
@@ -82,7 +83,8 @@ class SkillBook:
         self._installer.try_out(offer)
 
     def install(self, offer: Offer, *, granted: Sequence[str]) -> SkillView:
-        """Install what was offered; it is enabled. What was installed before stays when the new one does not start.
+        """Install what was offered; it is enabled. What was installed before stays when the new one does not start,
+        and is kept until the new one has answered (`standing`).
 
         Raises `GrantsMissing` where `granted` is less than it asks, and `InstallRefused`.
         """
@@ -160,7 +162,8 @@ class SkillBook:
             row = self._register.row(session, name)
             if row is None or row.state == "removed":
                 raise self._register.no_such(name)
-            folder = row.folder
+            folders = [row.folder, folder_of(row.previous)]
+            row.previous = None
             unplan(session, SkillId(row.id))
             if with_data:
                 session.execute(delete(SkillDocument).where(SkillDocument.skill_id == row.id))
@@ -170,7 +173,9 @@ class SkillBook:
                 session.execute(delete(SkillGrant).where(SkillGrant.skill_id == row.id))
                 session.execute(delete(SkillScope).where(SkillScope.skill_id == row.id))
             self._note(session, "skill.remove", name, "with its data" if with_data else "its data stays")
-        self.environments.remove(folder)
+        for folder in folders:
+            if folder is not None:
+                self.environments.remove(folder)
 
     def _refuse_strange(self, session: Session, conversation_id: ConversationId | None) -> None:
         if conversation_id is None:

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import structlog
 
@@ -11,6 +12,7 @@ from parlour.skills.environment import Environments
 from parlour.skills.errors import SkillBroke, SkillUnavailable
 from parlour.skills.process import Desk, Run, SkillProcess, Work
 from parlour.skills.views import SkillView
+from parlour.store.ids import SkillId
 
 log = structlog.get_logger(__name__)
 
@@ -19,7 +21,27 @@ _LONGEST_PAUSE_S = 300.0
 # One that ran so long before it broke is not broken for good.
 _FORGIVEN_AFTER_S = 600.0
 
+_LOOKED_AFTER_EVERY_S = 5.0
+# A first break may be an accident; a new version that breaks again before it ever answered is taken back.
+_TRIED = 2
+
 Start = Callable[[SkillView], SkillProcess]
+
+
+class Standing(Protocol):
+    """Whether skills are still installed, and how new versions do (`standing.SkillStanding`)."""
+
+    def is_there(self, skill_id: SkillId) -> bool:
+        """Whether it is still installed."""
+        ...
+
+    def passed(self, skill_id: SkillId, folder: str) -> None:
+        """That version has answered."""
+        ...
+
+    def failed(self, skill_id: SkillId, folder: str) -> bool:
+        """That version broke before it answered."""
+        ...
 
 
 @dataclass
@@ -32,15 +54,27 @@ class _Place:
     started_at: float = 0.0
     breaks: int = 0
     not_before: float = 0.0
+    is_proven: bool = False
 
 
 class Supervisor:
     """All skills' processes of one worker. Safe to use from many threads; one slow skill holds up no other."""
 
-    def __init__(self, start: Start, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        start: Start,
+        *,
+        standing: Standing | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+        look_every_s: float = _LOOKED_AFTER_EVERY_S,
+    ) -> None:
         self._start = start
+        self._standing = standing
+        self._look_every_s = look_every_s
+        self._watch: threading.Thread | None = None
+        self._is_closed = threading.Event()
         self._monotonic = monotonic
-        self._places: dict[str, _Place] = {}
+        self._places: dict[SkillId, _Place] = {}
         self._lock = threading.Lock()
 
     def begin(self, skill: SkillView, work: Work, desk: Desk, *, timeout_s: float) -> Run:
@@ -53,26 +87,61 @@ class Supervisor:
 
     def close(self) -> None:
         """End all of them."""
+        self._is_closed.set()
         with self._lock:
             places, self._places = list(self._places.values()), {}
         for place in places:
             if place.process is not None:
                 place.process.end("Parlour is shutting down")
 
-    def _process(self, skill: SkillView) -> SkillProcess:
+    def end_removed(self) -> None:
+        """End the processes of skills that are not installed any more, whether anybody calls them or not."""
         with self._lock:
-            place = self._places.setdefault(str(skill.id), _Place())
+            places = list(self._places.items())
+        for skill_id, place in places:
+            with place.lock:
+                if place.process is not None and self._standing and not self._standing.is_there(skill_id):
+                    place.process.end("it was removed")
+                    place.process = None
+
+    def _look(self) -> None:
+        while not self._is_closed.wait(self._look_every_s):
+            try:
+                self.end_removed()
+            except Exception:  # the database may be away for a moment; whoever looks next time finds it back
+                log.exception("skills_not_looked_after")
+
+    def _begin_looking(self) -> None:
+        with self._lock:
+            if self._watch is None and self._standing is not None:
+                self._watch = threading.Thread(target=self._look, name="skills-watch", daemon=True)
+                self._watch.start()
+
+    def _process(self, skill: SkillView) -> SkillProcess:
+        self._begin_looking()
+        with self._lock:
+            place = self._places.setdefault(skill.id, _Place())
         with place.lock:
-            if place.process is not None and place.folder != skill.folder:
+            if place.folder != skill.folder:
                 # Another version was installed; what still runs in the old one is told so.
-                place.process.end("another version was installed")
-                place.process, place.breaks, place.not_before = None, 0, 0.0
+                if place.process is not None:
+                    place.process.end("another version was installed")
+                place.process, place.breaks, place.not_before, place.is_proven = None, 0, 0.0, False
+                place.folder = skill.folder
             if place.process is not None and not place.process.is_alive:
                 self._count_break(place, skill)
             if place.process is None:
                 self._start_at(place, skill)
+            self._prove(place, skill)
             assert place.process is not None  # noqa: S101 (for the type checker)
             return place.process
+
+    def _prove(self, place: _Place, skill: SkillView) -> None:
+        """Tell once that a new version has answered."""
+        if skill.is_on_trial and not place.is_proven and place.process is not None and place.process.has_answered:
+            place.is_proven = True
+            if self._standing is not None:
+                self._standing.passed(skill.id, skill.folder)
 
     def _start_at(self, place: _Place, skill: SkillView) -> None:
         wait_s = place.not_before - self._monotonic()
@@ -83,16 +152,19 @@ class Supervisor:
         except SkillBroke:
             self._count_break(place, skill)
             raise
-        place.folder, place.started_at = skill.folder, self._monotonic()
+        place.started_at = self._monotonic()
 
     def _count_break(self, place: _Place, skill: SkillView) -> None:
         now = self._monotonic()
         ran_s = now - place.started_at if place.process is not None else 0.0
+        self._prove(place, skill)
         place.process = None
         place.breaks = 1 if ran_s > _FORGIVEN_AFTER_S else place.breaks + 1
         # The first break may be an accident: it is started again at once.
         pause_s = 0.0 if place.breaks == 1 else min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2.0 ** (place.breaks - 2))
         place.not_before = now + pause_s
+        if skill.is_on_trial and not place.is_proven and place.breaks >= _TRIED and self._standing is not None:
+            self._standing.failed(skill.id, skill.folder)
         log.warning("skill_broke", skill=skill.name, breaks=place.breaks, pause_s=pause_s)
 
 

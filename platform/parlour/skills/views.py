@@ -53,6 +53,8 @@ class SkillView:
     installed_at: datetime
     scopes: tuple[Scope, ...] = ()
     source: str | None = None
+    # A new version that has not answered yet; the one before it is kept.
+    is_on_trial: bool = False
 
     @property
     def is_enabled(self) -> bool:
@@ -122,6 +124,7 @@ def view_of(session: Session, row: SkillRow) -> SkillView:
         installed_at=row.installed_at,
         scopes=tuple(_scope(one) for one in scopes),
         source=row.source,
+        is_on_trial=row.previous is not None,
     )
 
 

@@ -30,6 +30,8 @@ class SkillRow(Base):
     folder: Mapped[str] = mapped_column(String(160))
     # Where it came from: a path, an address or a package's name, without any password.
     source: Mapped[str | None] = mapped_column(String(500))
+    # The version before, as JSON, until this one has answered; then it is taken back no more.
+    previous: Mapped[str | None] = mapped_column(Text)
     installed_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 

@@ -16,16 +16,24 @@ from parlour.skills.authoring import check, new_skill
 from parlour.skills.desk import HostDesk, Services, Whose
 from parlour.skills.documents import Documents, Shelf
 from parlour.skills.environment import Environments
-from parlour.skills.errors import BadSettings, GrantsMissing, InstallRefused, NoSuchConversation, NoSuchSkill
+from parlour.skills.errors import (
+    BadSettings,
+    GrantsMissing,
+    InstallRefused,
+    NoSuchConversation,
+    NoSuchSkill,
+    SkillError,
+)
 from parlour.skills.process import Work
 from parlour.skills.service import SkillBook
+from parlour.skills.standing import SkillStanding
 from parlour.skills.supervisor import Supervisor, starter
 from parlour.skills.views import Place, SkillView
 from parlour.store.ids import ConversationId, UserId, new_id
 from parlour.store.models import Conversation
 from parlour.store.skill_models import SkillDocument, SkillSetting
 from parlour.turns.ports import Sender
-from tests.support.skills import turn
+from tests.support.skills import FakeDesk, turn
 from tests.support.storage import Storage
 
 
@@ -55,6 +63,11 @@ def book(storage: Storage, environments: Environments) -> SkillBook:
         workspace_id=storage.workspace(),
         offered=frozenset(CAPABILITIES),
     )
+
+
+@pytest.fixture
+def standing(storage: Storage, environments: Environments) -> SkillStanding:
+    return SkillStanding(database=storage.database, privacy=storage.privacy, environments=environments)
 
 
 @pytest.fixture
@@ -166,7 +179,74 @@ def test_an_upgrade_keeps_settings_and_takes_the_old_folders_place(
 
     assert (second.id, second.version) == (first.id, "0.2")
     assert book.settings(second) == {"most": 3}
+    assert second.is_on_trial
+    assert (tmp_path / "skills" / first.folder).exists()
+
+
+def test_the_version_before_goes_when_the_new_one_has_answered(
+    book: SkillBook, folder: Path, tmp_path: Path, standing: SkillStanding
+) -> None:
+    first = _install(book, folder)
+    _change(folder, "Keeps notes for you", "Keeps lists for you", version="0.2")
+    second = _install(book, folder)
+
+    standing.passed(second.id, first.folder)  # a late word of a worker that still had the old one
+    assert (tmp_path / "skills" / first.folder).exists()
+    standing.passed(second.id, second.folder)
+
     assert not (tmp_path / "skills" / first.folder).exists()
+    assert not book.get("notes").is_on_trial
+    assert not standing.failed(second.id, second.folder)
+
+
+def test_a_version_that_breaks_where_it_is_at_work_is_taken_back_by_itself(
+    book: SkillBook, folder: Path, tmp_path: Path, standing: SkillStanding, environments: Environments
+) -> None:
+    first = _install(book, folder)
+    source = folder / "src" / "parlour_notes" / "__init__.py"
+    text = source.read_text().replace("import Skill,", "import Model, Skill,")
+    source.write_text(text.replace("notes(mine: UserStore) -> str:", "notes(mine: UserStore, model: Model) -> str:"))
+    _change(folder, '    """All notes of whoever asks."""', "    import os\n    os._exit(7)", version="0.2")
+    second = _install(book, folder)
+    supervisor = Supervisor(starter(environments), standing=standing)
+
+    for _ in range(3):
+        with (
+            pytest.raises(SkillError),
+            supervisor.begin(book.get("notes"), Work("command:notes", turn()), FakeDesk(), timeout_s=30) as run,
+        ):
+            list(run)
+        if not book.get("notes").is_on_trial:
+            break
+
+    assert book.get("notes") == first
+    assert not (tmp_path / "skills" / second.folder).exists()
+    supervisor.close()
+
+
+def test_of_several_versions_that_never_answered_the_last_good_one_is_kept(
+    book: SkillBook, folder: Path, tmp_path: Path, standing: SkillStanding
+) -> None:
+    first = _install(book, folder)
+    _change(folder, "Keeps notes for you", "Keeps lists for you", version="0.2")
+    second = _install(book, folder)
+    source = folder / "src" / "parlour_notes" / "__init__.py"
+    source.write_text(source.read_text() + "# again\n")
+    third = _install(book, folder)
+
+    assert not (tmp_path / "skills" / second.folder).exists()
+    assert standing.failed(third.id, third.folder)
+    assert book.get("notes") == first
+
+
+def test_a_skill_that_is_removed_on_trial_leaves_no_version(book: SkillBook, folder: Path, tmp_path: Path) -> None:
+    _install(book, folder)
+    _change(folder, "Keeps notes for you", "Keeps lists for you", version="0.2")
+    _install(book, folder)
+
+    book.remove("notes", with_data=False)
+
+    assert [one.name for one in (tmp_path / "skills").iterdir() if not one.name.startswith("sdk-")] == []
 
 
 def test_an_upgrade_that_does_not_come_up_changes_nothing(book: SkillBook, folder: Path, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Processes are started when needed, and again after a break, with growing pauses."""
 
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -21,6 +22,7 @@ WORK = Work("answers:answer")
 @dataclass
 class FakeProcess:
     is_alive: bool = True
+    has_answered: bool = False
     ended: list[str] = field(default_factory=list)
 
     def begin(self, *_: Any, **__: Any) -> "FakeProcess":
@@ -45,14 +47,35 @@ class Machine:
         self.started.append(FakeProcess())
         return cast("SkillProcess", self.started[-1])
 
-    def supervisor(self) -> Supervisor:
-        return Supervisor(self.start, monotonic=lambda: self.now)
+    def supervisor(self, standing: "FakeStanding | None" = None) -> Supervisor:
+        return Supervisor(self.start, standing=standing, monotonic=lambda: self.now, look_every_s=0.01)
 
 
-def _skill(folder: str = "one", number: int = 1) -> SkillView:
+@dataclass
+class FakeStanding:
+    """What was told of new versions; `there` are the installed."""
+
+    there: set[SkillId] = field(default_factory=lambda: {SkillId(UUID(int=1)), SkillId(UUID(int=2))})
+    told: list[tuple[str, str]] = field(default_factory=list)
+
+    def is_there(self, skill_id: SkillId) -> bool:
+        return skill_id in self.there
+
+    def passed(self, _: SkillId, folder: str) -> None:
+        self.told.append(("passed", folder))
+
+    def failed(self, _: SkillId, folder: str) -> bool:
+        self.told.append(("failed", folder))
+        return True
+
+
+def _skill(folder: str = "one", number: int = 1, *, is_on_trial: bool = False) -> SkillView:
     manifest = Manifest("tried", "1", "", "tried:skill")
     now = datetime(2026, 1, 1, tzinfo=UTC)
-    return SkillView(SkillId(UUID(int=number)), "tried", "1", "enabled", manifest, folder, frozenset(), (), now)
+    return SkillView(
+        SkillId(UUID(int=number)), "tried", "1", "enabled", manifest, folder, frozenset(), (), now,
+        is_on_trial=is_on_trial,
+    )  # fmt: skip
 
 
 def test_one_process_serves_all_calls() -> None:
@@ -136,3 +159,60 @@ def test_closing_ends_them_all() -> None:
     supervisor.close()
 
     assert not machine.started[0].is_alive
+
+
+def test_a_new_version_that_answered_is_told_once() -> None:
+    machine, standing = Machine(), FakeStanding()
+    supervisor = machine.supervisor(standing)
+    supervisor.begin(_skill(is_on_trial=True), WORK, FakeDesk(), timeout_s=1)
+    assert standing.told == []
+    machine.started[0].has_answered = True
+
+    for _ in range(3):
+        supervisor.begin(_skill(is_on_trial=True), WORK, FakeDesk(), timeout_s=1)
+
+    assert standing.told == [("passed", "one")]
+    supervisor.close()
+
+
+def test_a_new_version_that_breaks_twice_before_it_answered_has_failed() -> None:
+    machine, standing = Machine(does_start=False), FakeStanding()
+    supervisor = machine.supervisor(standing)
+    for expected in ([], [("failed", "two")]):
+        with pytest.raises(SkillBroke):
+            supervisor.begin(_skill("two", is_on_trial=True), WORK, FakeDesk(), timeout_s=1)
+        assert standing.told == expected
+    machine.does_start = True
+
+    supervisor.begin(_skill("one"), WORK, FakeDesk(), timeout_s=1)
+
+    assert len(machine.started) == 1
+    supervisor.close()
+
+
+def test_a_version_that_answered_and_breaks_later_is_not_taken_back() -> None:
+    machine, standing = Machine(), FakeStanding()
+    supervisor = machine.supervisor(standing)
+    for _ in range(2):
+        supervisor.begin(_skill(is_on_trial=True), WORK, FakeDesk(), timeout_s=1)
+        machine.started[-1].has_answered, machine.started[-1].is_alive = True, False
+    with pytest.raises(SkillUnavailable):
+        supervisor.begin(_skill(is_on_trial=True), WORK, FakeDesk(), timeout_s=1)
+
+    assert standing.told == [("passed", "one")]
+    supervisor.close()
+
+
+def test_the_idle_process_of_a_removed_skill_ends_by_itself() -> None:
+    machine, standing = Machine(), FakeStanding()
+    supervisor = machine.supervisor(standing)
+    for number in (1, 2):
+        supervisor.begin(_skill(number=number), WORK, FakeDesk(), timeout_s=1)
+    standing.there.discard(SkillId(UUID(int=1)))
+
+    until = time.monotonic() + 30
+    while not machine.started[0].ended and time.monotonic() < until:
+        time.sleep(0.01)
+
+    assert [one.ended for one in machine.started] == [["it was removed"], []]
+    supervisor.close()
