@@ -303,7 +303,7 @@ class Platform:
                 workspace_id=workspace_id,
                 offered=OFFERED,
             ),
-            supervisor=supervised(self.database, self.privacy, environments),
+            supervisor=supervised(self.database, self.privacy, environments, self.settings.skills.isolation),
             documents=documents,
             crowd=crowd,
             lookup=self.lookup,

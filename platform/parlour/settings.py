@@ -169,6 +169,16 @@ class HandoffSettings(Section):
     )
 
 
+class SkillsSettings(Section):
+    """How skills run."""
+
+    isolation: Literal["process", "inline"] = Field(
+        "process",
+        description="`process`: each skill in a confined process of its own. `inline`: in the worker's, for developing "
+        "a skill with a debugger; refused with PostgreSQL, a broker, a bus or `PARLOUR_IS_PRODUCTION`.",
+    )
+
+
 class TurnsSettings(Section):
     """How turns are ordered, retried and given up."""
 
@@ -254,6 +264,7 @@ class Settings(BaseSettings):
     web: WebSettings = WebSettings()
     access: AccessSettings = AccessSettings()
     handoff: HandoffSettings = HandoffSettings()
+    skills: SkillsSettings = SkillsSettings()
     turns: TurnsSettings = TurnsSettings()
     personalisation: PersonalisationSettings = PersonalisationSettings()
     quotas: QuotasSettings = QuotasSettings()
@@ -348,9 +359,24 @@ def _servers_missing(settings: Settings) -> list[str]:
     return found
 
 
+def _production_signs(settings: Settings) -> list[str]:
+    """The settings by which an installation is more than somebody's own machine."""
+    signs = {
+        "is_production": settings.is_production,
+        "database.url": settings.database.url.startswith("postgresql"),
+        "broker.url": bool(settings.broker.url),
+        "bus.url": bool(settings.bus.url),
+    }
+    return [name for name, is_set in signs.items() if is_set]
+
+
 def _contradictions(settings: Settings) -> list[str]:
     """What cannot work together, as sentences that name the setting and the remedy."""
     found = _servers_missing(settings)
+    if settings.skills.isolation == "inline" and (signs := _production_signs(settings)):
+        found.append(
+            f"skills.isolation: inline is for development, and {signs[0]} is set as in production. Set it to process."
+        )
     telegram, slack = settings.telegram, settings.slack
     if (
         telegram.mode == "webhook"

@@ -125,3 +125,21 @@ def test_every_setting_says_what_it_means() -> None:
     ]
 
     assert silent == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "named"),
+    [
+        ("PARLOUR_DATABASE__URL", "postgresql://db/parlour", "database.url"),
+        ("PARLOUR_BROKER__URL", "redis://cache/1", "broker.url"),
+        ("PARLOUR_BROKER__URL", "amqp://broker/", "broker.url"),
+        ("PARLOUR_BUS__URL", "redis://cache/1", "bus.url"),
+    ],
+)
+def test_skills_in_the_workers_process_are_refused_in_production(name: str, value: str, named: str) -> None:
+    assert load({"PARLOUR_SKILLS__ISOLATION": "inline"}).skills.isolation == "inline"
+
+    with pytest.raises(SettingsError, match=rf"skills\.isolation: inline is for development, and {named} is") as told:
+        load({"PARLOUR_SKILLS__ISOLATION": "inline", name: value})
+
+    assert "\n" not in str(told.value)

@@ -12,7 +12,7 @@ import json
 import socket
 import sys
 import traceback
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import asdict
 from importlib import import_module
 from itertools import count
@@ -42,13 +42,7 @@ def main(arguments: Sequence[str]) -> None:
         # First of all, and before the skill's folders can be imported from: whatever runs later is confined.
         held = confine([*told["paths"], *sys.path], Limits(**told["limits"])) if told["is_confined"] else {}
         sys.path += told["paths"]
-        try:
-            skill = load(told["entry_point"])
-            manifest = manifest_of(skill, version=told["version"], entry_point=told["entry_point"])
-        except Exception as error:  # noqa: BLE001 (the skill's own code: anything)
-            line.sendall(wire.frame({"is": "broken", "error": type(error).__name__, "place": _place(error)}))
-            return
-        asyncio.run(_Process(skill).live(line, {"is": "hello", "manifest": asdict(manifest), "protections": held}))
+        serve(line, told["entry_point"], told["version"], held)
 
 
 def load(entry_point: str) -> Skill:
@@ -58,6 +52,24 @@ def load(entry_point: str) -> Skill:
     if not isinstance(skill, Skill):
         raise SkillMistake(f"{entry_point} is no Skill. Point the entry point at the Skill object of your module.")
     return skill
+
+
+def serve(
+    line: socket.socket,
+    entry_point: str,
+    version: str,
+    held: Mapping[str, bool],
+    *,
+    load: Callable[[str], Skill] = load,
+) -> None:
+    """Load the skill and do what the host asks, until it closes the line; `held` says what holds the skill back."""
+    try:
+        skill = load(entry_point)
+        manifest = manifest_of(skill, version=version, entry_point=entry_point)
+    except Exception as error:  # noqa: BLE001 (the skill's own code: anything)
+        line.sendall(wire.frame({"is": "broken", "error": type(error).__name__, "place": _place(error)}))
+        return
+    asyncio.run(_Process(skill).live(line, {"is": "hello", "manifest": asdict(manifest), "protections": dict(held)}))
 
 
 class _Process:
@@ -78,6 +90,10 @@ class _Process:
                 self._take(wire.message_of(await reader.readexactly(length)), writer)
         for task in self._tasks:
             task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
 
     def _take(self, message: Message, writer: asyncio.StreamWriter) -> None:
         name = message["run"]

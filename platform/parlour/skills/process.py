@@ -25,6 +25,7 @@ from parlour.sdk.errors import CapabilityError, Invalid, SkillMistake, TooMuch
 from parlour.sdk.manifest import Manifest, differences, from_plain
 from parlour.sdk.replies import Reply, from_wire
 from parlour.skills.errors import SkillBroke, SkillError, SkillFailed, SkillTimedOut
+from parlour.skills.inline import InlineChild
 
 log = structlog.get_logger(__name__)
 
@@ -62,6 +63,8 @@ class Launch:
     paths: tuple[Path, ...]
     limits: Limits = field(default_factory=Limits)
     is_confined: bool = True
+    # In this very process, for development: `inline`.
+    is_inline: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,7 @@ class SkillProcess:
         self._line.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeout)
         try:
             with theirs:
-                self._child = _popen(launch, theirs)
+                self._child = _child_of(launch, theirs)
         except OSError as error:  # its folder is gone, or the machine is full
             self._line.close()
             raise SkillBroke(f"The skill {self._name!r} does not start: {error.strerror}.") from None
@@ -379,6 +382,23 @@ class Run:
     def _close(self) -> None:
         self._is_over.set()
         self._process.forget(self)
+
+
+class _Child(Protocol):
+    """A process, or what stands for one."""
+
+    pid: int
+
+    def kill(self) -> None: ...
+
+    def wait(self) -> int: ...
+
+
+def _child_of(launch: Launch, line: socket.socket) -> _Child:
+    if not launch.is_inline:
+        return _popen(launch, line)
+    manifest = launch.manifest
+    return InlineChild(manifest.entry_point, manifest.version, [str(path) for path in launch.paths], line)
 
 
 def _popen(launch: Launch, line: socket.socket) -> "subprocess.Popen[bytes]":

@@ -74,10 +74,12 @@ class SkillStanding:
         return True
 
 
-def supervised(database: Database, privacy: Privacy, environments: Environments) -> Supervisor:
+def supervised(
+    database: Database, privacy: Privacy, environments: Environments, isolation: str = "process"
+) -> Supervisor:
     """A supervisor that starts skills from their folders and knows how they stand."""
     standing = SkillStanding(database=database, privacy=privacy, environments=environments)
-    return Supervisor(starter(environments), standing=standing)
+    return Supervisor(starter(environments, is_inline=isolation == "inline"), standing=standing)
 
 
 def keep_previous(session: Session, row: SkillRow | None, folder: str) -> tuple[str | None, str | None]:

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import structlog
@@ -168,6 +168,6 @@ class Supervisor:
         log.warning("skill_broke", skill=skill.name, breaks=place.breaks, pause_s=pause_s)
 
 
-def starter(environments: Environments) -> Start:
-    """Starts skills from their folders."""
-    return lambda skill: SkillProcess(environments.launch(skill.manifest, skill.folder))
+def starter(environments: Environments, *, is_inline: bool = False) -> Start:
+    """Starts skills from their folders; inside this process where it `is_inline`, which is for development."""
+    return lambda skill: SkillProcess(replace(environments.launch(skill.manifest, skill.folder), is_inline=is_inline))
