@@ -66,7 +66,7 @@ class NotAllowed(Exception):
 
 
 def needs(right: Right) -> Any:  # noqa: ANN401 (as FastAPI's own `Depends`)
-    """What an endpoint's parameter is annotated with: `operator: Annotated[Operator, needs(Right.SEE_PEOPLE)]`.
+    """What an endpoint asks for its operator with: an annotation of `Operator`, with the right in brackets.
 
     Whoever is not signed in, or lacks the right, never reaches the endpoint: see `site.py`.
     """

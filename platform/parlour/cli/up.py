@@ -11,6 +11,8 @@ from typing import Annotated
 import typer
 
 from parlour import logs
+from parlour.admin.signin.links import first_link
+from parlour.bootstrap import Platform
 from parlour.cli.output import printable
 from parlour.processes.everything import House, data_folder, house
 from parlour.processes.gateway import Gateway, listen
@@ -71,9 +73,19 @@ def _serve(settings: Settings, parts: House, sock: socket.socket) -> None:
             stack.enter_context(announced(settings, url, token))
             names = ", ".join(channel.name for channel in channels)
             typer.echo(f"Parlour is ready: {url}  (engine {parts.room.host.name}; channels {names})")
+            _say_first_link(parts.platform, url)
             typer.echo(f"Open it in a browser, or talk in another terminal: {_command()} chat. Ctrl-C stops it.")
 
         run_until_signalled(gateway, on_ready=say_where)
+
+
+def _say_first_link(platform: Platform, url: str) -> None:
+    """Where the first owner sets a password, as long as nobody can sign in to the admin pages."""
+    link = first_link(platform.database, platform.privacy, platform.accounts.ensure_workspace())
+    if link is not None:
+        typer.echo(
+            f"Set the first owner's password at {url}{link.path}  (once, before {link.until:%Y-%m-%d %H:%M} UTC)"
+        )
 
 
 def _say_what_ends(settings: Settings, parts: House) -> None:

@@ -7,6 +7,7 @@ from starlette.applications import Starlette
 from parlour.admin.api.app import api_routes
 from parlour.admin.app import build_app
 from parlour.admin.health import Check, Health
+from parlour.admin.site import add_pages
 from parlour.bootstrap import Platform
 from parlour.channels.protocol import Channel
 from parlour.channels.slack import SlackChannel
@@ -79,7 +80,7 @@ def make_app(
                 **checks,
             }
         )
-        return build_app(
+        app = build_app(
             [*api_routes(platform), *(route for channel in channels for route in channel.routes())],
             health,
             registry=platform.metrics.registry,
@@ -88,6 +89,8 @@ def make_app(
                 _BODY_SMALLEST, int(platform.settings.turns.max_attachment_bytes * _BODY_OVERHEAD) + 1_000_000
             ),
         )
+        add_pages(app, platform)
+        return app
 
     return build
 

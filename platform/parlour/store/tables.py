@@ -6,6 +6,7 @@ from parlour.store import (
     api_models,
     knowledge_models,
     models,
+    operator_models,
     outbound_models,
     people_models,
     privacy_models,
@@ -13,7 +14,16 @@ from parlour.store import (
 )
 
 # A module of tables is known to SQLAlchemy once it is imported; each is named here so that none is forgotten.
-TABLES = (models, api_models, knowledge_models, outbound_models, people_models, privacy_models, skill_models)
+TABLES = (
+    models,
+    api_models,
+    knowledge_models,
+    operator_models,
+    outbound_models,
+    people_models,
+    privacy_models,
+    skill_models,
+)
 CONTENT: MetaData = models.Base.metadata
 
 # Made by migrations in a database's own words; alembic and SQLAlchemy know nothing of them.

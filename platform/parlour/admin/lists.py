@@ -1,0 +1,63 @@
+"""Lists: a page at a time by the key of its last row, and the same rows as CSV."""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+from urllib.parse import urlencode
+from uuid import UUID
+
+from starlette.responses import Response
+
+T = TypeVar("T")
+
+PAGE_ROWS: Final = 50
+CSV_ROWS: Final = 10_000
+# What spreadsheets take for a formula where a cell begins with it, the wide forms of East Asian keyboards included.
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Some rows of a list, and where the next ones are."""
+
+    rows: Sequence[T]
+    # The address's query of the next page, None on the last one.
+    next_query: str | None
+
+
+def cut(found: Sequence[T], key: str, filters: dict[str, str], *, size: int = PAGE_ROWS) -> Page[T]:
+    """The first `size` of what was found, which is asked for with one more to know whether there are.
+
+    `key` is the attribute that the list goes on behind; `filters` go with it, empty ones left out.
+    """
+    rows = found[:size]
+    if len(found) <= size:
+        return Page(rows, None)
+    told = {name: value for name, value in filters.items() if value}
+    return Page(rows, urlencode({**told, "after": getattr(rows[-1], key)}))
+
+
+def uuid_or_none(text: str) -> UUID | None:
+    """The id in an address, None where there is none or it is not one."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def csv_file(name: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Response:
+    """The rows as a CSV file that no spreadsheet takes for formulas."""
+    written = io.StringIO()
+    writer = csv.writer(written)
+    writer.writerow(header)
+    writer.writerows([_cell(value) for value in row] for row in rows)
+    headers = {"Content-Disposition": f'attachment; filename="{name}.csv"', "Cache-Control": "no-store"}
+    # With the mark by which spreadsheets know UTF-8.
+    return Response("\ufeff" + written.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _cell(value: Any) -> str:  # noqa: ANN401 (whatever a column holds)
+    text = "" if value is None else str(value)
+    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text

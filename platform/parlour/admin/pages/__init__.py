@@ -1,0 +1,1 @@
+"""The admin pages, one module each: what it shows, and what its forms do."""

@@ -1,0 +1,77 @@
+"""The admin pages as a part of the gateway's application: who is asking, which pages there are, what errors show."""
+
+from http import HTTPStatus
+from typing import Final
+
+from fastapi import APIRouter, FastAPI
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from parlour.admin.frame import LANGUAGE_COOKIE, STATIC_PATH, go_to, local, page, static_file
+from parlour.admin.guard import NotAllowed, NotSignedIn, Operator, platform_of, signin_address
+from parlour.admin.pages import account, operators, overview, pairing, people, person, signin
+from parlour.admin.signin.sessions import find_session
+from parlour.admin.texts import TEXTS
+from parlour.bootstrap import Platform
+
+# Each page's router; a new page is added here and in `navigation.py`.
+PAGES: Final[tuple[APIRouter, ...]] = (
+    signin.router,
+    overview.router,
+    people.router,
+    person.router,
+    pairing.router,
+    operators.router,
+    account.router,
+)
+
+
+def add_pages(app: FastAPI, platform: Platform) -> None:
+    """Give the application the admin pages over this platform."""
+    app.state.parlour = platform
+    app.state.recognise = by_cookie
+    for router in PAGES:
+        app.include_router(router, include_in_schema=False)
+    app.add_api_route(f"{STATIC_PATH}/{{name}}", static_file, include_in_schema=False)
+    app.add_api_route("/admin/language", _choose_language, include_in_schema=False)
+    app.add_exception_handler(NotSignedIn, _to_sign_in)
+    app.add_exception_handler(NotAllowed, _not_allowed)
+
+
+def by_cookie(request: Request) -> Operator | None:
+    """The operator whose session the browser's cookie names."""
+    platform = platform_of(request)
+    token = request.cookies.get(signin.COOKIE, "")
+    found = find_session(platform.database, platform.privacy, token) if token else None
+    if found is None:
+        return None
+    return Operator(
+        id=None,
+        login_id=found.login_id,
+        workspace_id=found.workspace_id,
+        role=found.role,
+        name=found.name,
+        opens_content=found.opens_content,
+        session_id=found.session_id,
+    )
+
+
+def _choose_language(request: Request, to: str, back: str = "/admin") -> RedirectResponse:
+    """Remember the reader's language, and go back to where they were."""
+    response = go_to(local(back))
+    if to in TEXTS:
+        is_secure = platform_of(request).settings.web.is_secure
+        response.set_cookie(
+            LANGUAGE_COOKIE, to, max_age=34_560_000, path="/admin", secure=is_secure, httponly=True, samesite="lax"
+        )
+    return response
+
+
+def _to_sign_in(request: Request, _: Exception) -> Response:
+    return RedirectResponse(signin_address(request), status_code=HTTPStatus.SEE_OTHER)
+
+
+def _not_allowed(request: Request, error: Exception) -> Response:
+    if not isinstance(error, NotAllowed):
+        raise error
+    return page(request, error.operator, "refused.html", status=HTTPStatus.FORBIDDEN, right=error.right)
