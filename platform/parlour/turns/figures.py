@@ -69,7 +69,7 @@ def read_figures(database: Database, workspace_id: WorkspaceId) -> Figures:
     open_now = select(Turn.state, func.count()).where(is_open, Turn.account_id.in_(accounts)).group_by(Turn.state)
     with database.read() as session:
         rows = session.execute(recent).all()
-        waiting = dict(session.execute(open_now).tuples().all())
+        waiting: dict[str, int] = dict(session.execute(open_now).all())
     errors = Counter(row.error for row in rows if row.error)
     durations = _durations(rows)
     return Figures(

@@ -102,6 +102,6 @@ def _shown(
 
 def _picture(secret: str, name: str) -> str:
     """What an app scans, as the address of a picture that lies in the page itself."""
-    address = pyotp.TOTP(secret).provisioning_uri(name, issuer_name="Parlour")
+    address = pyotp.TOTP(secret).provisioning_uri(name=name, issuer_name="Parlour")
     picture: str = segno.make(address, error="m").svg_data_uri(scale=5, border=3, dark="#000", light="#fff")
     return picture
