@@ -8,7 +8,7 @@ from math import ceil
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import func, select
 
 from parlour.store.database import Database
 from parlour.store.ids import WorkspaceId
@@ -86,7 +86,7 @@ def read_figures(database: Database, workspace_id: WorkspaceId) -> Figures:
     )
 
 
-def _hour(rows: Sequence[Row[Any]], since: datetime) -> Hour:
+def _hour(rows: Sequence[Any], since: datetime) -> Hour:
     those = [row for row in rows if since <= row.received_at < since + timedelta(hours=1)]
     durations = _durations(those)
     return Hour(
@@ -98,7 +98,7 @@ def _hour(rows: Sequence[Row[Any]], since: datetime) -> Hour:
     )
 
 
-def _durations(rows: Sequence[Row[Any]]) -> list[float]:
+def _durations(rows: Sequence[Any]) -> list[float]:
     """How long the answered ones took, the shortest first."""
     answered = [row for row in rows if row.state == TurnState.ANSWERED and row.finished_at is not None]
     return sorted((row.finished_at - row.received_at).total_seconds() for row in answered)

@@ -81,7 +81,7 @@ def use_up(session: Session, lookup: Lookup, token: str, *, now: datetime) -> Of
     return offer
 
 
-def _wanted(lookup: Lookup, token: str, now: datetime) -> Select[tuple[LoginLink]]:
+def _wanted(lookup: Lookup, token: str, now: datetime) -> Select[LoginLink]:
     return select(LoginLink).where(LoginLink.lookup_hash == _hash(lookup, token), LoginLink.expires_at > now)
 
 

@@ -19,7 +19,7 @@ OPEN = {"/admin/signin", "/admin/first"}
 def _routes(method: str) -> Iterator[str]:
     for router in pages.PAGES:
         for route in router.routes:
-            if isinstance(route, APIRoute) and method in route.methods and route.path not in OPEN:
+            if isinstance(route, APIRoute) and method in (route.methods or ()) and route.path not in OPEN:
                 yield route.path
 
 
