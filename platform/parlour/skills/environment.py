@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from parlour.skills.process import Launch
 from parlour.skills.runtime import runtime
 
 _PIP_TIMEOUT_S: Final = 600
+_WORD: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.!+_-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,23 +38,30 @@ class Environments:
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    def build(self, package: Package) -> Built:
+    def build(self, package: Package, *, lock: str = "") -> Built:
         """Install it, and what it needs, as wheels: no code of either runs. Raises `InstallRefused`.
 
-        The same package is installed once; whoever comes second finds it there.
+        The same package is installed once; whoever comes second finds it there. Where it was built before, its `lock`
+        says which wheels it gets: the same by hash, or none.
         """
         self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
         made = Path(tempfile.mkdtemp(dir=self._root, prefix=".new-"))
         try:
             venv.create(made / "venv", with_pip=False, symlinks=True)
             site = _site(made)
-            wheels = _install_wheels(package.requirements, site) if package.requirements else []
+            # What a stranger asks for never stands in a file that pip reads: there a line may be an option.
+            pinned = made / "pinned.txt"
+            pinned.write_text("\n".join(_locked(lock, package)), encoding="utf-8")
+            wanted = ("-r", str(pinned)) if pinned.stat().st_size else ("--", *package.requirements)
+            wheels = _install_wheels(wanted, site) if package.requirements else []
+            pinned.unlink()
             # The skill's own files last: a dependency cannot put itself in their place.
             for name, content in package.files.items():
                 (site / name).parent.mkdir(parents=True, exist_ok=True)
                 (site / name).write_bytes(content)
             origin = {"origin": dict(package.pin)} if package.pin else {}
-            lock = json.dumps({"skill": package.digest, **origin, "wheels": wheels}, indent=2)
+            asked = {"skill": package.digest, "requires": list(package.requirements), **origin}
+            lock = json.dumps({**asked, "wheels": wheels}, indent=2)
             (made / "lock.json").write_text(lock, encoding="utf-8")
             digest = hashlib.sha256(lock.encode()).hexdigest()[:16]
             folder = f"{package.manifest.name}-{digest}"
@@ -99,7 +108,19 @@ def _put(made: Path, place: Path) -> None:
             raise
 
 
-def _install_wheels(requirements: tuple[str, ...], site: Path) -> list[dict[str, str]]:
+def _locked(lock: str, package: Package) -> list[str]:
+    """The wheels of a lock as pip takes them, each by its hash; none where it is another package's lock."""
+    known = json.loads(lock) if lock else {}
+    if known.get("skill") != package.digest or known.get("requires") != list(package.requirements):
+        return []
+    wheels = [(str(one["name"]), str(one["version"]), str(one["sha256"])) for one in known["wheels"]]
+    if not all(_WORD.fullmatch(word) for wheel in wheels for word in wheel):
+        raise InstallRefused(f"The lock of {package.manifest.name} is damaged. Remove the skill and install it anew.")
+    # One hash among them makes pip demand one of every wheel.
+    return [f"{name}=={version} --hash=sha256:{sha256}" for name, version, sha256 in wheels]
+
+
+def _install_wheels(wanted: tuple[str, ...], site: Path) -> list[dict[str, str]]:
     """Fetch and unpack wheels; what was installed, by name, version and hash.
 
     Wheels only: building a source distribution would run its code outside of any confinement.
@@ -109,7 +130,7 @@ def _install_wheels(requirements: tuple[str, ...], site: Path) -> list[dict[str,
     command += ["--only-binary", ":all:", "--target", str(site), "--report", str(report), "--no-compile"]
     try:
         done = subprocess.run(  # noqa: S603 (our interpreter; requirements are checked to be no options)
-            [*command, "--", *requirements], capture_output=True, text=True, check=False, timeout=_PIP_TIMEOUT_S
+            [*command, *wanted], capture_output=True, text=True, check=False, timeout=_PIP_TIMEOUT_S
         )
     except subprocess.TimeoutExpired:
         raise InstallRefused(f"The package index did not answer within {_PIP_TIMEOUT_S} s. Try again later.") from None

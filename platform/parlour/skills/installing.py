@@ -12,7 +12,7 @@ from parlour.privacy.service import Privacy
 from parlour.sdk.manifest import Manifest, to_json
 from parlour.sdk.schema import problems
 from parlour.skills.configuring import SettingsBook
-from parlour.skills.environment import Environments
+from parlour.skills.environment import Built, Environments
 from parlour.skills.errors import BadSettings, GrantsMissing, InstallRefused, SkillBroke
 from parlour.skills.jobs import plan
 from parlour.skills.package import Package, read_package
@@ -110,7 +110,7 @@ class Installer:
 
     def try_out(self, offer: Offer) -> None:
         """Build it and start it once, confined, and leave nothing of it. Raises `InstallRefused`."""
-        built = self._environments.build(offer.package)
+        built = self._build(offer)
         self._start_once(offer.manifest, built.folder)
         if offer.before is None or offer.before.folder != built.folder:
             self._environments.remove(built.folder)
@@ -123,7 +123,7 @@ class Installer:
         if missing := {*offer.new_grants} - {*granted}:
             raise GrantsMissing(f"{offer.manifest.name} was not granted: {', '.join(sorted(missing))}.")
         before = offer.before
-        built = self._environments.build(offer.package)
+        built = self._build(offer)
         self._start_once(offer.manifest, built.folder, is_there=bool(before and before.folder == built.folder))
         with self._database.begin() as session:
             earlier = self._register.row(session, offer.manifest.name)
@@ -134,6 +134,13 @@ class Installer:
         if outdated:
             self._environments.remove(outdated)
         return self._register.get(offer.manifest.name)
+
+    def _build(self, offer: Offer) -> Built:
+        """Its environment; one that was built before gets the same wheels, whatever the index has by now."""
+        with self._database.read() as session:
+            row = self._register.row(session, offer.manifest.name)
+            lock = row.lock if row is not None and row.state != "removed" else ""
+        return self._environments.build(offer.package, lock=lock)
 
     def _start_once(self, manifest: Manifest, folder: str, *, is_there: bool = False) -> None:
         """Start it once, confined: what does not come up, or is not what it says, is not installed."""
