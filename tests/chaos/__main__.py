@@ -1,66 +1,112 @@
 """Play many schedules and tell what was lost, doubled, misordered or stuck.
 
 python -m tests.chaos --schedules 100 --seed 1
-python -m tests.chaos --layout embedded --schedules 20 --json-file docs/figures/chaos-embedded.json
+python -m tests.chaos --layout embedded --schedules 20 --log figures.jsonl
 python -m tests.chaos --seed 17 --schedules 1        # play one again
 """
 
 import argparse
 import json
+import os
 import sys
 import tempfile
-from dataclasses import asdict
+import traceback
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from parlour.bench.machine import machine
-from tests.chaos.play import Play, Played, perform, stage
+from tests.chaos.house import Services
+from tests.chaos.play import Play, Played, settle_in, stage
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A play that did not come to its end: a process that was not ready in time, a service that did not start."""
+
+    seed: int
+    error: str
 
 
 def main() -> int:
     """0 when every schedule was clean, 1 otherwise."""
+    options = _arguments()
+    seeds = iter(range(options.seed, options.seed + options.schedules))
+    unclean = []
+    with stage(options.layout) as services:
+        # An installation is given up after so many plays, or after one that was not clean: its faults are its own.
+        while batch := list(islice(seeds, options.together)):
+            for one in _follow(batch, services, options.faults):
+                _tell(one)
+                if isinstance(one, Broken) or not one.verdict.is_clean:
+                    unclean.append(one.seed)
+                if options.log:
+                    with options.log.open("a", encoding="utf-8") as log:
+                        log.write(json.dumps(_row(one, options.layout), ensure_ascii=False) + "\n")
+    print(f"{options.schedules} schedules, {len(unclean)} unclean" + (f": seeds {unclean}" if unclean else ""))
+    return 1 if unclean else 0
+
+
+def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--layout", choices=("production", "embedded"), default="production")
     parser.add_argument("--schedules", type=int, default=10)
     parser.add_argument("--seed", type=int, default=1, help="of the first schedule; the others count on from it")
     parser.add_argument("--faults", type=int, default=5, help="in each schedule")
-    parser.add_argument("--json-file", type=Path)
-    options = parser.parse_args()
-    played = []
-    with stage(options.layout) as services:
-        for seed in range(options.seed, options.seed + options.schedules):
-            with tempfile.TemporaryDirectory(prefix="parlour-chaos-") as folder:
-                played.append(perform(Play(seed, faults=options.faults), services, Path(folder)))
-            _tell(played[-1])
-            if options.json_file:
-                options.json_file.write_text(_report(options.layout, played), encoding="utf-8")
-    unclean = [one.seed for one in played if not one.verdict.is_clean]
-    print(f"{len(played)} schedules, {len(unclean)} unclean" + (f": seeds {unclean}" if unclean else ""))
-    return 1 if unclean else 0
+    parser.add_argument("--together", type=int, default=10, help="schedules one after another on one installation")
+    parser.add_argument("--log", type=Path, help="add one line of JSON for each schedule to this file")
+    return parser.parse_args()
 
 
-def _tell(played: Played) -> None:
-    print(f"seed {played.seed}: {played.verdict}; settled after {played.settled_after_s:.1f} s", flush=True)
-    if not played.verdict.is_clean:
-        print("\n".join(("  faults:", *(f"    {fault}" for fault in played.faults))))
-        print(played.output[-20_000:], file=sys.stderr)
+def _follow(seeds: list[int], services: Services | None, faults: int) -> Iterator[Played | Broken]:
+    """Play these, on one installation as long as it is clean."""
+    seed = seeds[0]
+    while seeds:
+        try:
+            with (
+                tempfile.TemporaryDirectory(prefix="parlour-chaos-") as folder,
+                settle_in(services, Path(folder)) as at,
+            ):
+                is_clean = True
+                while seeds and is_clean:
+                    seed = seeds.pop(0)
+                    played = at.perform(Play(seed, faults=faults))
+                    is_clean = played.verdict.is_clean
+                    yield played
+        except Exception:  # noqa: BLE001 (the next seed goes on: one that broke is told, with why)
+            if seeds and seeds[0] == seed:
+                seeds.pop(0)
+            yield Broken(seed, traceback.format_exc())
+            if services:
+                services.mend()
 
 
-def _report(layout: str, played: list[Played]) -> str:
-    """Everything but the processes' output, with the machine."""
-    rows = [{key: value for key, value in asdict(one).items() if key != "output"} for one in played]
-    totals = {
-        name: sum(len(getattr(one.verdict, name)) for one in played)
-        for name in ("lost", "doubled", "misordered", "misdirected", "left_over")
-    }
-    whole = {
-        "layout": layout,
-        "machine": machine(),
-        "schedules": len(played),
-        "accepted": sum(one.verdict.accepted for one in played),
-        **totals,
-        "runs": rows,
-    }
-    return json.dumps(whole, indent=1, ensure_ascii=False) + "\n"
+def _tell(one: Played | Broken) -> None:
+    if isinstance(one, Broken):
+        print(f"seed {one.seed}: broke off\n{one.error[-20_000:]}", flush=True)
+        return
+    print(f"seed {one.seed}: {one.verdict}; settled after {one.settled_after_s:.1f} s", flush=True)
+    if not one.verdict.is_clean:
+        print("\n".join(("  faults:", *(f"    {fault}" for fault in one.faults))))
+        print(one.output[-60_000:], file=sys.stderr)
+
+
+def _row(one: Played | Broken, layout: str) -> dict[str, Any]:
+    """One line of the log: what broke, what came of it, and where it ran."""
+    where = {"layout": layout, "machine": _machine(), "load": round(os.getloadavg()[0], 1)}
+    if isinstance(one, Broken):
+        return {"seed": one.seed, **where, "broke_off": one.error.strip().splitlines()[-1]}
+    found = asdict(one.verdict)
+    del found["accepted"]
+    settled = round(one.settled_after_s, 1)
+    return {"seed": one.seed, **where, "faults": one.faults, "turns": one.turns, **found, "settled_after_s": settled}
+
+
+def _machine() -> str:
+    told = machine()
+    return f"{told['cpu']}, {told['cores']} cores, commit {told['commit']}"
 
 
 if __name__ == "__main__":

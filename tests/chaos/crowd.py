@@ -14,9 +14,12 @@ _FIRST_PERSON = 1_000
 class Crowd:
     """So many people, each in a private chat of their own; no two texts are alike."""
 
-    def __init__(self, telegram: FakeTelegram, *, people: int, dice: random.Random) -> None:
+    def __init__(
+        self, telegram: FakeTelegram, *, people: int, dice: random.Random, first_person: int = _FIRST_PERSON
+    ) -> None:
+        """`first_person`: their ids count on from it; crowds that come after one another need people of their own."""
         self._telegram = telegram
-        self._people = range(_FIRST_PERSON, _FIRST_PERSON + people)
+        self._people = range(first_person, first_person + people)
         self._dice = dice
         self._numbers = count(1)
 
@@ -32,7 +35,7 @@ class Crowd:
         self._telegram.say(speaker, f"number {next(self._numbers)} of {speaker}: {text}?")
 
     def verdict(self) -> Verdict:
-        """What became of everything so far."""
+        """What became of everything so far, what earlier crowds said included."""
         return judge(self._telegram.journal("user_wrote", "bot_sent", "bot_edited", "bot_deleted"))
 
     def settled(self, *, patience_s: float, linger_s: float = 1.0) -> Verdict:

@@ -166,6 +166,12 @@ class Services:
         self.redis.remove()
         self.postgres.remove()
 
+    def mend(self) -> None:
+        """Bring back whatever a play that broke off has left stopped or frozen."""
+        for server in (self.redis, self.postgres):
+            server.stop()
+            server.start()
+
     def cut_connections(self) -> None:
         """End every session of the database server, in the middle of whatever it does."""
         with psycopg.connect(self.postgres.url, autocommit=True) as connection:

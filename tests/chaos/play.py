@@ -19,6 +19,7 @@ from tests.services import PostgresDatabases
 
 LayoutName = Literal["production", "embedded"]
 _PATIENCE_S = 45.0
+_FIRST_PERSON = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +35,11 @@ class Play:
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """What came of it. `settled_after_s`: from the last mending until all was answered."""
+    """What came of it. `turns` are those of this play, `settled_after_s` counts from the last mending."""
 
     seed: int
     faults: tuple[str, ...]
+    turns: int
     verdict: Verdict
     settled_after_s: float
     output: str
@@ -53,21 +55,40 @@ def stage(layout: LayoutName) -> Iterator[Services | None]:
         yield services
 
 
-def perform(play: Play, services: Services | None, folder: Path) -> Played:
-    """Play it on a fresh installation."""
-    dice = random.Random(play.seed)
-    with ExitStack() as stack:
-        telegram = stack.enter_context(FakeTelegram(seed=play.seed))
-        house = stack.enter_context(_house(services, folder, telegram, stack))
-        crowd = Crowd(telegram, people=play.people, dice=dice)
-        planned = draw(dice, faults=play.faults, over_s=play.over_s, has_services=services is not None)
-        _act(play, planned, Scene(house, telegram, services, dice, crowd.people), crowd)
-        telegram.heal()
-        house.make_whole()
+@dataclass(slots=True)
+class Place:
+    """An installation on which plays follow one another, each with people of its own."""
+
+    house: House
+    telegram: FakeTelegram
+    services: Services | None
+    plays: int = 0
+
+    def perform(self, play: Play) -> Played:
+        """Play it. The verdict covers the earlier plays too: what comes twice, late, is seen in the next one's."""
+        dice = random.Random(play.seed)
+        first_person = _FIRST_PERSON + self.plays * play.people
+        self.plays += 1
+        crowd = Crowd(self.telegram, people=play.people, dice=dice, first_person=first_person)
+        planned = draw(dice, faults=play.faults, over_s=play.over_s, has_services=self.services is not None)
+        before = crowd.verdict().accepted
+        _act(play, planned, Scene(self.house, self.telegram, self.services, dice, crowd.people), crowd)
+        self.telegram.heal()
+        self.house.make_whole()
         mended = time.monotonic()
         verdict = crowd.settled(patience_s=_PATIENCE_S)
         faults = tuple(f"{one.at_s:.1f} s {one.name}" for one in planned)
-        return Played(play.seed, faults, verdict, time.monotonic() - mended, house.output)
+        turns = verdict.accepted - before
+        return Played(play.seed, faults, turns, verdict, time.monotonic() - mended, self.house.output)
+
+
+@contextmanager
+def settle_in(services: Services | None, folder: Path) -> Iterator[Place]:
+    """A fresh installation, running."""
+    with ExitStack() as stack:
+        telegram = stack.enter_context(FakeTelegram())
+        house = stack.enter_context(_house(services, folder, telegram, stack))
+        yield Place(house, telegram, services)
 
 
 def _house(services: Services | None, folder: Path, telegram: FakeTelegram, stack: ExitStack) -> House:

@@ -4,15 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.play import LayoutName, Play, perform, stage
+from tests.chaos.play import LayoutName, Play, settle_in, stage
 
 
 @pytest.mark.timeout(1_200)
 @pytest.mark.parametrize("layout", ["production", "embedded"])
 def test_whatever_breaks_everyone_is_answered_once_and_in_order(layout: LayoutName, tmp_path: Path) -> None:
-    with stage(layout) as services:
+    with stage(layout) as services, settle_in(services, tmp_path) as place:
         for seed in (1, 2):
-            folder = tmp_path / str(seed)
-            folder.mkdir()
-            played = perform(Play(seed), services, folder)
+            played = place.perform(Play(seed))
             assert played.verdict.is_clean, f"{played.verdict}\n{played.faults}\n{played.output[-6000:]}"
