@@ -48,7 +48,15 @@ class Process:
 
     def launch(self) -> Self:
         """Start it without waiting."""
-        self.popen = subprocess.Popen(
+        self.popen = self._spawn()
+        for stream in (self.popen.stdout, self.popen.stderr):
+            reader = threading.Thread(target=self._read, args=(stream,), daemon=True)
+            reader.start()
+            self._readers.append(reader)
+        return self
+
+    def _spawn(self) -> subprocess.Popen[str]:
+        return subprocess.Popen(
             self._arguments,
             env=self._environment,
             cwd=self._cwd,
@@ -57,11 +65,6 @@ class Process:
             text=True,
             errors="replace",
         )
-        for stream in (self.popen.stdout, self.popen.stderr):
-            reader = threading.Thread(target=self._read, args=(stream,), daemon=True)
-            reader.start()
-            self._readers.append(reader)
-        return self
 
     @property
     def output(self) -> str:

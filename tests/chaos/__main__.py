@@ -18,8 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from parlour.bench.machine import machine
-from tests.chaos.house import Services
-from tests.chaos.play import Play, Played, settle_in, stage
+from tests.chaos.play import Play, Played, Stage, settle_in, stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +34,10 @@ def main() -> int:
     options = _arguments()
     seeds = iter(range(options.seed, options.seed + options.schedules))
     unclean = []
-    with stage(options.layout) as services:
+    with stage(options.layout) as on:
         # An installation is given up after so many plays, or after one that was not clean: its faults are its own.
         while batch := list(islice(seeds, options.together)):
-            for one in _follow(batch, services, options.faults):
+            for one in _follow(batch, on, options.faults):
                 _tell(one)
                 if isinstance(one, Broken) or not one.verdict.is_clean:
                     unclean.append(one.seed)
@@ -60,14 +59,14 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _follow(seeds: list[int], services: Services | None, faults: int) -> Iterator[Played | Broken]:
+def _follow(seeds: list[int], on: Stage, faults: int) -> Iterator[Played | Broken]:
     """Play these, on one installation as long as it is clean."""
     seed = seeds[0]
     while seeds:
         try:
             with (
                 tempfile.TemporaryDirectory(prefix="parlour-chaos-") as folder,
-                settle_in(services, Path(folder)) as at,
+                settle_in(on, Path(folder)) as at,
             ):
                 is_clean = True
                 while seeds and is_clean:
@@ -79,8 +78,8 @@ def _follow(seeds: list[int], services: Services | None, faults: int) -> Iterato
             if seeds and seeds[0] == seed:
                 seeds.pop(0)
             yield Broken(seed, traceback.format_exc())
-            if services:
-                services.mend()
+            if on.services:
+                on.services.mend()
 
 
 def _tell(one: Played | Broken) -> None:

@@ -9,6 +9,7 @@ from typing import Self
 
 import psycopg
 
+from tests.chaos.nursery import Born, Nursery
 from tests.chaos.protections import PROTECTIONS
 from tests.fakes.telegram import FakeTelegram
 from tests.integration.e2e.layouts import Layout, environment, production_environment
@@ -23,12 +24,19 @@ class House(Layout):
     """The processes of one layout under faults. One that died is started again by `mend`, as systemd would."""
 
     def __init__(
-        self, environment: dict[str, str], folder: Path, *, kinds: dict[str, str], without: str | None = None
+        self,
+        environment: dict[str, str],
+        folder: Path,
+        *,
+        kinds: dict[str, str],
+        without: str | None = None,
+        nursery: Nursery | None = None,
     ) -> None:
-        """`kinds`: the command of each process by its name."""
+        """`kinds`: the command of each process by its name. With a nursery they are born there."""
         super().__init__(environment, folder)
         self._kinds = kinds
         self._without = without
+        self._nursery = nursery
         self._frozen: set[str] = set()
 
     def __enter__(self) -> Self:
@@ -48,12 +56,14 @@ class House(Layout):
 
     def bring_up(self, name: str, *, crash_at: str | None = None, skip: int = 0) -> Process:
         """Start a process, to die at a step if one is named."""
-        words = [sys.executable, "-m", "tests.chaos.child", "--pace", _PACE_S]
+        words = ["--pace", _PACE_S]
         words += ["--without", self._without] if self._without else []
         words += ["--crash-at", crash_at, "--skip", str(skip)] if crash_at else []
-        command = self._kinds[name]
-        ready = "engine_ready" if command == "worker" else "is ready"
-        return self.launch(name, *words, "--", command, ready=ready)
+        words += ["--", self._kinds[name]]
+        ready = "engine_ready" if self._kinds[name] == "worker" else "is ready"
+        if self._nursery is None:
+            return self.launch(name, sys.executable, "-m", "tests.chaos.child", *words, ready=ready)
+        return self.adopt(name, Born(self._nursery, words, self.environment, cwd=self.folder, ready=ready))
 
     def is_dead(self, name: str) -> bool:
         """Whether the process has ended."""
@@ -123,6 +133,7 @@ def production(
     telegram: FakeTelegram,
     *,
     without: str | None = None,
+    nursery: Nursery | None = None,
     **more: str,
 ) -> House:
     """Gateway, two workers and a scheduler on PostgreSQL and a broker; migrated, not started.
@@ -132,7 +143,7 @@ def production(
     settings = production_environment(folder, databases, broker_url, **(variables(telegram) | more))
     settings["PARLOUR_BUS__URL"] = broker_url if broker_url.startswith("redis") else ""
     kinds = {"scheduler": "scheduler", "worker": "worker", "second worker": "worker", "gateway": "gateway"}
-    house = House(settings, folder, kinds=kinds, without=without)
+    house = House(settings, folder, kinds=kinds, without=without, nursery=nursery)
     upgraded = house.run("db", "upgrade")
     assert upgraded.popen.returncode == 0, upgraded.output
     if without:
@@ -142,9 +153,9 @@ def production(
     return house
 
 
-def embedded(folder: Path, telegram: FakeTelegram) -> House:
+def embedded(folder: Path, telegram: FakeTelegram, *, nursery: Nursery | None = None) -> House:
     """`parlour up`."""
-    return House(environment(folder, **variables(telegram)), folder, kinds={"up": "up"})
+    return House(environment(folder, **variables(telegram)), folder, kinds={"up": "up"}, nursery=nursery)
 
 
 class Services:

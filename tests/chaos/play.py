@@ -13,12 +13,14 @@ from typing import Literal
 from tests.chaos.crowd import Crowd
 from tests.chaos.house import House, Services, embedded, production
 from tests.chaos.judge import Verdict
+from tests.chaos.nursery import Nursery
 from tests.chaos.schedule import Planned, Scene, draw
 from tests.fakes.telegram import FakeTelegram
 from tests.services import PostgresDatabases
 
 LayoutName = Literal["production", "embedded"]
-_PATIENCE_S = 45.0
+# Only what is lost waits so long. A busy machine has been seen to stand still for half a minute.
+_PATIENCE_S = 180.0
 _FIRST_PERSON = 1_000
 
 
@@ -45,14 +47,20 @@ class Played:
     output: str
 
 
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What plays share, because starting it takes longer than a play. No services in the embedded layout."""
+
+    services: Services | None
+    nursery: Nursery
+
+
 @contextmanager
-def stage(layout: LayoutName) -> Iterator[Services | None]:
-    """The services that plays of a layout share: starting them takes longer than a play."""
-    if layout == "embedded":
-        yield None
-        return
-    with Services() as services:
-        yield services
+def stage(layout: LayoutName) -> Iterator[Stage]:
+    """One, set up."""
+    with ExitStack() as stack:
+        nursery = stack.enter_context(Nursery())
+        yield Stage(stack.enter_context(Services()) if layout == "production" else None, nursery)
 
 
 @dataclass(slots=True)
@@ -83,20 +91,20 @@ class Place:
 
 
 @contextmanager
-def settle_in(services: Services | None, folder: Path) -> Iterator[Place]:
+def settle_in(on: Stage, folder: Path) -> Iterator[Place]:
     """A fresh installation, running."""
     with ExitStack() as stack:
         telegram = stack.enter_context(FakeTelegram())
-        house = stack.enter_context(_house(services, folder, telegram, stack))
-        yield Place(house, telegram, services)
+        house = stack.enter_context(_house(on, folder, telegram, stack))
+        yield Place(house, telegram, on.services)
 
 
-def _house(services: Services | None, folder: Path, telegram: FakeTelegram, stack: ExitStack) -> House:
-    if services is None:
-        return embedded(folder, telegram)
-    databases = PostgresDatabases(services.postgres.url)
+def _house(on: Stage, folder: Path, telegram: FakeTelegram, stack: ExitStack) -> House:
+    if on.services is None:
+        return embedded(folder, telegram, nursery=on.nursery)
+    databases = PostgresDatabases(on.services.postgres.url)
     stack.callback(databases.close)
-    return production(folder, databases, f"{services.redis.url}/0", telegram)
+    return production(folder, databases, f"{on.services.redis.url}/0", telegram, nursery=on.nursery)
 
 
 def _act(play: Play, planned: list[Planned], scene: Scene, crowd: Crowd) -> None:

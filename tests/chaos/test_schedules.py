@@ -10,7 +10,7 @@ from tests.chaos.play import LayoutName, Play, settle_in, stage
 @pytest.mark.timeout(1_200)
 @pytest.mark.parametrize("layout", ["production", "embedded"])
 def test_whatever_breaks_everyone_is_answered_once_and_in_order(layout: LayoutName, tmp_path: Path) -> None:
-    with stage(layout) as services, settle_in(services, tmp_path) as place:
+    with stage(layout) as on, settle_in(on, tmp_path) as place:
         for seed in (1, 2):
             played = place.perform(Play(seed))
             assert played.verdict.is_clean, f"{played.verdict}\n{played.faults}\n{played.output[-6000:]}"

@@ -40,7 +40,10 @@ class Layout:
     def launch(self, name: str, *arguments: str, ready: str = "is ready", **more: str) -> Process:
         """Start a process of this installation under a name, for the first time or again, without waiting for it."""
         words = arguments or (*PARLOUR, name)
-        process = Process(words, self.environment | more, cwd=self.folder, ready=ready)
+        return self.adopt(name, Process(words, self.environment | more, cwd=self.folder, ready=ready))
+
+    def adopt(self, name: str, process: Process) -> Process:
+        """Start a process that was made elsewhere as one of this installation."""
         self.processes[name] = self._stack.enter_context(process)
         return process
 
