@@ -18,6 +18,8 @@ from tests.services import PostgresDatabases, PostgresServer, RedisServer
 
 LEASE_S = 2.0
 _PACE_S = "0.03"
+_OPERATION_S = 120.0
+_ENDED_S = 60.0
 
 
 class House(Layout):
@@ -38,6 +40,8 @@ class House(Layout):
         self._without = without
         self._nursery = nursery
         self._frozen: set[str] = set()
+        self._ending: set[str] = set()
+        self.operations: list[Process] = []
 
     def __enter__(self) -> Self:
         """Start every process."""
@@ -65,6 +69,17 @@ class House(Layout):
             return self.launch(name, sys.executable, "-m", "tests.chaos.child", *words, ready=ready)
         return self.adopt(name, Born(self._nursery, words, self.environment, cwd=self.folder, ready=ready))
 
+    def operate(self, *command: str) -> None:
+        """Let an operator's command run beside everything else. It may fail, as when its database is away."""
+        words = ["--", *command]
+        ready = "an operator's command is never ready"
+        if self._nursery is None:
+            words = [sys.executable, "-m", "tests.chaos.child", *words]
+            process = Process(words, self.environment, cwd=self.folder, ready=ready)
+        else:
+            process = Born(self._nursery, words, self.environment, cwd=self.folder, ready=ready)
+        self.operations.append(self._stack.enter_context(process))
+
     def is_dead(self, name: str) -> bool:
         """Whether the process has ended."""
         return self.processes[name].popen.poll() is not None
@@ -78,6 +93,7 @@ class House(Layout):
         """SIGTERM, without waiting."""
         self.wake(name)
         self.processes[name].send(signal.SIGTERM)
+        self._ending.add(name)
 
     def freeze(self, name: str) -> None:
         """SIGSTOP."""
@@ -95,6 +111,7 @@ class House(Layout):
         """Start again what has died."""
         for name in self._kinds:
             if self.is_dead(name):
+                self._ending.discard(name)
                 self.processes[name].wait()
                 self.bring_up(name)
 
@@ -102,6 +119,12 @@ class House(Layout):
         """Wake what is frozen, start what is dead, and wait until all are ready."""
         for name in list(self._frozen):
             self.wake(name)
+        # One that was told to end has long said that it is ready: it would pass for whole, and nobody would start it.
+        for name in self._ending:
+            until(lambda name=name: self.is_dead(name), timeout_s=_ENDED_S)  # type: ignore[misc]
+        self._ending.clear()
+        for operation in self.operations:
+            operation.wait(timeout_s=_OPERATION_S)
         self.mend()
         for name, process in self.processes.items():
             # One that was on its way down may go only now.

@@ -31,6 +31,7 @@ _LOADED: Final = (
 )  # fmt: skip
 _PR_SET_CHILD_SUBREAPER: Final = 36
 _LARGEST: Final = 65_536
+_LOADED_S: Final = 600.0
 
 
 class Nursery:
@@ -46,7 +47,11 @@ class Nursery:
         # Whoever forks twice and ends leaves the grandchild to the nearest ancestor that asked for such orphans.
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         self._parent = subprocess.Popen([sys.executable, "-m", __spec__.name, self._address])
-        until(lambda: Path(self._address).exists(), timeout_s=120.0)
+        try:
+            until(lambda: Path(self._address).exists(), timeout_s=_LOADED_S)
+        except AssertionError:
+            self.__exit__(None, None, None)
+            raise
         return self
 
     def __exit__(

@@ -96,6 +96,14 @@ def _redeliver(scene: Scene) -> Undo:
     return None
 
 
+def _operate(*command: str) -> Callable[[Scene], Undo]:
+    def fault(scene: Scene) -> Undo:
+        scene.house.operate(*command)
+        return None
+
+    return fault
+
+
 ANYWHERE: Final[Mapping[str, Callable[[Scene], Undo]]] = MappingProxyType(
     {
         "kill a process": _kill,
@@ -110,6 +118,9 @@ ANYWHERE: Final[Mapping[str, Callable[[Scene], Undo]]] = MappingProxyType(
         "connection reset": _messenger("reset"),
         "slow": _messenger("slow", seconds=0.5),
         "events again": _redeliver,
+        "new key": _operate("keys", "rotate"),
+        "keys wrapped anew": _operate("keys", "rewrap"),
+        "retention run": _operate("retention", "run"),
     }
 )
 WITH_SERVICES: Final[Mapping[str, Callable[[Scene], Undo]]] = MappingProxyType(
