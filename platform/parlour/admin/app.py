@@ -67,6 +67,7 @@ def build_app(
             Exception: _failed,
         },
     )
+    app.state.health = health
     app.router.routes.extend([*health_routes(health, registry), *routes])
     app.add_middleware(_BodyLimit, max_bytes=max_body_bytes)
     app.add_middleware(

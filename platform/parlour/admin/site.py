@@ -7,9 +7,26 @@ from fastapi import APIRouter, FastAPI
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from parlour.admin.errands import Errands
 from parlour.admin.frame import LANGUAGE_COOKIE, STATIC_PATH, go_to, local, page, static_file
 from parlour.admin.guard import NotAllowed, NotSignedIn, Operator, platform_of, signin_address
-from parlour.admin.pages import account, operators, overview, pairing, people, person, signin
+from parlour.admin.pages import (
+    account,
+    audit,
+    conversations,
+    feedback,
+    holds,
+    keys,
+    messengers,
+    operators,
+    overview,
+    pairing,
+    people,
+    person,
+    retention,
+    signin,
+    stuck,
+)
 from parlour.admin.signin.sessions import find_session
 from parlour.admin.texts import TEXTS
 from parlour.bootstrap import Platform
@@ -21,6 +38,14 @@ PAGES: Final[tuple[APIRouter, ...]] = (
     people.router,
     person.router,
     pairing.router,
+    conversations.router,
+    feedback.router,
+    retention.router,
+    holds.router,
+    keys.router,
+    audit.router,
+    messengers.router,
+    stuck.router,
     operators.router,
     account.router,
 )
@@ -30,6 +55,7 @@ def add_pages(app: FastAPI, platform: Platform) -> None:
     """Give the application the admin pages over this platform."""
     app.state.parlour = platform
     app.state.recognise = by_cookie
+    app.state.errands = Errands()
     for router in PAGES:
         app.include_router(router, include_in_schema=False)
     app.add_api_route(f"{STATIC_PATH}/{{name}}", static_file, include_in_schema=False)

@@ -111,6 +111,17 @@ class Conversation(Base):
     __tablename__ = "conversations"
     __table_args__ = (
         UniqueConstraint("account_id", "lookup_hash"),
+        # For lists, newest first: all, of one bot, groups alone.
+        Index("ix_conversations_listed", "workspace_id", "created_at", "id"),
+        Index("ix_conversations_account_listed", "account_id", "created_at", "id"),
+        Index(
+            "ix_conversations_groups_listed",
+            "workspace_id",
+            "created_at",
+            "id",
+            sqlite_where=text("user_id IS NULL"),
+            postgresql_where=text("user_id IS NULL"),
+        ),
         Index(
             "ix_conversations_lease_until",
             "lease_until",
@@ -120,7 +131,7 @@ class Conversation(Base):
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id", ondelete="CASCADE"), index=True)
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id", ondelete="CASCADE"))
     account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"))
     # The person of a private chat; none for a group.
     user_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
@@ -312,7 +323,11 @@ class Feedback(Base):
     """A thumb up or down under an answer; pressing again changes it."""
 
     __tablename__ = "feedback"
-    __table_args__ = (UniqueConstraint("turn_id", "user_id"), Index("ix_feedback_expires_at", "expires_at"))
+    __table_args__ = (
+        UniqueConstraint("turn_id", "user_id"),
+        Index("ix_feedback_expires_at", "expires_at"),
+        Index("ix_feedback_listed", "created_at", "id"),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     turn_id: Mapped[UUID] = mapped_column(ForeignKey("turns.id", ondelete="CASCADE"))

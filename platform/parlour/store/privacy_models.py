@@ -102,6 +102,13 @@ class AuditEntry(Base):
     """Who did what with whom, and why. Each entry's hash covers the one before: see `privacy.audit`."""
 
     __tablename__ = "audit_entries"
+    # For lists, newest first: all of a workspace, by who, by what (or how it begins), by when.
+    __table_args__ = (
+        Index("ix_audit_entries_listed", "workspace_id", "seq"),
+        Index("ix_audit_entries_actor_listed", "workspace_id", "actor", "seq"),
+        Index("ix_audit_entries_action", "action", postgresql_ops={"action": "varchar_pattern_ops"}),
+        Index("ix_audit_entries_at", "at"),
+    )
 
     seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     id: Mapped[UUID]

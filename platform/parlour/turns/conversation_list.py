@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Self
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, and_, or_, select
@@ -25,6 +25,20 @@ class Place:
 
     at: datetime
     id: UUID
+
+    @property
+    def word(self) -> str:
+        """As it stands in an address."""
+        return f"{self.at.isoformat()}~{self.id}"
+
+    @classmethod
+    def of(cls, word: str) -> Self | None:
+        """The place that `word` stands for, None where it stands for none."""
+        at, _, row_id = word.partition("~")
+        try:
+            return cls(datetime.fromisoformat(at), UUID(row_id))
+        except ValueError:
+            return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +71,11 @@ class ConversationLine:
     def place(self) -> Place:
         """Where it stands in the list."""
         return Place(self.created_at, self.id)
+
+    @property
+    def key(self) -> str:
+        """The same as it stands in an address."""
+        return self.place.word
 
 
 @dataclass(frozen=True, slots=True)

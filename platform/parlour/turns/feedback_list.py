@@ -43,6 +43,11 @@ class FeedbackLine:
         """Where it stands in the list."""
         return Place(self.created_at, self.id)
 
+    @property
+    def key(self) -> str:
+        """The same as it stands in an address."""
+        return self.place.word
+
 
 @dataclass(frozen=True, slots=True)
 class Totals:

@@ -117,6 +117,11 @@ class Metrics:
         """The messenger answered 429."""
         self._throttled.labels(channel).inc()
 
+    def throttled_since_start(self) -> dict[str, int]:
+        """How often each messenger answered 429 since this process began."""
+        samples = [one for metric in self._throttled.collect() for one in metric.samples]
+        return {one.labels["channel"]: int(one.value) for one in samples if one.name.endswith("_total")}
+
     def draft_sent(self, channel: str) -> None:
         """A draft was shown."""
         self._drafts.labels(channel, "sent").inc()

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, and_, func, select, update
 from sqlalchemy.orm import Session
 
 from parlour.people.doer import Doer
@@ -19,7 +19,7 @@ from parlour.turns.states import OPEN_TURNS, Author, TurnState
 from parlour.turns.stuck import stuck_turns
 from parlour.turns.wording import say
 
-_RETRYABLE = (TurnState.FAILED.value, TurnState.STOPPED.value, TurnState.DROPPED.value)
+RETRYABLE = (TurnState.FAILED.value, TurnState.STOPPED.value, TurnState.DROPPED.value)
 
 
 class NoSuchTurn(Exception):
@@ -67,10 +67,13 @@ def list_stuck(database: Database, *, limit: int = 100) -> list[TurnView]:
         return _views(session, Turn.id.in_(found), limit=limit) if found else []
 
 
-def show_turn(database: Database, turn_id: TurnId) -> TurnView:
-    """One turn. Raises `NoSuchTurn`."""
+def show_turn(database: Database, turn_id: TurnId, *, workspace_id: WorkspaceId | None = None) -> TurnView:
+    """One turn, of that workspace where one is named. Raises `NoSuchTurn`."""
+    is_it = Turn.id == turn_id
+    if workspace_id is not None:
+        is_it = and_(is_it, Conversation.workspace_id == workspace_id)
     with database.read() as session:
-        found = _views(session, Turn.id == turn_id, limit=1)
+        found = _views(session, is_it, limit=1)
     if not found:
         raise NoSuchTurn(f"No turn {turn_id}. List open ones with: parlour turn list")
     return found[0]
@@ -103,8 +106,8 @@ def retry_turn(
     now = database.clock.now()
     with database.begin() as session:
         turn = _locked(session, turn_id, workspace_id)
-        if turn.state not in _RETRYABLE:
-            raise NotPossible(f"Turn {turn_id} is {turn.state}. Only {', '.join(_RETRYABLE)} ones can be tried again.")
+        if turn.state not in RETRYABLE:
+            raise NotPossible(f"Turn {turn_id} is {turn.state}. Only {', '.join(RETRYABLE)} ones can be tried again.")
         said_before = update(Delivery).where(Delivery.turn_id == turn_id, Delivery.ordinal == 0)
         session.execute(said_before.values(ordinal=_next_ordinal(session, turn_id)))
         turn.state, turn.attempts, turn.error = TurnState.QUEUED.value, 0, None

@@ -1,0 +1,113 @@
+"""The audit log: who did what, with whom, when and why; and whether it is whole."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Annotated, Final
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from parlour.admin.errands import Errands, coming_again
+from parlour.admin.forms import posted
+from parlour.admin.frame import go_to, page
+from parlour.admin.guard import Operator, needs, platform_of
+from parlour.admin.lists import CSV_ROWS, PAGE_ROWS, csv_file, cut
+from parlour.admin.rights import Right
+from parlour.bootstrap import Platform
+from parlour.privacy import audit
+from parlour.privacy.audit import AuditView, Verdict
+from parlour.privacy.audit_list import MOST, AuditFilter, list_audit
+
+router = APIRouter()
+
+_HEADER = ("number", "at", "actor", "action", "subject", "reason")
+_VERIFYING: Final = "verifying"
+Reader = Annotated[Operator, needs(Right.READ_AUDIT)]
+FILTERS: Final = ("actor", "action", "subject", "since", "until")
+
+
+@router.get("/admin/audit")
+def show_audit(request: Request, operator: Reader, after: str = "") -> Response:
+    """Entries, newest first, a page at a time, by actor, action, subject and time."""
+    typed = {name: request.query_params.get(name, "").strip() for name in FILTERS}
+    problems = {name: "list_date_wrong" for name in ("since", "until") if typed[name] and day_of(typed[name]) is None}
+    platform, before = platform_of(request), int(after) if after.isascii() and after.isdigit() else None
+    found = list_audit(
+        platform.database,
+        platform.privacy,
+        operator.workspace_id,
+        _filter(typed),
+        before=before,
+        limit=PAGE_ROWS + 1,
+    )
+    errands: Errands = request.app.state.errands
+    verifying = errands.find(_VERIFYING)
+    shown = page(
+        request,
+        operator,
+        "audit.html",
+        status=HTTPStatus.UNPROCESSABLE_ENTITY if problems else HTTPStatus.OK,
+        entries=cut(found, "seq", typed),
+        typed=typed,
+        problems=problems,
+        verifying=verifying,
+    )
+    return coming_again(shown, is_running=verifying is not None and verifying.is_running)
+
+
+@router.get("/admin/audit.csv")
+def audit_csv(request: Request, operator: Reader) -> Response:
+    """The same as CSV, the newest 10,000."""
+    typed = {name: request.query_params.get(name, "").strip() for name in FILTERS}
+    rows = _all(platform_of(request), operator, _filter(typed))
+    return csv_file("audit", _HEADER, ((r.seq, r.at.isoformat(), r.actor, r.action, r.subject, r.reason) for r in rows))
+
+
+@router.post("/admin/audit/verify", dependencies=[posted(Right.READ_AUDIT)])
+def verify(request: Request) -> Response:
+    """Look through the whole chain behind the page, which then names what was found."""
+    platform = platform_of(request)
+    errands: Errands = request.app.state.errands
+    errands.start(_VERIFYING, lambda _: _verified(platform))
+    return go_to("/admin/audit")
+
+
+def day_of(text: str) -> datetime | None:
+    """The beginning of that day in UTC, or that moment; None for what is no date."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _verified(platform: Platform) -> Verdict:
+    verdict = audit.verify(platform.database, platform.privacy)
+    if not verdict.findings:
+        audit.anchor(platform.database, platform.privacy)
+    return verdict
+
+
+def _filter(typed: dict[str, str]) -> AuditFilter:
+    return AuditFilter(
+        actor=typed["actor"] or None,
+        action=typed["action"] or None,
+        subject=typed["subject"] or None,
+        since=day_of(typed["since"]) if typed["since"] else None,
+        until=day_of(typed["until"]) if typed["until"] else None,
+    )
+
+
+def _all(platform: Platform, operator: Operator, wanted: AuditFilter) -> Iterator[AuditView]:
+    """Up to `CSV_ROWS` entries, read a batch at a time."""
+    before, left = None, CSV_ROWS
+    while left > 0:
+        batch = list_audit(
+            platform.database, platform.privacy, operator.workspace_id, wanted, before=before, limit=min(MOST, left)
+        )
+        yield from batch
+        if len(batch) < min(MOST, left):
+            return
+        left, before = left - len(batch), batch[-1].seq
