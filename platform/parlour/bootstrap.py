@@ -37,6 +37,7 @@ from parlour.settings import Settings, SettingsError
 from parlour.skills.crowd import CrowdCounts
 from parlour.skills.documents import KEEP_DOCUMENTS, Documents
 from parlour.skills.environment import Environments
+from parlour.skills.forgetting import Forgetting
 from parlour.skills.job_runs import JobRunner
 from parlour.skills.jobs import JobBook, JobClaim
 from parlour.skills.room import OFFERED, SkillRoom
@@ -295,6 +296,7 @@ class Platform:
         environments = Environments(self.settings.data_dir.resolve() / "skills")
         documents = Documents(database=self.database, privacy=self.privacy, clock=self.clock, keep=KEEP_DOCUMENTS)
         crowd = CrowdCounts(database=self.database, privacy=self.privacy, clock=self.clock)
+        supervisor = Supervisor(starter(environments))
         return SkillRoom(
             book_of=lambda workspace_id: SkillBook(
                 database=self.database,
@@ -303,7 +305,12 @@ class Platform:
                 workspace_id=workspace_id,
                 offered=OFFERED,
             ),
+<<<<<<< HEAD
             supervisor=supervised(self.database, self.privacy, environments, self.settings.skills.isolation),
+=======
+            supervisor=supervisor,
+            forgetting=Forgetting(self.database, supervisor),
+>>>>>>> 37fc26d (Skills are told of an erasure, and their processes forget whoever was erased)
             documents=documents,
             crowd=crowd,
             lookup=self.lookup,

@@ -189,13 +189,18 @@ def privacy(
     table: Annotated[
         list[int] | None, typer.Option(min=10, help="Rows of the table to purge a tenth of, several times for several.")
     ] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Purges of each table, after one that does not count.")] = 5,
+    seconds: Annotated[
+        float, typer.Option(min=1, help="How long turns are answered, alone and again beside purges.")
+    ] = 30.0,
     postgres: Annotated[
         str, typer.Option(envvar="PARLOUR_BENCH_POSTGRES", help="Server where databases may be made.")
     ] = "postgresql://postgres@127.0.0.1:5432/postgres",
     json_file: JsonFile = None,
 ) -> None:
     """What sealing costs a turn; how fast keys are wrapped anew, a person is erased, and expired rows go."""
-    options = privacies.PrivacyOptions(turns, keys, messages, tuple(table or [100_000, 1_000_000]), postgres)
+    tables = tuple(table or [100_000, 1_000_000])
+    options = privacies.PrivacyOptions(turns, keys, messages, tables, rounds, seconds, postgres)
     logs.set_up(level="warning")
     report = Report("privacy", privacies.told(options))
     with _progress() as progress:

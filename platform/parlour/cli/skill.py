@@ -346,6 +346,8 @@ def _show(manifest: Manifest) -> None:
     _listed("runs by itself", [f"{one.name}: {one.schedule}" for one in manifest.of_kind("job")])
     _listed("takes in", [f"{one.name}: {one.about}" for one in manifest.of_kind("import")])
     _listed("is told", [f"{one.name}: {one.about}" for one in manifest.of_kind("event")])
+    if manifest.of_kind("erased"):
+        _listed("is told", ["who was erased, by the name that it knows them by"])
     _listed("tools for the model", [one.name for one in manifest.of_kind("tool")])
 
 

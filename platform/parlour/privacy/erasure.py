@@ -19,6 +19,7 @@ from parlour.privacy.persons import SubjectUnknown, person_of
 from parlour.privacy.receipts import digest
 from parlour.privacy.retention import Retention, read_policy
 from parlour.privacy.service import Privacy
+from parlour.privacy.skill_notices import tell_skills
 from parlour.store.changes import changed_rows
 from parlour.store.database import Database
 from parlour.store.ids import UserId, WorkspaceId, new_id
@@ -247,6 +248,7 @@ class Eraser:
             workspace_id = WorkspaceId(rows[0].workspace_id)
             deed = Deed(SYSTEM, "user.erased", str(receipt_id), workspace_id)
             number = record(session, self._privacy, deed, now=now)
+            told = tell_skills(session, workspace_id, users, now=now)
             if receipt is None:
                 facts = {
                     "receipt": str(receipt_id),
@@ -255,6 +257,7 @@ class Eraser:
                     "finished_at": now.isoformat(),
                     "keys_destroyed": sorted(str(key_id) for key_id in key_ids),
                     "rows_deleted": counts,
+                    "skills_to_tell": told,
                     "audit_entry": number,
                     "digest": digest([row.subject_id for row in rows]),
                 }

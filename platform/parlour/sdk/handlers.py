@@ -11,11 +11,16 @@ from parlour.sdk.schema import schema_of
 
 Function = Callable[..., Any]
 _NAME_OF = {kind: name for name, kind in CAPABILITIES.items()}
-Kind = Literal["answers", "command", "tool", "event", "import", "job"]
+Kind = Literal["answers", "command", "tool", "event", "import", "job", "erased"]
 # Those that are called with values of a JSON schema and return a value.
-CALLED: Final = frozenset({"tool", "event"})
+CALLED: Final = frozenset({"tool", "event", "erased"})
 # In these nobody speaks, so there is no person and no conversation.
-NOBODY: Final = {"job": "since nobody spoke", "import": "since a file has no person"}
+NOBODY: Final = {
+    "job": "since nobody spoke",
+    "import": "since a file has no person",
+    "erased": "since the person is gone",
+}
+_CALLED_AS: Final = {"job": "a job", "import": "an import", "erased": "what is told of an erasure"}
 _PERSONAL: Final = frozenset({"Turn", "UserStore", "Handoff"})
 
 
@@ -89,8 +94,7 @@ def _refuse_misplaced(kind: Kind, function: Function, given: frozenset[str]) -> 
     """Raises `SkillMistake` for a capability that a handler of this kind cannot have."""
     if kind in NOBODY and (personal := _PERSONAL & given):
         names = " and no ".join(sorted(personal))
-        a_kind = "an import" if kind == "import" else f"a {kind}"
-        raise SkillMistake(f"{where(function)}: {a_kind} has no {names}, {NOBODY[kind]}. Take it out.")
+        raise SkillMistake(f"{where(function)}: {_CALLED_AS[kind]} has no {names}, {NOBODY[kind]}. Take it out.")
     if kind == "event" and (spoken := {"Turn", "Handoff"} & given):
         names = " and no ".join(sorted(spoken))
         raise SkillMistake(f"{where(function)}: an event has no {names}, since nobody spoke. Take it out.")

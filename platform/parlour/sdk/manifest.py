@@ -55,7 +55,7 @@ class Manifest:
         return tuple(name for name in self.capabilities if name not in HARMLESS)
 
     def of_kind(self, kind: str) -> tuple[Entry, ...]:
-        """The handlers of a kind: `answers`, `command`, `tool`, `event`, `import`, `job`."""
+        """The handlers of a kind: `answers`, `command`, `tool`, `event`, `import`, `job`, `erased`."""
         return tuple(entry for entry in self.handlers if entry.kind == kind)
 
 

@@ -25,8 +25,8 @@ RESERVED_COMMANDS: Final = frozenset({
 
 
 class Skill:
-    """A trade that the assistant learns. Decorate functions with `answers`, `command`, `tool`, `event`, `imports` and
-    `every`.
+    """A trade that the assistant learns. Decorate functions with `answers`, `command`, `tool`, `event`, `imports`,
+    `every` and `on_erased`.
 
     `hosts` are the servers that `Http` may reach (`*.example.org` means all below). `keeps` tells what kinds of
     documents are stored, each with a word on why; it is shown before the skill is installed. `zh` is the description
@@ -156,6 +156,19 @@ class Skill:
             return function
 
         return register
+
+    def on_erased(self, function: F) -> F:
+        """Be told that a person was erased: `async def forget(user: str, …)`, with the id that `Turn.user` had.
+
+        Documents about them in `UserStore` are gone by then, and no process that has seen them goes on. This is for
+        what you keep elsewhere under that id: in `SharedStore`, or at a host of yours. It is called again where it
+        failed, so let it do no harm twice.
+        """
+        handler = read("erased", function.__name__, function, self.settings_class)
+        if handler.arguments["properties"] != {"user": {"type": "string"}} or handler.arguments["required"] != ["user"]:
+            raise SkillMistake(f"{where(function)}: it is told who was erased. Give it one argument: user: str")
+        self._add(handler)
+        return function
 
     def settings(self, kind: C) -> C:
         """What an operator can set: a class of typed fields. Write it above the handlers that take it.

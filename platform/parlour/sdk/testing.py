@@ -332,6 +332,13 @@ class Rehearsal:
         """A job's time has come."""
         return self._answered(self._named("job", name), None)
 
+    def erase(self, user: str = "ann") -> None:
+        """A person is erased: their store is emptied, and the skill is told."""
+        self.stores.pop(user, None)
+        for handler in self.skill.handlers:
+            if handler.kind == "erased":
+                _run(calling.result(handler, lambda wanted: self._give(wanted, None), {"user": user}))
+
     def store(self, user: str = "ann") -> FakeStore:
         """A person's store."""
         return self.stores.setdefault(user, FakeStore())

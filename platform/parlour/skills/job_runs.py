@@ -1,7 +1,8 @@
 """Running jobs in a worker: one at a time, behind people's turns, each in a process that ends with it."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import structlog
 
@@ -72,10 +73,10 @@ class JobRunner:
     def _outcome(self, claim: JobClaim) -> tuple[str, str | None]:
         """How it went, and what went wrong: a class and a place, no content."""
         try:
-            with self._room.job(claim.skill, claim.workspace_id, claim.name, self._ask, self._request_of(claim)) as run:
-                self._run = run
-                for _ in run:
-                    pass  # nobody asked: what it says is for no one, see Notify
+            if claim.is_telling:
+                self._tell(claim)
+            else:
+                self._call(claim, {})
         except SkillFailed as error:
             return "failed", f"{error.error} at {error.place}"
         except SkillError as error:
@@ -86,6 +87,20 @@ class JobRunner:
         finally:
             self._run = None
         return "done", None
+
+    def _tell(self, claim: JobClaim) -> None:
+        """Tell the skill who was erased, one after the other, each by the name that it knows them by."""
+        for user_id in self._jobs.untold(claim):
+            self._call(claim, {"user": self._room.name_of(claim.skill, user_id)})
+            if self._closing.is_set():
+                return
+            self._jobs.told(claim, user_id)
+
+    def _call(self, claim: JobClaim, arguments: Mapping[str, Any]) -> None:
+        with self._room.job(claim, arguments, self._ask, self._request_of(claim)) as run:
+            self._run = run
+            for _ in run:
+                pass  # nobody asked: what it says is for no one, see Notify
 
     def _keep(self, claim: JobClaim, is_over: threading.Event) -> None:
         """Renew the lease; a job that was taken over by another worker is ended here."""

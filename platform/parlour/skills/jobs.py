@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
-from sqlalchemy import ColumnElement, Select, delete, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Select, delete, exists, func, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from parlour.sdk.manifest import Manifest
@@ -19,9 +19,9 @@ from parlour.sdk.schedule import read_schedule
 from parlour.skills.views import SkillView, readable
 from parlour.store.changes import changed_rows
 from parlour.store.database import Database
-from parlour.store.ids import JobId, SkillId, WorkspaceId, new_id
+from parlour.store.ids import JobId, SkillId, UserId, WorkspaceId, new_id
 from parlour.store.models import Turn
-from parlour.store.skill_models import Job, SkillRow
+from parlour.store.skill_models import TELLING, Job, SkillErasure, SkillRow
 
 log = structlog.get_logger(__name__)
 
@@ -36,6 +36,8 @@ _MOST_PATIENCE: Final = timedelta(minutes=10)
 _MOST_ATTEMPTS: Final = 3
 _BATCH: Final = 200
 _LONGEST_ERROR: Final = 160
+# A skill that was told of an erasure and failed is told again after this; where nobody is to be told of, nothing runs.
+_TELL_AGAIN: Final = "1h"
 _WAITING: Final = text("state IN ('queued', 'running') AND state = 'queued'")
 
 
@@ -64,6 +66,16 @@ class JobClaim:
     workspace_id: WorkspaceId
     name: str
     fence: int
+
+    @property
+    def handler(self) -> str:
+        """The id of what is called."""
+        return self.name if self.is_telling else f"job:{self.name}"
+
+    @property
+    def is_telling(self) -> bool:
+        """Whether the skill is told of erasures, once for each."""
+        return self.name.startswith(TELLING)
 
 
 class JobBook:
@@ -113,11 +125,27 @@ class JobBook:
         """Write down how it went and when it is due again; whether that still counted."""
         now = self._database.clock.now()
         with self._database.begin() as session:
-            job = session.scalars(select(Job).where(_held(claim))).one_or_none()
+            job = session.scalars(select(Job).where(_held(claim)).with_for_update()).one_or_none()
             if job is None:
                 return False
             _end(job, outcome, error, now)
+            # Whoever was erased since it looked: told at once, not when its time comes again.
+            its = exists().where(SkillErasure.skill_id == claim.skill.id)
+            if claim.is_telling and outcome == "done" and session.scalar(select(its)):
+                job.due_at = now
         return True
+
+    def untold(self, claim: JobClaim) -> list[UserId]:
+        """Who was erased and this skill does not know it yet, whoever went first first."""
+        wanted = select(SkillErasure.subject_id).where(SkillErasure.skill_id == claim.skill.id)
+        with self._database.read() as session:
+            return [UserId(one) for one in session.scalars(wanted.order_by(SkillErasure.created_at).limit(_BATCH))]
+
+    def told(self, claim: JobClaim, user_id: UserId) -> None:
+        """The skill knows it now."""
+        its = SkillErasure.skill_id == claim.skill.id, SkillErasure.subject_id == user_id
+        with self._database.begin() as session:
+            session.execute(delete(SkillErasure).where(*its))
 
     def hand_back(self, claim: JobClaim) -> None:
         """Let it go, to be begun anew by whoever is there: this worker shuts down. It does not count as a try."""
@@ -157,6 +185,7 @@ def plan(session: Session, skill_id: SkillId, manifest: Manifest, *, now: dateti
     """Bring a skill's jobs in line with its manifest; one whose schedule stays keeps its time and its record."""
     there = {job.name: job for job in session.scalars(select(Job).where(Job.skill_id == skill_id))}
     wanted = {entry.name: entry.schedule for entry in manifest.of_kind("job")}
+    wanted |= {entry.id: _TELL_AGAIN for entry in manifest.of_kind("erased")}
     for name, job in there.items():
         if name not in wanted:
             session.delete(job)

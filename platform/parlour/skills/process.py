@@ -88,6 +88,7 @@ class SkillProcess:
         """Start it. Returns when it has loaded; raises `SkillBroke` when it does not, or is not what it said."""
         self.launch = launch
         self.protections: Mapping[str, bool] = {}
+        self.is_retired = False
         self._name = launch.manifest.name
         self._line, theirs = socket.socketpair()
         timeout = struct.pack("@ll", _SEND_TIMEOUT_S, 0)
@@ -146,6 +147,16 @@ class SkillProcess:
         with self._lock:
             if self._runs.pop(run.name, None) is not None:
                 self._ended.append(run.name)
+        self._end_retired()
+
+    def retire(self) -> None:
+        """End it once its last run is over; nothing new is to be begun in it."""
+        self.is_retired = True
+        self._end_retired()
+
+    def _end_retired(self) -> None:
+        if self.is_retired and not self._runs:
+            self.end("another process has taken its place")
 
     def end(self, reason: str) -> None:
         """Kill it, and tell every run why. Safe to call any number of times, from any thread."""

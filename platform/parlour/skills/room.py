@@ -19,7 +19,9 @@ from parlour.skills.crowd import CrowdCounts
 from parlour.skills.desk import HandoffPort, HostDesk, NotifyPort, Services, Whose
 from parlour.skills.documents import Documents
 from parlour.skills.errors import SkillBroke, SkillError, SkillFailed, SkillRemoved
+from parlour.skills.forgetting import Forgetting
 from parlour.skills.http import SkillHttp
+from parlour.skills.jobs import JobClaim
 from parlour.skills.model import Ask, Pieces, TurnModel
 from parlour.skills.process import Run, Work
 from parlour.skills.rich import Gathering, Rich
@@ -93,6 +95,7 @@ class SkillRoom:
         search: Search | None = None,
         router: Router | None = None,
         embed: Embed | None = None,
+        forgetting: Forgetting | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._book_of = book_of
@@ -106,6 +109,7 @@ class SkillRoom:
         self._search = search
         self._router = router or Router()
         self._embed = embed
+        self._forgetting = forgetting
         self._monotonic = monotonic
         self._known: dict[WorkspaceId, tuple[float, Sequence[SkillView]]] = {}
         self._lock = threading.Lock()
@@ -153,6 +157,8 @@ class SkillRoom:
 
     def close(self) -> None:
         """End all processes of skills."""
+        if self._forgetting is not None:
+            self._forgetting.close()
         self._supervisor.close()
 
     def _toolbox(self, asked: Asked, tools: Sequence[tuple[SkillView, Entry]], ask: Ask, request: Request) -> Toolbox:
@@ -187,24 +193,31 @@ class SkillRoom:
         settings = book.settings(skill)
         desk = HostDesk(whose, skill.allowed_with(settings), services)
         work = Work(chosen.entry.id, self._turn(asked, chosen), settings, arguments or {})
+        if self._forgetting is not None:
+            self._forgetting.watch()
         return self._supervisor.begin(skill, work, desk, timeout_s=timeout_s)
 
     @contextmanager
-    def job(self, skill: SkillView, workspace_id: WorkspaceId, name: str, ask: Ask, request: Request) -> Iterator[Run]:
+    def job(self, claim: JobClaim, arguments: Mapping[str, Any], ask: Ask, request: Request) -> Iterator[Run]:
         """A job's run, in a process of its own: one that hangs or takes all memory costs no person an answer.
 
         `request` is what its questions to the model are made of. Raises `SkillError`s.
         """
+        skill, workspace_id = claim.skill, claim.workspace_id
         services = self._services(skill, workspace_id, _JOB_ROLE, TurnModel(ask, request))
         settings = self._book_of(workspace_id).settings(skill)
         desk = HostDesk(Whose(skill.id, workspace_id, None), skill.allowed_with(settings), services)
-        work = Work(f"job:{name}", settings=settings)
+        work = Work(claim.handler, settings=settings, arguments=arguments)
         process = self._supervisor.start_apart(skill)
         try:
             with process.begin(work, desk, timeout_s=JOB_TIMEOUT_S) as run:
                 yield run
         finally:
             process.end("its job is over")
+
+    def name_of(self, skill: SkillView, user_id: UserId) -> str:
+        """What a person is called in this skill, and in no other."""
+        return self._lookup.hash("skill-user", str(skill.id), str(user_id)).hex()[:32]
 
     def _services(self, skill: SkillView, workspace_id: WorkspaceId, role: str, model: TurnModel) -> Services:
         book, search = self._book_of(workspace_id), self._search
@@ -227,7 +240,7 @@ class SkillRoom:
             "id": str(asked.turn_id),
             "text": chosen.text,
             "language": asked.language,
-            "user": self._lookup.hash("skill-user", skill_id, str(asked.user_id)).hex()[:32],
+            "user": self.name_of(chosen.skill, asked.user_id),
             "conversation": self._lookup.hash("skill-conversation", skill_id, str(asked.conversation_id)).hex()[:32],
             "channel": asked.channel,
             "role": asked.role,

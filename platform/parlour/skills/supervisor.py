@@ -79,11 +79,28 @@ class Supervisor:
 
     def begin(self, skill: SkillView, work: Work, desk: Desk, *, timeout_s: float) -> Run:
         """Call a handler of the skill. Raises `SkillUnavailable` while it waits to be started again, `SkillBroke`."""
-        return self._process(skill).begin(work, desk, timeout_s=timeout_s)
+        while True:
+            process = self._process(skill)
+            try:
+                return process.begin(work, desk, timeout_s=timeout_s)
+            except SkillBroke:
+                # It was retired between the two lines: another is at its place.
+                if not process.is_retired:
+                    raise
 
     def start_apart(self, skill: SkillView) -> SkillProcess:
         """A process of the skill beside the one that answers people; whoever asked for it ends it. `SkillBroke`."""
         return self._start(skill)
+
+    def renew(self) -> None:
+        """Let every process end once it is idle: whatever it remembers is forgotten. The next call starts another."""
+        with self._lock:
+            places = list(self._places.values())
+        for place in places:
+            with place.lock:
+                process, place.process = place.process, None
+            if process is not None:
+                process.retire()
 
     def close(self) -> None:
         """End all of them."""

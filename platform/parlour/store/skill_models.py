@@ -1,6 +1,7 @@
 """The tables of skills: what is installed, what it was granted, how it is set, and the documents it keeps."""
 
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
@@ -8,6 +9,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from parlour.store.models import Base
 from parlour.store.types import Sealed
+
+# How the job of a skill is called that tells it of erasures: the id of its handler.
+TELLING: Final = "erased:"
 
 
 class SkillRow(Base):
@@ -75,6 +79,19 @@ class Job(Base):
     outcome: Mapped[str | None] = mapped_column(String(16))
     # What went wrong: a class and a place in the skill's code, never what it worked on.
     error: Mapped[str | None] = mapped_column(String(160))
+
+
+class SkillErasure(Base):
+    """A skill that is still to be told that a person was erased. Refers to nobody: they are gone."""
+
+    __tablename__ = "skill_erasures"
+    __table_args__ = (UniqueConstraint("skill_id", "subject_id"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    skill_id: Mapped[UUID] = mapped_column(ForeignKey("skills.id", ondelete="CASCADE"))
+    # The person's id. The skill is told the name that it knew them by, which is derived from it.
+    subject_id: Mapped[UUID]
+    created_at: Mapped[datetime]
 
 
 class SkillGrant(Base):

@@ -66,3 +66,17 @@ def test_a_host_that_the_skill_does_not_name_is_refused_as_in_earnest() -> None:
 def test_a_name_that_is_not_there_is_told_with_those_that_are() -> None:
     with pytest.raises(Invalid, match="There are: plants, plant, growth"):
         Rehearsal(skill).command("plnts")
+
+
+def test_an_erased_persons_store_is_empty_and_the_skill_is_told() -> None:
+    told = []
+    rehearsal = Rehearsal(tried := Skill("tried", "A skill on trial"))
+    rehearsal.store("ann").documents["plant", "1"] = {"id": "1"}
+
+    @tried.on_erased
+    async def forget(user: str) -> None:
+        told.append(user)
+
+    rehearsal.erase("ann")
+
+    assert (told, rehearsal.store("ann").documents) == (["ann"], {})

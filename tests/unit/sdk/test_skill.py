@@ -66,6 +66,17 @@ def test_a_job_has_no_person() -> None:
         async def tick(turn: Turn, mine: UserStore) -> None: ...
 
 
+def test_what_is_told_of_an_erasure_takes_the_persons_name_and_nothing_of_theirs() -> None:
+    async def nameless(clock: Clock) -> None: ...
+
+    async def too_late(user: str, mine: UserStore) -> None: ...
+
+    with pytest.raises(SkillMistake, match="Give it one argument: user: str"):
+        _fresh().on_erased(nameless)
+    with pytest.raises(SkillMistake, match="what is told of an erasure has no UserStore, since the person is gone"):
+        _fresh().on_erased(too_late)
+
+
 @pytest.mark.parametrize("schedule", ["5", "1s", "0 25 * * *", "* * * *", "0 0 30 2 *", "*/0 * * * *", ""])
 def test_a_schedule_that_never_fits_is_a_mistake(schedule: str) -> None:
     with pytest.raises(SkillMistake):

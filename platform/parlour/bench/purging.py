@@ -1,0 +1,198 @@
+"""How fast rows that are past their time go, from a small table and from a large one, and what turns feel of it."""
+
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any, Final
+
+from parlour.bench.errors import BenchError
+from parlour.bench.figures import milliseconds, spread
+from parlour.bench.privacy_house import House, database_on, furnished, say, settle
+from parlour.bootstrap import Platform, engine_host, platform
+from parlour.engines.host import EngineHost
+from parlour.privacy.retention import purge_expired
+from parlour.settings import load
+from parlour.store.ids import AccountId
+from parlour.turns.ports import Address, Incoming, IncomingKind, Sender
+
+# Messages of this many people lie mixed in the table, as they do where people talk.
+_PEOPLE: Final = 1_000
+_MOST_DUE: Final = 200_000
+_AGE, _KEPT = timedelta(days=91), timedelta(days=90)
+# Turns come at this pace, whatever becomes of those before: as people's do, and far from what one machine can take.
+_TURNS_PER_S: Final = 20
+# Whatever is not yet compiled, connected or cached is so after these.
+_WARM_UP_TURNS: Final = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Purged:
+    """What a table of so many rows came to: a row of each table of the report."""
+
+    rates: dict[str, Any]
+    turns: dict[str, Any]
+
+
+def measure_purge(server: str, rows: int, *, rounds: int, seconds: float) -> Purged:
+    """Purge a tenth of a table of `rows` messages, `rounds` times after a first one that does not count.
+
+    Before each round as many rows that are due are put back, and PostgreSQL is let settle. Then turns are answered for
+    `seconds` with nothing beside them, and as long while purges go on. Raises `BenchError`.
+    """
+    with tempfile.TemporaryDirectory(prefix="parlour-bench-") as folder, database_on(server) as url:
+        settings = load({}, data_dir=Path(folder), database={"url": url}, **_SETTINGS)
+        with platform(settings, is_migrating=True) as parts, _started(parts) as host:
+            house = furnished(parts.database, parts.privacy, _PEOPLE)
+            rates = _rates(house, rows, rounds)
+            return Purged(
+                rates, {"table_rows": rows, **_Turns(parts, host).beside(house, min(rows, _MOST_DUE), seconds)}
+            )
+
+
+_SETTINGS: Final[dict[str, Any]] = {
+    "access": {"policy": "open"},
+    "engine": {"kind": "echo"},
+    "personalisation": {"is_on": False},
+}
+
+
+def _rates(house: House, rows: int, rounds: int) -> dict[str, Any]:
+    """The steady rate: the median of the rounds after the first."""
+    due, now = min(rows // 10, _MOST_DUE), house.database.clock.now()
+    say(house, rows - due, now, now + _KEPT)
+    taken = [_purge(house, due) for _ in range(rounds + 1)]
+    rates = [due / seconds for seconds in taken[1:]]
+    return {
+        "table_rows": rows,
+        "purged_a_round": due,
+        "rounds": rounds,
+        "rows_per_s": statistics.median(rates),
+        "slowest": min(rates),
+        "fastest": max(rates),
+        "first_round": due / taken[0],
+    }
+
+
+def _purge(house: House, due: int) -> float:
+    """How long so many take that are put there for it."""
+    now = house.database.clock.now()
+    say(house, due, now - _AGE, now - timedelta(days=1))
+    settle(house)
+    began = time.perf_counter()
+    gone = purge_expired(house.database, now=now).get("messages", 0)
+    took = time.perf_counter() - began
+    if gone != due:
+        raise BenchError(f"{gone:,} messages were purged, {due:,} were due.")
+    return took
+
+
+class _Turns:
+    """Turns from the event that comes in to the answer that is committed, with an engine that takes no time."""
+
+    def __init__(self, parts: Platform, host: EngineHost) -> None:
+        self._parts = parts
+        self._answerer = parts.answerer(host)
+        self._account_id = parts.accounts.register("telegram", "bench", "Bench")
+        self._numbers = count(1)
+
+    def beside(self, house: House, due: int, seconds: float) -> dict[str, Any]:
+        """How long turns take alone, and while rows are purged."""
+        self._for(lambda done: done < _WARM_UP_TURNS)
+        end = time.perf_counter() + seconds
+        alone = self._for(lambda _: time.perf_counter() < end)
+        purging = _Purging(house, due)
+        with purging.going_on():
+            end = time.perf_counter() + seconds
+            meanwhile = self._for(lambda _: time.perf_counter() < end)
+        return {
+            "turns": len(alone) + len(meanwhile),
+            "alone_p50_ms": statistics.median(alone),
+            "alone_p99_ms": _p99(alone),
+            "purging_p50_ms": statistics.median(meanwhile),
+            "purging_p99_ms": _p99(meanwhile),
+            "purged_meanwhile": purging.gone,
+        }
+
+    def _for(self, goes_on: Callable[[int], bool]) -> list[float]:
+        """So long a turn every twentieth of a second; how many milliseconds each took."""
+        taken: list[float] = []
+        next_at = time.perf_counter()
+        while goes_on(len(taken)):
+            next_at += 1 / _TURNS_PER_S
+            time.sleep(max(0.0, next_at - time.perf_counter()))
+            taken.append(self._turn())
+        return milliseconds(taken)
+
+    def _turn(self) -> float:
+        number = next(self._numbers)
+        name = f"person-{number % 50}"
+        event = Incoming(
+            account_id=AccountId(self._account_id),
+            event_id=f"event-{number}",
+            kind=IncomingKind.MESSAGE,
+            address=Address(name, is_private=True),
+            sender=Sender(name, name, None),
+            text="Does it rain?",
+            message_key=f"key-{number}",
+            sent_at=self._parts.clock.now(),
+        )
+        began = time.perf_counter()
+        taken = self._parts.intake.receive(event)
+        if taken.turn_id is None:
+            raise BenchError("A turn was refused.")
+        self._answerer.answer(taken.turn_id)
+        return time.perf_counter() - began
+
+
+class _Purging:
+    """Purges one after the other in a thread, as a scheduler beside the workers does."""
+
+    def __init__(self, house: House, due: int) -> None:
+        self.gone = 0
+        self._house = house
+        self._due = due
+        self._is_over = threading.Event()
+
+    @contextmanager
+    def going_on(self) -> Iterator[None]:
+        """Rows go while the block runs, at least one batch of them."""
+        now = self._house.database.clock.now()
+        say(self._house, self._due, now - _AGE, now - timedelta(days=1))
+        settle(self._house)
+        thread = threading.Thread(target=self._go, name="purge", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._is_over.set()
+            thread.join()
+
+    def _go(self) -> None:
+        while not self._is_over.is_set():
+            now = self._house.database.clock.now()
+            self.gone += purge_expired(self._house.database, now=now).get("messages", 0)
+            say(self._house, self._due, now - _AGE, now - timedelta(days=1))
+
+
+def _p99(taken: list[float]) -> float:
+    found = spread(taken)
+    if found is None:
+        raise BenchError("No turn was answered. Give --seconds of at least 1.")
+    return found.p99
+
+
+@contextmanager
+def _started(parts: Platform) -> Iterator[EngineHost]:
+    host = engine_host(parts.settings)
+    host.start()
+    try:
+        yield host
+    finally:
+        host.close()
