@@ -1,35 +1,5 @@
 """A stage on SQLite for every test of turns."""
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from pathlib import Path
-from typing import Any
+from tests.support.sqlite_stage import MakeStage, make_stage, stage, template
 
-import pytest
-
-from tests.support.stage import Stage, copy_of, make_template, open_stage
-
-MakeStage = Callable[..., Stage]
-
-
-@pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated data folder; migrating it once saves most of the time."""
-    return make_template(tmp_path_factory.mktemp("turns") / "data")
-
-
-@pytest.fixture
-def make_stage(template: Path, tmp_path: Path) -> Iterator[MakeStage]:
-    """Makes the test's stage with settings of its own: `make_stage(turns={"mode": "merge"})`."""
-    with ExitStack() as stack:
-
-        def make(**sections: Any) -> Stage:
-            return stack.enter_context(open_stage(copy_of(template, tmp_path / "data"), **sections))
-
-        yield make
-
-
-@pytest.fixture
-def stage(make_stage: MakeStage) -> Stage:
-    """The test's stage, with the usual settings and everybody let in."""
-    return make_stage()
+__all__ = ["MakeStage", "make_stage", "stage", "template"]
