@@ -60,19 +60,23 @@ class Kept:
         ).scalar_subquery()
 
 
-# What goes first stands first: a file before its message, a message before its turn.
+# What goes first stands first: a file before its message, a message before its turn. What a row's conversation is says
+# which row (`correlate`): it stands inside of a subquery too (`channel`), where SQLAlchemy would look at all rows.
 KEPT: Final = (
     Kept(
         Attachment,
         DataClass.ATTACHMENT,
         Attachment.created_at,
-        select(Message.conversation_id).where(Message.id == Attachment.message_id).scalar_subquery(),
+        select(Message.conversation_id)
+        .where(Message.id == Attachment.message_id)
+        .correlate(Attachment)
+        .scalar_subquery(),
     ),
     Kept(
         Feedback,
         DataClass.FEEDBACK,
         Feedback.created_at,
-        select(Turn.conversation_id).where(Turn.id == Feedback.turn_id).scalar_subquery(),
+        select(Turn.conversation_id).where(Turn.id == Feedback.turn_id).correlate(Feedback).scalar_subquery(),
     ),
     Kept(Message, DataClass.MESSAGE, Message.created_at, Message.conversation_id),
     Kept(Turn, DataClass.OPERATIONAL, Turn.received_at, Turn.conversation_id),
