@@ -296,7 +296,7 @@ class Platform:
         environments = Environments(self.settings.data_dir.resolve() / "skills")
         documents = Documents(database=self.database, privacy=self.privacy, clock=self.clock, keep=KEEP_DOCUMENTS)
         crowd = CrowdCounts(database=self.database, privacy=self.privacy, clock=self.clock)
-        supervisor = Supervisor(starter(environments))
+        supervisor = supervised(self.database, self.privacy, environments, self.settings.skills.isolation)
         return SkillRoom(
             book_of=lambda workspace_id: SkillBook(
                 database=self.database,
@@ -305,12 +305,8 @@ class Platform:
                 workspace_id=workspace_id,
                 offered=OFFERED,
             ),
-<<<<<<< HEAD
-            supervisor=supervised(self.database, self.privacy, environments, self.settings.skills.isolation),
-=======
             supervisor=supervisor,
             forgetting=Forgetting(self.database, supervisor),
->>>>>>> 37fc26d (Skills are told of an erasure, and their processes forget whoever was erased)
             documents=documents,
             crowd=crowd,
             lookup=self.lookup,

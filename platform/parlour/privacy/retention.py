@@ -7,7 +7,7 @@ from threading import Lock
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, bindparam, delete, exists, select, update
+from sqlalchemy import ColumnElement, Select, bindparam, delete, exists, null, select, update
 from sqlalchemy.orm import Session
 
 from parlour.privacy.audit import Deed, record
@@ -185,7 +185,7 @@ def redate(
         changes = session.scalars(select(RetentionChange).order_by(RetentionChange.id)).all()
     done = 0
     for change in changes:
-        for one in _affected(DataClass(change.data_class)):
+        for one in _affected(DataClass(change.data_class), Scope.of(change.scope)):
             done += _redate(database, retention, one, change, batch=batch, step=step)
         if change.changed_at + _SETTLED_AFTER <= begun:
             with database.begin() as session:
@@ -247,9 +247,9 @@ def _gone(one: Kept, conditions: list[ColumnElement[bool]]) -> Any:  # noqa: ANN
     return delete(one.table).where(*conditions).execution_options(synchronize_session=False)
 
 
-def _affected(data_class: DataClass) -> list[Kept]:
-    """The tables whose dates hang on rules of the class: a turn's on its messages' too."""
-    found = list(kept(data_class))
+def _affected(data_class: DataClass, scope: Scope) -> list[Kept]:
+    """The tables whose dates hang on rules of the class there: a turn's on its messages' too."""
+    found = [one for one in kept(data_class) if scope == Scope() or one.conversation is not None]
     if data_class is DataClass.MESSAGE:
         found += [one for one in kept(DataClass.OPERATIONAL) if one.conversation is not None]
     return found
@@ -296,8 +296,8 @@ def _redate(
 def _to_date(one: Kept, workspace_id: UUID, scope: Scope, after: UUID | None) -> Select[Any]:
     """Rows that the scope covers, by id: id, time, date, conversation and channel."""
     table = one.table
-    conversation = one.conversation if one.conversation is not None else bindparam("none", None)
-    channel = one.channel if one.channel is not None else bindparam("no_channel", None)
+    conversation = one.conversation if one.conversation is not None else null()
+    channel = one.channel if one.channel is not None else null()
     wanted = select(table.id, one.since, table.expires_at, conversation, channel).order_by(table.id)
     wanted = wanted.where(one.workspace == workspace_id)
     if scope.conversation_id is not None:
