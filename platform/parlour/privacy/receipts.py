@@ -16,6 +16,7 @@ from sqlalchemy import select
 from parlour.privacy.errors import PrivacyError
 from parlour.privacy.persons import as_uuid
 from parlour.store.database import Database
+from parlour.store.ids import WorkspaceId
 from parlour.store.privacy_models import Erasure
 
 FORMAT: Final = "parlour-erasure-receipt"
@@ -73,13 +74,17 @@ def verify_receipt(content: bytes, *, public_key: str | None = None) -> dict[str
     return facts
 
 
-def find_receipt(database: Database, which: str) -> str:
-    """The receipt with this number, or of the person who had this id. Raises `ReceiptUnknown`."""
+def find_receipt(database: Database, which: str, *, workspace_id: WorkspaceId | None = None) -> str:
+    """The receipt with this number, or of the person who had this id. Raises `ReceiptUnknown`.
+
+    Whoever acts for one workspace names it: a receipt of another is unknown to them.
+    """
     found = as_uuid(which)
+    its = [] if workspace_id is None else [Erasure.workspace_id == workspace_id]
     with database.read() as session:
         receipt = session.scalars(
             select(Erasure.receipt)
-            .where((Erasure.receipt_id == found) | (Erasure.subject_id == found), Erasure.receipt.is_not(None))
+            .where((Erasure.receipt_id == found) | (Erasure.subject_id == found), Erasure.receipt.is_not(None), *its)
             .limit(1)
         ).first()
     if receipt is None:

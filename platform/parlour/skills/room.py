@@ -21,6 +21,7 @@ from parlour.skills.documents import Documents
 from parlour.skills.errors import SkillBroke, SkillError, SkillFailed, SkillRemoved
 from parlour.skills.forgetting import Forgetting
 from parlour.skills.http import SkillHttp
+from parlour.skills.inbox import SkillInbox
 from parlour.skills.jobs import JobClaim
 from parlour.skills.model import Ask, Pieces, TurnModel
 from parlour.skills.process import Run, Work
@@ -154,6 +155,16 @@ class SkillRoom:
         toolbox = self._toolbox(asked, tools, ask, request)
         named = replace(request, id=f"{request.id}:chat")
         return ToolTalk(ask, named, toolbox, is_native=is_native) if toolbox else None
+
+    def book(self, workspace_id: WorkspaceId, *, actor: str) -> SkillBook:
+        """The skills of a workspace, for whoever changes them."""
+        return self._book_of(workspace_id).for_actor(actor)
+
+    def inbox(self) -> SkillInbox:
+        """For what comes from outside of conversations, over the processes of this room."""
+        return SkillInbox(
+            book_of=self._book_of, supervisor=self._supervisor, documents=self._documents, crowd=self._crowd
+        )
 
     def close(self) -> None:
         """End all processes of skills."""

@@ -46,6 +46,7 @@ class SkillBook:
         self._database = database
         self._privacy = privacy
         self._actor = actor
+        self._offered = offered
         self.environments = environments
         self.workspace_id = workspace_id
         self._register = Register(database, workspace_id)
@@ -58,6 +59,17 @@ class SkillBook:
             settings=self._settings,
             workspace_id=workspace_id,
             offered=offered | HARMLESS,
+            actor=actor,
+        )
+
+    def for_actor(self, actor: str) -> "SkillBook":
+        """The same book, in which changes are somebody else's."""
+        return SkillBook(
+            database=self._database,
+            privacy=self._privacy,
+            environments=self.environments,
+            workspace_id=self.workspace_id,
+            offered=self._offered,
             actor=actor,
         )
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, func, select, update
@@ -65,6 +66,23 @@ def list_stuck(database: Database, *, limit: int = 100) -> list[TurnView]:
     with database.read() as session:
         found = stuck_turns(session, now=database.clock.now())
         return _views(session, Turn.id.in_(found), limit=limit) if found else []
+
+
+def page_of_turns(
+    database: Database,
+    workspace_id: WorkspaceId,
+    *,
+    state: str | None = None,
+    after: UUID | None = None,
+    limit: int = 50,
+) -> list[TurnView]:
+    """A workspace's turns in a state (any open one by default) in order of arrival, at most `limit` behind `after`."""
+    states = [state] if state else [one.value for one in OPEN_TURNS]
+    condition = Turn.state.in_(states) & (Conversation.workspace_id == workspace_id)
+    if after is not None:
+        condition &= Turn.id > after
+    with database.read() as session:
+        return _views(session, condition, limit=limit, order=Turn.id)
 
 
 def show_turn(database: Database, turn_id: TurnId, *, workspace_id: WorkspaceId | None = None) -> TurnView:
@@ -174,14 +192,20 @@ def _next_ordinal(session: Session, turn_id: TurnId) -> int:
     return (highest or 0) + 1
 
 
-def _views(session: Session, condition: ColumnElement[bool], *, limit: int) -> list[TurnView]:
+def _views(
+    session: Session,
+    condition: ColumnElement[bool],
+    *,
+    limit: int,
+    order: Any = Turn.received_at,  # noqa: ANN401 (a column)
+) -> list[TurnView]:
     rows = session.execute(
         select(Turn, Conversation, Account.channel, Delivery.state, Delivery.error)
         .join(Conversation, Conversation.id == Turn.conversation_id)
         .join(Account, Account.id == Turn.account_id)
         .outerjoin(Delivery, (Delivery.turn_id == Turn.id) & (Delivery.ordinal == 0))
         .where(condition)
-        .order_by(Turn.received_at)
+        .order_by(order)
         .limit(limit)
     ).all()
     return [_view(*row) for row in rows]

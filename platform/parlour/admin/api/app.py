@@ -9,7 +9,20 @@ from starlette.routing import BaseRoute, Mount
 
 import parlour
 from parlour.admin.api import problems
-from parlour.admin.api.resources import people, tokens
+from parlour.admin.api.resources import (
+    audit,
+    conversations,
+    feedback,
+    holds,
+    keys,
+    overview,
+    people,
+    receipts,
+    retention,
+    skills,
+    tokens,
+    turns,
+)
 from parlour.bootstrap import Platform
 from parlour.turns.gate import RateGate
 
@@ -25,6 +38,16 @@ Send an `Idempotency-Key` with what changes something, and it is safe to send ag
 # Each resource: its router, the tag it stands under, and what that is.
 RESOURCES: Final[Sequence[tuple[APIRouter, str, str]]] = (
     (people.router, "people", "People: who they are, what they may, and their rights to their data."),
+    (turns.router, "turns", "Where work stands: see it, try it again, drop it."),
+    (conversations.router, "conversations", "That conversations are, and how they stand; never what was said."),
+    (retention.router, "retention", "How long data is kept."),
+    (holds.router, "holds", "Legal holds: what must not be deleted."),
+    (receipts.router, "receipts", "Proofs that someone was erased."),
+    (keys.router, "keys", "The keys' state, and a new key to wrap them."),
+    (audit.router, "audit", "Who did what, with whom, when and why."),
+    (skills.router, "skills", "What is installed, how it is set, and what people did that a skill should know."),
+    (feedback.router, "feedback", "Thumbs under answers."),
+    (overview.router, "overview", "How the workspace fares."),
     (tokens.router, "tokens", "What programs show to use this API."),
 )
 

@@ -5,8 +5,10 @@ import binascii
 import hmac
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from http import HTTPStatus
-from typing import Annotated, Final, Generic, TypeVar
+from typing import Annotated, Final, Generic, Self, TypeVar
+from uuid import UUID
 
 from fastapi import Query
 from pydantic import BaseModel, Field
@@ -19,7 +21,7 @@ T = TypeVar("T")
 V = TypeVar("V", bound=BaseModel)
 
 _MAC_BYTES: Final = 16
-MOST: Final = 200
+MOST: Final = 100
 
 Limit = Annotated[int, Query(ge=1, le=MOST, description="At most so many.")]
 Cursor = Annotated[
@@ -32,6 +34,25 @@ class Page(BaseModel, Generic[V]):
 
     items: list[V]
     next: str | None = Field(None, examples=["MDFhMjA1ZGMtMjg0Yy03NmY1.5pJ0kq"])
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A place in a list that goes by time: where a page of it ended."""
+
+    at: datetime
+    id: UUID
+
+    def __str__(self) -> str:
+        return f"{self.at.isoformat()}|{self.id}"
+
+    @classmethod
+    def of(cls, position: str | None) -> Self | None:
+        """The spot that a cursor was written of."""
+        if position is None:
+            return None
+        at, _, row_id = position.partition("|")
+        return cls(datetime.fromisoformat(at), UUID(row_id))
 
 
 @dataclass(frozen=True, slots=True)

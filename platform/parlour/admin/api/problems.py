@@ -23,6 +23,7 @@ from parlour.privacy.rules import RuleRefused
 from parlour.skills import errors as skills
 from parlour.store.errors import StoreError
 from parlour.store.ids import new_id
+from parlour.turns import conversation_list
 from parlour.turns.operating import NoSuchTurn, NotPossible
 
 log = structlog.get_logger(__name__)
@@ -42,6 +43,7 @@ _UNKNOWN: Final = (
     NoSuchTurn,
     skills.NoSuchSkill,
     skills.NoSuchConversation,
+    conversation_list.NoSuchConversation,
     keys.KeyShredded,
     TokenUnknown,
 )

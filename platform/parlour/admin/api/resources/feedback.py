@@ -1,0 +1,79 @@
+"""`/feedback`: thumbs under answers, and their totals."""
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Query
+from pydantic import AwareDatetime, BaseModel, Field
+
+from parlour.admin.api.authority import Caller, sees
+from parlour.admin.api.cursors import Cursor, Limit, Page, Spot
+from parlour.admin.api.resource import resource
+from parlour.admin.rights import Right
+from parlour.turns import feedback_list
+from parlour.turns.conversation_list import Place
+from parlour.turns.feedback_list import FeedbackFilter
+
+router = resource()
+
+IsPositive = Annotated[bool | None, Query(description="Thumbs up, or down.")]
+Since = Annotated[AwareDatetime | None, Query(description="From then on.")]
+Until = Annotated[AwareDatetime | None, Query(description="Before then.")]
+
+
+class FeedbackShown(BaseModel):
+    """One thumb under one answer."""
+
+    id: UUID
+    is_positive: bool
+    created_at: datetime
+    user_id: UUID
+    turn_id: UUID
+    conversation_id: UUID
+    answered_by: str = Field(description="The skill that answered, or `chat`.")
+
+
+class TotalsShown(BaseModel):
+    """Thumbs up and down."""
+
+    up: int
+    down: int
+
+
+@router.get("/feedback", summary="List feedback")
+def list_feedback(
+    caller: Annotated[Caller, sees(Right.SEE_FEEDBACK)],
+    *,
+    is_positive: IsPositive = None,
+    since: Since = None,
+    until: Until = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Page[FeedbackShown]:
+    """The newest first."""
+    cursors = caller.cursors("feedback", is_positive, since, until)
+    spot = Spot.of(cursors.read(cursor))
+    found = feedback_list.list_feedback(
+        caller.platform.database,
+        caller.workspace_id,
+        FeedbackFilter(is_positive=is_positive, since=since, until=until),
+        behind=None if spot is None else Place(spot.at, spot.id),
+        limit=limit + 1,
+    )
+    return cursors.page(
+        found,
+        limit,
+        position=lambda one: Spot(one.created_at, one.id),
+        shown=lambda one: FeedbackShown(**asdict(one)),
+    )
+
+
+@router.get("/feedback/totals", summary="Count feedback")
+def totals(
+    caller: Annotated[Caller, sees(Right.SEE_FEEDBACK)], since: Since = None, until: Until = None
+) -> TotalsShown:
+    """How many thumbs went up and down."""
+    wanted = FeedbackFilter(since=since, until=until)
+    return TotalsShown(**asdict(feedback_list.feedback_totals(caller.platform.database, caller.workspace_id, wanted)))

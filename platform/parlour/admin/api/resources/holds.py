@@ -1,0 +1,124 @@
+"""`/holds`: what must not be deleted."""
+
+from dataclasses import asdict
+from datetime import datetime
+from http import HTTPStatus
+from typing import Annotated, Self
+from uuid import UUID
+
+from fastapi import Path, Query
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from parlour.admin.api.authority import Caller, changes, sees
+from parlour.admin.api.cursors import Cursor, Limit, Page
+from parlour.admin.api.resource import Body, resource
+from parlour.admin.rights import Right
+from parlour.privacy.holds import HoldView, add_hold, list_holds, release_hold
+
+router = resource()
+
+LONGEST_REASON = 500
+
+
+class HoldShown(BaseModel):
+    """A hold on a person, a conversation, or (neither named) the whole workspace."""
+
+    id: UUID
+    user_id: UUID | None
+    conversation_id: UUID | None
+    reason: str
+    placed_by: str
+    created_at: datetime
+    released_at: datetime | None
+
+
+class NewHold(Body):
+    """What to hold, and why; neither a person nor a conversation: everything of the workspace."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"example": {"reason": "Case 17", "user_id": None, "conversation_id": None}}
+    )
+
+    reason: str = Field(min_length=1, max_length=LONGEST_REASON, pattern=r"\S", description="Kept sealed.")
+    user_id: UUID | None = None
+    conversation_id: UUID | None = None
+
+    @model_validator(mode="after")
+    def _one_thing(self) -> Self:
+        if self.user_id is not None and self.conversation_id is not None:
+            raise ValueError("Name a person or a conversation, not both.")
+        return self
+
+
+class Release(Body):
+    """Why a hold ends."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"reason": "Case 17 is closed"}})
+
+    reason: str = Field(min_length=1, max_length=LONGEST_REASON, pattern=r"\S", description="Kept sealed.")
+
+
+class HoldMade(BaseModel):
+    """A hold that stands from now on."""
+
+    id: UUID
+
+
+@router.get("/holds", summary="List legal holds")
+def list_(
+    caller: Annotated[Caller, sees(Right.SEE_HOLDS)],
+    *,
+    released: Annotated[bool, Query(description="Those that were released too.")] = False,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Page[HoldShown]:
+    """Holds that stand, oldest first."""
+    parts, cursors = caller.platform, caller.cursors("holds", released)
+    after = cursors.read(cursor)
+    found = list_holds(
+        parts.database,
+        parts.privacy,
+        all_of_them=released,
+        workspace_id=caller.workspace_id,
+        after=None if after is None else UUID(after),
+        limit=limit + 1,
+    )
+    return cursors.page(found, limit, position=lambda one: one.id, shown=_shown)
+
+
+@router.post("/holds", status_code=HTTPStatus.CREATED, summary="Place a legal hold")
+def add(caller: Annotated[Caller, changes(Right.MANAGE_HOLDS)], wanted: NewHold) -> HoldMade:
+    """No rule, request or erasure deletes what is under a hold."""
+    hold_id = add_hold(
+        caller.platform.database,
+        caller.platform.privacy,
+        workspace_id=caller.workspace_id,
+        user_id=wanted.user_id,
+        conversation_id=wanted.conversation_id,
+        reason=wanted.reason,
+        actor=caller.actor,
+    )
+    return HoldMade(id=hold_id)
+
+
+@router.post("/holds/{hold_id}/release", status_code=HTTPStatus.NO_CONTENT, summary="Release a legal hold")
+def release(
+    caller: Annotated[Caller, changes(Right.MANAGE_HOLDS)],
+    hold_id: Annotated[UUID, Path(description="The hold's id.")],
+    why: Release,
+) -> None:
+    """What is past its time goes with the next purge."""
+    release_hold(
+        caller.platform.database,
+        caller.platform.privacy,
+        str(hold_id),
+        reason=why.reason,
+        actor=caller.actor,
+        workspace_id=caller.workspace_id,
+    )
+
+
+def _shown(view: HoldView) -> HoldShown:
+    told = asdict(view)
+    del told["workspace_id"]
+    return HoldShown(**told)

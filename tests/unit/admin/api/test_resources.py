@@ -1,0 +1,231 @@
+"""What a program does with turns, rules, holds, keys, the audit, receipts and skills."""
+
+import json
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from parlour.privacy.audit import tail
+from parlour.skills.inbox import SkillInbox
+from parlour.store.ids import TurnId, UserId, WorkspaceId
+from tests.unit.admin.api.conftest import Api
+from tests.unit.admin.api.things import skill_of, things_of
+
+
+def _actions(api: Api) -> list[str]:
+    return [one.action for one in tail(api.stage.platform.database, api.stage.platform.privacy)]
+
+
+# ---- turns, conversations, feedback ------------------------------------------------------------------------------
+
+
+def test_turns_are_listed_dropped_and_tried_again(api: Api, other: Api) -> None:
+    first, second = (api.stage.say(text, sender=who) for text, who in (("One", "ann"), ("Two", "bob")))
+    other.stage.say("Three", sender="cem")
+
+    page = api.get("/v1/turns?limit=1").json()
+    rest = api.get("/v1/turns", params={"limit": 1, "cursor": page["next"]}).json()
+    dropped = api.post(f"/v1/turns/{first.turn_id}/drop").json()
+    api.stage.queue.take()
+    again = api.post(f"/v1/turns/{first.turn_id}/retry")
+
+    assert [one["id"] for one in page["items"] + rest["items"]] == [str(first.turn_id), str(second.turn_id)]
+    assert rest["next"] is None
+    assert (dropped["state"], again.status_code, again.json()["state"]) == ("dropped", 202, "queued")
+    assert api.stage.queue.take() == [TurnId(UUID(str(first.turn_id)))]
+    assert api.post(f"/v1/turns/{second.turn_id}/retry").status_code == 409
+    assert _actions(api)[:2] == ["turn.retry", "turn.drop"]
+
+
+def test_a_turn_is_tried_again_later_while_the_broker_is_away(api: Api) -> None:
+    taken = api.stage.say("One")
+    api.post(f"/v1/turns/{taken.turn_id}/drop")
+    api.stage.queue.is_down = True
+
+    answer = api.post(f"/v1/turns/{taken.turn_id}/retry")
+
+    assert (answer.status_code, answer.json()["is_published"]) == (202, False)
+
+
+def test_stuck_work_is_told_with_its_remedy(api: Api, other: Api) -> None:
+    taken = api.stage.say("One")
+    other.stage.say("Two")
+    api.stage.clock.advance(3600)
+
+    (stuck,) = api.get("/v1/turns/stuck").json()["items"]
+
+    assert (stuck["id"], stuck["kind"]) == (str(taken.turn_id), "turn")
+    assert stuck["remedy"]
+    assert api.get("/v1/overview").json()["stuck"] == 1
+
+
+def test_conversations_come_by_page_and_tell_nothing_of_what_was_said(api: Api, other: Api) -> None:
+    for who in ("ann", "bob", "cem"):
+        api.person(who)
+    other.person("dee")
+
+    page = api.get("/v1/conversations?limit=2").json()
+    rest = api.get("/v1/conversations", params={"limit": 2, "cursor": page["next"]}).json()
+    turns = api.get(f"/v1/conversations/{page['items'][0]['id']}/turns").json()
+
+    assert len({one["id"] for one in page["items"] + rest["items"]}) == 3
+    assert rest["next"] is None
+    assert len(turns["items"]) == 1
+    assert "Hello" not in json.dumps([page, rest, turns])
+
+
+# ---- rules, holds, receipts --------------------------------------------------------------------------------------
+
+
+def test_a_rule_is_tried_out_set_seen_and_cleared(api: Api, other: Api) -> None:
+    api.person("ann")
+    api.stage.clock.advance(40 * 86_400)
+    rule = {"data_class": "message", "days": 30, "channel": "telegram"}
+
+    tried = api.post("/v1/retention/preview", rule).json()["items"]
+    done = api.ask("PUT", "/v1/retention", json=rule).json()
+    shown = api.get("/v1/retention").json()["rules"]
+    gone = api.post("/v1/retention/run").json()["items"]
+
+    assert [(one["table"], one["rows"]) for one in tried] == [("messages", 2)]
+    assert done["redated"] == 2
+    assert {**rule, "conversation_id": None} in shown
+    assert {**rule, "conversation_id": None} not in other.get("/v1/retention").json()["rules"]
+    assert [(one["table"], one["rows"]) for one in gone] == [("messages", 2)]
+    assert api.post("/v1/retention/clear", {"data_class": "message", "channel": "telegram"}).json()["was_there"]
+    assert not api.post("/v1/retention/clear", {"data_class": "message", "channel": "telegram"}).json()["was_there"]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"days": 0}, {"days": 1_000_000}, {"data_class": "mesage"}, {"channel": "x", "conversation_id": None}]
+)
+def test_a_rule_that_makes_no_sense_is_refused(api: Api, wrong: dict[str, Any]) -> None:
+    answer = api.ask("PUT", "/v1/retention", json={"data_class": "message", "days": 30, **wrong})
+
+    assert answer.status_code in {404, 422}
+
+
+def test_a_hold_stands_against_an_erasure_until_it_is_released(api: Api, other: Api) -> None:
+    ann = api.person("ann")
+    hold = api.post("/v1/holds", {"reason": "Case 17", "user_id": str(ann)}).json()["id"]
+
+    refused = api.post(f"/v1/people/{ann}/erase")
+    (shown,) = api.get("/v1/holds").json()["items"]
+
+    assert (refused.status_code, shown["id"], shown["reason"]) == (409, hold, "Case 17")
+    assert other.get("/v1/holds").json()["items"] == []
+    assert other.post("/v1/holds", {"reason": "x", "user_id": str(ann)}).status_code == 404
+    assert api.post(f"/v1/holds/{hold}/release", {"reason": "closed"}).status_code == 204
+    assert api.get("/v1/holds").json()["items"] == []
+    assert len(api.get("/v1/holds?released=true").json()["items"]) == 1
+    assert api.post(f"/v1/people/{ann}/erase").status_code == 200
+
+
+def test_a_receipt_is_printed_again_and_one_changed_byte_is_seen(api: Api) -> None:
+    ann = api.person("ann")
+    receipt = api.post(f"/v1/people/{ann}/erase").json()["receipt"]
+
+    printed = api.get(f"/v1/receipts/{ann}").json()
+
+    assert printed["receipt"] == receipt
+    assert api.post("/v1/receipts/verify", {"receipt": receipt}).json()["subjects"] == [str(ann)]
+    assert api.post("/v1/receipts/verify", {"receipt": receipt.replace("1", "2", 1)}).status_code == 422
+    assert api.post("/v1/receipts/verify", {"receipt": receipt, "public_key": "AAAA"}).status_code == 422
+
+
+# ---- keys, audit -------------------------------------------------------------------------------------------------
+
+
+def test_keys_are_rotated_and_wrapped_anew_and_what_was_sealed_opens(api: Api) -> None:
+    ann = api.person("ann")
+    before = api.get("/v1/keys").json()
+
+    rotated = api.post("/v1/keys/rotate").json()
+    done = api.post("/v1/keys/rewrap?retire=true").json()
+
+    assert rotated["wraps_with"] != before["wraps_with"]
+    assert done["rewrapped"] >= before["data_keys"]
+    assert done["destroyed"] == [before["wraps_with"]]
+    assert api.get("/v1/keys").json()["wrapped_by_an_older_key"] == 0
+    assert api.get(f"/v1/people/{ann}").json()["identities"][0]["name"] == "Ann"
+
+
+def test_the_audit_is_read_by_page_and_verified(api: Api, other: Api) -> None:
+    ann, fay = api.person("ann"), other.person("fay")
+    api.post(f"/v1/people/{ann}/block")
+    other.post(f"/v1/people/{fay}/block")
+
+    page = api.get("/v1/audit?limit=1").json()
+    entries = api.get("/v1/audit").json()["items"]
+    found = api.get("/v1/audit", params={"action": "user.", "subject": str(ann)}).json()["items"]
+
+    assert page["items"] == entries[:1]
+    assert api.get("/v1/audit", params={"limit": 1, "cursor": page["next"]}).json()["items"] == entries[1:2]
+    assert [one["action"] for one in found] == ["user.block"]
+    assert str(fay) not in json.dumps(entries)
+    assert api.post("/v1/audit/verify").json()["is_whole"] is True
+
+
+# ---- skills ------------------------------------------------------------------------------------------------------
+
+
+def test_a_skill_is_shown_set_disabled_and_taken_out(api: Api, other: Api) -> None:
+    name = skill_of(api, "greenhouse")
+
+    assert api.get(f"/v1/skills/{name}").json()["missing_settings"] == ["key"]
+    assert api.ask("PUT", f"/v1/skills/{name}/settings", json={"values": {"key": "s3cret"}}).status_code == 204
+    shown = api.get(f"/v1/skills/{name}")
+    assert (shown.json()["settings"], shown.json()["missing_settings"]) == ({"tone": "plain"}, [])
+    assert "s3cret" not in shown.text
+    assert api.ask("PUT", f"/v1/skills/{name}/settings", json={"values": {"tone": 7}}).status_code == 422
+    assert api.post(f"/v1/skills/{name}/disable", {"channel": "telegram"}).status_code == 204
+    assert api.get("/v1/skills").json()["items"][0]["scopes"] == [
+        {"is_enabled": False, "channel": "telegram", "conversation_id": None}
+    ]
+    assert other.get("/v1/skills").json()["items"] == []
+    assert api.get(f"/v1/skills/{name}/schema").json()["properties"]["tone"]["default"] == "plain"
+    assert api.get(f"/v1/skills/{name}/jobs").json() == {"items": []}
+    assert api.ask("DELETE", f"/v1/skills/{name}").status_code == 204
+    assert api.get(f"/v1/skills/{name}").status_code == 404
+    assert _actions(api)[:3] == ["skill.remove", "skill.disable", "skill.configure"]
+
+
+def test_an_event_reaches_the_skill_for_a_person_of_the_workspace_alone(
+    api: Api, other: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[Any, ...]] = []
+
+    def tell(self: SkillInbox, workspace_id: WorkspaceId, user_id: UserId, *rest: Any) -> object:
+        told.append((workspace_id, user_id, *rest))
+        return {"thanks": True}
+
+    monkeypatch.setattr(SkillInbox, "tell", tell)
+    name, ann = skill_of(api, "shop"), api.person("ann")
+    other.person("fay")
+    event = {"name": "bought", "person": "telegram:ann", "arguments": {"item": "lamp"}}
+
+    first, again = [api.post(f"/v1/skills/{name}/events", event, key="one") for _ in range(2)]
+    stranger = api.post(f"/v1/skills/{name}/events", {**event, "person": "telegram:fay"})
+
+    assert (first.json(), again.json()) == ({"result": {"thanks": True}}, {"result": None})
+    assert told == [(api.workspace_id, ann, "shop", "bought", {"item": "lamp"})]
+    assert stranger.status_code == 404
+
+
+def test_a_skill_that_does_not_come_up_is_a_bad_gateway(api: Api) -> None:
+    name = skill_of(api, "shop")
+    api.person("ann")
+
+    answer = api.post(f"/v1/skills/{name}/events", {"name": "bought", "person": "telegram:ann"})
+
+    assert answer.status_code == 502
+
+
+def test_everything_named_in_a_path_is_tried(api: Api) -> None:
+    things = things_of(api)
+
+    assert api.get(f"/v1/turns/{things.turn_id}").json()["state"] == "answered"
+    assert api.get(f"/v1/conversations/{things.conversation_id}").json()["turns"] == 1
+    assert api.get("/v1/feedback").json() == {"items": [], "next": None}
+    assert api.get("/v1/feedback/totals").json() == {"up": 0, "down": 0}
