@@ -34,7 +34,7 @@ class Things:
     def nobodys(cls) -> Self:
         """Ids of nothing."""
         ids = {name: uuid4() for name in cls.__annotations__ if name != "name"}
-        return cls(**ids, name="never-installed")  # type: ignore[arg-type] # all but one are ids
+        return cls(**ids, name="never-installed")
 
 
 def things_of(api: Api) -> Things:
