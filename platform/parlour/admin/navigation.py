@@ -27,6 +27,8 @@ NAVIGATION: Final = (
     Entry("/admin/audit", "nav_audit", Right.READ_AUDIT),
     Entry("/admin/messengers", "nav_messengers", Right.SEE_OPERATION),
     Entry("/admin/stuck", "nav_stuck", Right.SEE_OPERATION),
+    Entry("/admin/skills", "nav_skills", Right.SEE_SKILLS),
+    Entry("/admin/jobs", "nav_jobs", Right.SEE_SKILLS),
     Entry("/admin/operators", "nav_operators", Right.MANAGE_OPERATORS),
     Entry("/admin/account", "nav_account", Right.HAVE_ACCOUNT),
 )

@@ -25,6 +25,8 @@ from parlour.admin.pages import (
     person,
     retention,
     signin,
+    skill,
+    skills,
     stuck,
 )
 from parlour.admin.signin.sessions import find_session
@@ -46,6 +48,8 @@ PAGES: Final[tuple[APIRouter, ...]] = (
     audit.router,
     messengers.router,
     stuck.router,
+    skills.router,
+    skill.router,
     operators.router,
     account.router,
 )

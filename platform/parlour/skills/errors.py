@@ -25,6 +25,10 @@ class InstallRefused(SkillError):
     """What was to be installed is not a skill, lies about itself, or does not fit this Parlour."""
 
 
+class OfferChanged(SkillError):
+    """What was shown to an operator is not what would be installed now."""
+
+
 class GrantsMissing(SkillError):
     """The skill asks for more than was granted."""
 

@@ -129,7 +129,8 @@ class Installer:
             earlier = self._register.row(session, offer.manifest.name)
             previous, outdated = keep_previous(session, earlier, built.folder)
             row = self._record(session, earlier, offer.manifest, folder=built.folder, lock=built.lock)
-            row.source, row.previous = offer.package.source, previous
+            # None for an upload: there is no place to look for the next version.
+            row.source, row.previous = offer.package.source or None, previous
             self._note(session, offer)
         if outdated:
             self._environments.remove(outdated)
@@ -173,7 +174,7 @@ class Installer:
     def _note(self, session: Session, offer: Offer) -> None:
         """Write it down, as the last thing in the caller's transaction."""
         granted = ", ".join(offer.new_grants) or "nothing more"
-        what = f"version {offer.manifest.version} from {offer.package.source}; granted: {granted}"
+        what = f"version {offer.manifest.version} from {offer.package.source or 'an upload'}; granted: {granted}"
         action = "skill.install" if offer.before is None else "skill.upgrade"
         deed = Deed(self._actor, action, offer.manifest.name, self._workspace_id, what)
         session.flush()
