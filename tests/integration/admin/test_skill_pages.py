@@ -5,10 +5,10 @@ import shutil
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from httpx2 import Response
 from sqlalchemy import update
 
 from parlour.admin.app import build_app
@@ -197,9 +197,7 @@ def test_another_workspaces_skill_is_as_unknown_as_none(client: TestClient, stag
 # ---- installing -------------------------------------------------------------------------------------------------
 
 
-def _upload(
-    client: TestClient, token: str, content: bytes, name: str = "parlour_notes-0.1.0-py3-none-any.whl"
-) -> Response:
+def _upload(client: TestClient, token: str, content: bytes, name: str = "parlour_notes-0.1.0-py3-none-any.whl") -> Any:
     files = {"file": (name, content, "application/octet-stream")}
     return client.post("/admin/skills/upload", data={"csrf": token}, files=files)
 
