@@ -137,17 +137,22 @@ def main() -> None:
     while True:
         line, _ = listener.accept()
         asked, ends, _, _ = socket.recv_fds(line, _LARGEST, 2)
+        told, telling = os.pipe()
         between = os.fork()
         if between == 0:
             if (pid := os.fork()) == 0:
+                for end in (told, telling):
+                    os.close(end)
                 line.close()
                 listener.close()
                 _live(json.loads(asked), *ends)
                 return
-            line.send(str(pid).encode())
+            os.write(telling, str(pid).encode())
             os._exit(0)
+        # Told only now: until the one between has ended, nobody else can wait for the child.
         os.waitpid(between, 0)
-        for end in ends:
+        line.send(os.read(told, _LARGEST))
+        for end in (*ends, told, telling):
             os.close(end)
         line.close()
 
