@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, select
 
 from parlour.skills.routing import from_json
 from parlour.store.database import Database
@@ -14,6 +14,7 @@ from parlour.store.models import Feedback, Turn, User
 from parlour.turns.conversation_list import MOST, Place, is_behind
 
 _CHAT: Final = "chat"
+COUNTED_AT_MOST: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +52,11 @@ class FeedbackLine:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Thumbs up and down."""
+    """Thumbs up and down. `is_all` is false where there are more than were counted."""
 
     up: int
     down: int
+    is_all: bool = True
 
 
 _ALL: Final = FeedbackFilter()
@@ -88,13 +90,21 @@ def list_feedback(
     return [_line(row) for row in rows]
 
 
-def feedback_totals(database: Database, workspace_id: WorkspaceId, wanted: FeedbackFilter = _ALL) -> Totals:
-    """How many thumbs went up and down."""
-    query = select(Feedback.is_positive, func.count()).join(User, User.id == Feedback.user_id)
-    query = query.where(*_conditions(workspace_id, wanted)).group_by(Feedback.is_positive)
+def feedback_totals(
+    database: Database,
+    workspace_id: WorkspaceId,
+    wanted: FeedbackFilter = _ALL,
+    *,
+    at_most: int = COUNTED_AT_MOST,
+) -> Totals:
+    """How many thumbs went up and down, of the newest `at_most`: a page must not wait for a count of all."""
+    newest = select(Feedback.is_positive).join(User, User.id == Feedback.user_id)
+    newest = newest.where(*_conditions(workspace_id, wanted)).order_by(Feedback.created_at.desc(), Feedback.id.desc())
+    counted = newest.limit(at_most + 1).subquery()
     with database.read() as session:
-        counted: dict[bool, int] = dict(session.execute(query).all())
-    return Totals(counted.get(True, 0), counted.get(False, 0))
+        thumbs = session.scalars(select(counted.c.is_positive)).all()
+    up = sum(thumbs[:at_most])
+    return Totals(up, len(thumbs[:at_most]) - up, len(thumbs) <= at_most)
 
 
 def _conditions(workspace_id: WorkspaceId, wanted: FeedbackFilter) -> list[ColumnElement[bool]]:

@@ -125,5 +125,6 @@ def test_thumbs_are_listed_newest_first_and_counted(stage: Stage) -> None:
     assert [one.id for one in list_feedback(database, workspace_id, FeedbackFilter(is_positive=False))] == [down]
     assert feedback_totals(database, workspace_id) == Totals(up=2, down=1)
     assert feedback_totals(database, workspace_id, FeedbackFilter(since=listed[0].created_at)) == Totals(1, 0)
+    assert feedback_totals(database, workspace_id, at_most=2) == Totals(up=1, down=1, is_all=False)
     assert feedback_totals(database, WorkspaceId(new_id())) == Totals(0, 0)
     assert list_feedback(database, WorkspaceId(new_id())) == []
