@@ -61,8 +61,8 @@ def _arguments() -> argparse.Namespace:
 
 def _follow(seeds: list[int], on: Stage, faults: int) -> Iterator[Played | Broken]:
     """Play these, on one installation as long as it is clean."""
-    seed = seeds[0]
     while seeds:
+        seed = seeds[0]
         try:
             with (
                 tempfile.TemporaryDirectory(prefix="parlour-chaos-") as folder,

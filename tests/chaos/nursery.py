@@ -22,12 +22,13 @@ from typing import IO, Any, Final, Self
 
 from tests.processes import Process, until
 
+# Not `parlour.worker`: whoever has imported it has a worker's signal handlers, and `parlour up` shall not.
 _LOADED: Final = (
-    "parlour.cli.main", "parlour.cli.gateway", "parlour.cli.scheduler", "parlour.cli.up", "parlour.cli.worker",
-    "parlour.processes.everything", "parlour.processes.gateway", "parlour.processes.scheduler", "parlour.worker",
-    "parlour.channels.slack", "parlour.channels.telegram", "parlour.engines.echo", "celery.concurrency.thread",
-    "celery.bin.worker", "celery.app.trace", "kombu.transport.redis", "kombu.transport.memory", "psycopg",
-    "tests.chaos.child",
+    "parlour.cli.main", "parlour.cli.gateway", "parlour.cli.scheduler", "parlour.cli.up",
+    "parlour.processes.everything", "parlour.processes.gateway", "parlour.processes.scheduler",
+    "parlour.processes.engine_room", "parlour.channels.slack", "parlour.channels.telegram", "parlour.engines.echo",
+    "celery.concurrency.thread", "celery.bin.worker", "celery.app.trace", "kombu.transport.redis",
+    "kombu.transport.memory", "psycopg", "tests.chaos.child",
 )  # fmt: skip
 _PR_SET_CHILD_SUBREAPER: Final = 36
 _LARGEST: Final = 65_536
