@@ -192,7 +192,7 @@ async def test_a_gateway_that_stopped_is_told_as_such(remote: RemoteTalk, gatewa
 
 async def test_the_local_interface_stands_in_openapi(gateway: FakeGateway) -> None:
     async with httpx.AsyncClient() as client:
-        paths = (await client.get(f"{gateway.url}/api/openapi.json")).json()["paths"]
+        paths = (await client.get(f"{gateway.url}{API}/openapi.json")).json()["paths"]
 
     assert {f"{API}/{name}" for name in ("turns", "stop", "history", "events")} <= set(paths)
 

@@ -55,8 +55,8 @@ def build_app(
     app = FastAPI(
         title="Parlour",
         version=parlour.__version__,
-        # The API is an application of its own, and tells of itself.
-        openapi_url=None,
+        # What terminals of this machine use; the API is an application of its own, and tells of itself.
+        openapi_url="/api/v1/local/openapi.json",
         docs_url=None,
         redoc_url=None,
         exception_handlers={

@@ -81,7 +81,8 @@ def make_app(
             }
         )
         app = build_app(
-            [*api_routes(platform), *(route for channel in channels for route in channel.routes())],
+            # The API takes all that is under `/api`, so what channels have there comes first.
+            [*(route for channel in channels for route in channel.routes()), *api_routes(platform)],
             health,
             registry=platform.metrics.registry,
             is_secure=platform.settings.web.is_secure,

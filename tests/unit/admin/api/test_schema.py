@@ -1,6 +1,6 @@
 """What the OpenAPI promises holds for requests that schemathesis makes up: no 500, no answer that is not declared."""
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import schemathesis
@@ -13,10 +13,13 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
+from starlette.testclient import TestClient
 
 from parlour.admin.api.app import api_routes
 from parlour.admin.app import build_app
 from parlour.admin.health import Health
+from parlour.processes.gateway import Gateway  # noqa: TC001 (an annotation like the others)
+from parlour.processes.messengers import build_terminal, make_app
 from tests.unit.admin.api.conftest import Api
 from tests.unit.admin.api.test_every_endpoint import OPERATIONS
 from tests.unit.admin.api.things import things_of
@@ -47,3 +50,24 @@ def test_every_answer_is_declared_and_none_is_a_failure_of_ours(api: Api, method
         )
 
     holds()
+
+
+def test_the_gateways_application_describes_the_api(api: Api) -> None:
+    app = build_app(api_routes(api.stage.platform), Health({}), registry=CollectorRegistry())
+
+    description = TestClient(app).get("/api/openapi.json").json()
+
+    assert description["info"]["title"] == "Parlour"
+    assert description["servers"] == [{"url": "/api"}]
+    assert "/v1/people" in description["paths"]
+
+
+def test_what_terminals_use_is_reached_beside_the_api(api: Api) -> None:
+    parts = api.stage.platform
+    app = make_app(parts, [build_terminal(parts, "token")], {})(cast("Gateway", None))
+    client = TestClient(app)
+
+    answers = [client.get(path) for path in ("/api/v1/local/history", "/api/v1/people", "/api/v1/local/openapi.json")]
+
+    assert [one.status_code for one in answers] == [401, 401, 200]
+    assert not [path for path in answers[2].json()["paths"] if not path.startswith("/api/v1/local/")]
