@@ -79,7 +79,7 @@ class Request(BaseRequest):
 
     python-telegram-bot's own `HTTPXRequest` folds a refused connection, a lost answer and a 502 into `NetworkError`; a
     ledger has to tell them apart. Its exceptions for 4xx are bypassed too: `RetryAfter` warns when it is only made.
-    And httpx takes four times the processor time of aiohttp, which was a fifth of a whole turn.
+    And httpx took a fifth of a whole turn's processor time.
     """
 
     def __init__(self, base_url: str, *, connections: int, read_timeout_s: float) -> None:
