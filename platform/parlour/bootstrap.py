@@ -181,7 +181,7 @@ class Platform:
             database=self.database,
             sealer=self.sealer,
             profiles=self.profiles,
-            ask=lambda request: _whole_answer(host, request),
+            ask=host.whole,
             pack=self.meaning.pack,
             nearness=self.meaning.nearness,
         )
@@ -448,11 +448,6 @@ def _close_skills(parts: Platform) -> None:
     room = vars(parts).get("skills")
     if room is not None:
         room.close()
-
-
-def _whole_answer(host: EngineHost, request: Request) -> str:
-    with host.stream(request) as pieces:
-        return "".join(piece.text for piece in pieces)
 
 
 def engine_host(settings: Settings) -> EngineHost:

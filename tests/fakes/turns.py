@@ -99,6 +99,11 @@ class ScriptedEngine:
         steps = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         return ScriptedStream(steps)
 
+    def whole(self, request: Request) -> str:
+        """The answer at once, as `EngineHost` gives it."""
+        with self.stream(request) as pieces:
+            return "".join(piece.text for piece in pieces)
+
     @property
     def prompt(self) -> list[tuple[str, str]]:
         """The last prompt's messages as (role, text), without the system message."""

@@ -191,6 +191,11 @@ class EngineHost:
             self._loop.call_soon_threadsafe(stream.begin, self._streams.discard)
         return stream
 
+    def whole(self, request: Request) -> str:
+        """The answer at once, for what nobody watches being written. Raises `EngineError` as its stream does."""
+        with self.stream(request) as pieces:
+            return "".join(piece.text for piece in pieces)
+
     def count_tokens(self, messages: Sequence[Message]) -> int:
         """Tokens that `messages` take in the prompt, chat template included."""
         return self._call(self._engine.count_tokens(messages))
