@@ -46,7 +46,8 @@ def posted(right: Right) -> Any:  # noqa: ANN401 (as FastAPI's own `Depends`)
     The operator has the right, the form came from a page of ours and holds the session's own token; else 403.
     """
 
-    def form(request: Request, fields: Fields, operator: Annotated[Operator, needs(right)]) -> Posted:
+    # The operator comes first: nothing that a stranger sends is read.
+    def form(request: Request, operator: Annotated[Operator, needs(right)], fields: Fields) -> Posted:
         refuse_strangers(request)
         if not hmac.compare_digest(fields.pop(CSRF_FIELD, "").encode(), csrf_token(request, operator).encode()):
             raise HTTPException(HTTPStatus.FORBIDDEN)

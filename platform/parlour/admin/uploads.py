@@ -53,7 +53,8 @@ Parts = Annotated[dict[str, tuple[str, bytes]], Depends(read_parts)]
 def uploaded(right: Right) -> Any:  # noqa: ANN401 (as FastAPI's own `Depends`)
     """What an endpoint asks for a form with a file in its field `file` with; refused as `forms.posted` refuses."""
 
-    def form(request: Request, parts: Parts, operator: Annotated[Operator, needs(right)]) -> Uploaded:
+    # The operator comes first: nothing that a stranger sends is read.
+    def form(request: Request, operator: Annotated[Operator, needs(right)], parts: Parts) -> Uploaded:
         refuse_strangers(request)
         _, token = parts.get(CSRF_FIELD, ("", b""))
         if not hmac.compare_digest(token, csrf_token(request, operator).encode()):

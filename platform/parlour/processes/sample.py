@@ -13,7 +13,6 @@ from parlour.skills.environment import Environments
 from parlour.skills.errors import SkillError
 from parlour.skills.inbox import open_inbox
 from parlour.skills.package import read_package
-from parlour.skills.room import OFFERED
 from parlour.skills.service import SkillBook
 
 _CHECKOUT: Final = Path(__file__).resolve().parents[3]
@@ -33,17 +32,10 @@ def check_sample(checkout: Path = _CHECKOUT) -> Path:
 def put_in(parts: Platform, checkout: Path) -> Iterator[str]:
     """Put in what is not there yet, and tell it line by line. What cannot be had is told, and costs nothing else."""
     yield from _documents(parts, checkout / "deploy" / "demo" / "knowledge")
-    environments = Environments(parts.settings.data_dir.resolve() / "skills")
-    book = SkillBook(
-        database=parts.database,
-        privacy=parts.privacy,
-        environments=environments,
-        workspace_id=parts.accounts.ensure_workspace(),
-        offered=OFFERED,
-    )
+    book = parts.skills.book(parts.accounts.ensure_workspace())
     for project in sorted((checkout / "plugins").glob("*/pyproject.toml")):
         try:
-            yield from _skill(parts, book, environments, project.parent)
+            yield from _skill(parts, book, book.environments, project.parent)
         except SkillError as error:
             yield f"The skill in {project.parent.name} was left out: {error}"
 

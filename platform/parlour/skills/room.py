@@ -27,7 +27,7 @@ from parlour.skills.model import Ask, Pieces, TurnModel
 from parlour.skills.process import Run, Work
 from parlour.skills.rich import Gathering, Rich
 from parlour.skills.routing import Bound, Chosen, Route, Router, ToolUse
-from parlour.skills.service import SkillBook
+from parlour.skills.service import ITSELF, SkillBook
 from parlour.skills.supervisor import Supervisor
 from parlour.skills.tool_talk import ToolTalk
 from parlour.skills.tools import Toolbox
@@ -156,7 +156,7 @@ class SkillRoom:
         named = replace(request, id=f"{request.id}:chat")
         return ToolTalk(ask, named, toolbox, is_native=is_native) if toolbox else None
 
-    def book(self, workspace_id: WorkspaceId, *, actor: str) -> SkillBook:
+    def book(self, workspace_id: WorkspaceId, *, actor: str = ITSELF) -> SkillBook:
         """The skills of a workspace, for whoever changes them."""
         return self._book_of(workspace_id).for_actor(actor)
 

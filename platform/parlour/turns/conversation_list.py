@@ -2,43 +2,19 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Self
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy import ColumnElement, Select, select
 
 from parlour.store.database import Database
 from parlour.store.ids import WorkspaceId
 from parlour.store.models import Account, Conversation, Turn
-
-MOST: Final = 200
+from parlour.store.places import MOST, Place, is_behind
 
 
 class NoSuchConversation(Exception):
     """The workspace has no conversation with this id."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a page of a list ends: the time and the id of its last row."""
-
-    at: datetime
-    id: UUID
-
-    @property
-    def word(self) -> str:
-        """As it stands in an address."""
-        return f"{self.at.isoformat()}~{self.id}"
-
-    @classmethod
-    def of(cls, word: str) -> Self | None:
-        """The place that `word` stands for, None where it stands for none."""
-        at, _, row_id = word.partition("~")
-        try:
-            return cls(datetime.fromisoformat(at), UUID(row_id))
-        except ValueError:
-            return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,14 +126,6 @@ def turns_of(
         query = query.where(Turn.seq < before)
     with database.read() as session:
         return [TurnLine(*row) for row in session.execute(query)]
-
-
-def is_behind(
-    at: InstrumentedAttribute[datetime], row_id: InstrumentedAttribute[UUID], place: Place
-) -> ColumnElement[bool]:
-    """Whether a row of a list, newest first, comes after that place."""
-    # The first half bounds the walk along the index; databases see no bound in the second.
-    return and_(at <= place.at, or_(at < place.at, row_id < place.id))
 
 
 def _lines(workspace_id: WorkspaceId) -> Select[*tuple[Any, ...]]:

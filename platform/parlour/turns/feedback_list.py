@@ -11,7 +11,7 @@ from parlour.skills.routing import from_json
 from parlour.store.database import Database
 from parlour.store.ids import WorkspaceId
 from parlour.store.models import Feedback, Turn, User
-from parlour.turns.conversation_list import MOST, Place, is_behind
+from parlour.store.places import MOST, Place, is_behind
 
 _CHAT: Final = "chat"
 COUNTED_AT_MOST: Final = 10_000

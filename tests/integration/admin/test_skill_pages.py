@@ -18,13 +18,12 @@ from parlour.admin.site import add_pages
 from parlour.people.accounts import AccountBook
 from parlour.people.states import Role
 from parlour.skills.authoring import check, new_skill
-from parlour.skills.environment import Environments
-from parlour.skills.room import OFFERED
 from parlour.skills.routing import Route, Rule, to_json
 from parlour.skills.service import SkillBook
 from parlour.store.ids import new_id
 from parlour.store.models import Turn
 from parlour.store.operator_models import Login
+from tests.support.skill_book import book_of
 from tests.support.stage import Stage, make_template, open_stage
 from tests.support.wheels import wheel
 
@@ -67,17 +66,6 @@ def client(stage: Stage) -> Iterator[TestClient]:
     add_pages(app, stage.platform)
     with TestClient(app, follow_redirects=False, headers=ORIGIN) as client:
         yield client
-
-
-def book_of(stage: Stage) -> SkillBook:
-    platform = stage.platform
-    return SkillBook(
-        database=platform.database,
-        privacy=platform.privacy,
-        environments=Environments(platform.settings.data_dir.resolve() / "skills"),
-        workspace_id=platform.accounts.ensure_workspace(),
-        offered=OFFERED,
-    )
 
 
 def installed(stage: Stage, folder: Path) -> SkillBook:

@@ -13,17 +13,15 @@ from parlour.engines.protocol import JOBS_AFTER
 from parlour.settings import load
 from parlour.skills.authoring import check, new_skill
 from parlour.skills.documents import Shelf
-from parlour.skills.environment import Environments
 from parlour.skills.job_runs import JobRunner
 from parlour.skills.jobs import JobView
-from parlour.skills.room import OFFERED
-from parlour.skills.service import SkillBook
 from parlour.store.database import Database
 from parlour.store.ids import JobId
 from parlour.store.skill_models import Job
 from tests.fakes.turns import ScriptedEngine
 from tests.processes import PARLOUR, Process, until
 from tests.services import wait_until
+from tests.support.skill_book import book_of
 from tests.support.stage import Stage, copy_of, make_template, open_stage
 
 JOBS = '''
@@ -59,21 +57,10 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert check(folder / "notes", is_freezing=True).problems == ()
     data = make_template(folder / "data")
     with open_stage(data) as stage:
-        book = _book(stage)
+        book = book_of(stage)
         offer = book.offer(folder / "notes")
         book.install(offer, granted=offer.new_grants)
     return data
-
-
-def _book(stage: Stage) -> SkillBook:
-    parts = stage.platform
-    return SkillBook(
-        database=parts.database,
-        privacy=parts.privacy,
-        environments=Environments(stage.settings.data_dir.resolve() / "skills"),
-        workspace_id=parts.accounts.ensure_workspace(),
-        offered=OFFERED,
-    )
 
 
 @pytest.fixture
@@ -105,7 +92,7 @@ def _jobs(stage: Stage) -> dict[str, JobView]:
 
 def _kept(stage: Stage, name: str) -> dict[str, Any] | None:
     workspace_id = stage.platform.accounts.ensure_workspace()
-    shelf = Shelf(_book(stage).get("notes").id, workspace_id)
+    shelf = Shelf(book_of(stage).get("notes").id, workspace_id)
     return stage.platform.skills._documents.get(shelf, "note", name)
 
 

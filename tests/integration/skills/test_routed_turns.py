@@ -9,14 +9,12 @@ import pytest
 from sqlalchemy import select
 
 from parlour.skills.authoring import check, new_skill
-from parlour.skills.environment import Environments
-from parlour.skills.room import OFFERED
 from parlour.skills.routing import Route, Rule
-from parlour.skills.service import SkillBook
 from parlour.store.ids import TurnId
 from parlour.store.models import Turn
 from parlour.turns.operating import NoSuchTurn, route_of
 from tests.fakes.turns import ScriptedEngine
+from tests.support.skill_book import book_of
 from tests.support.stage import Stage, copy_of, make_template, open_stage
 
 SKILL = '''
@@ -65,14 +63,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert check(folder / "garden", is_freezing=True).problems == ()
     data = make_template(folder / "data")
     with open_stage(data) as stage:
-        parts = stage.platform
-        book = SkillBook(
-            database=parts.database,
-            privacy=parts.privacy,
-            environments=Environments(stage.settings.data_dir.resolve() / "skills"),
-            workspace_id=parts.accounts.ensure_workspace(),
-            offered=OFFERED,
-        )
+        book = book_of(stage)
         offer = book.offer(folder / "garden")
         book.install(offer, granted=offer.new_grants)
     return data

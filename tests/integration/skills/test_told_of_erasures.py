@@ -9,14 +9,12 @@ from sqlalchemy import select, update
 
 from parlour.skills.authoring import check, new_skill
 from parlour.skills.documents import Shelf
-from parlour.skills.environment import Environments
-from parlour.skills.room import OFFERED
-from parlour.skills.service import SkillBook
 from parlour.store.ids import UserId
 from parlour.store.models import Message
 from parlour.store.skill_models import Job, SkillErasure
 from tests.fakes.turns import ScriptedEngine
 from tests.services import wait_until
+from tests.support.skill_book import book_of
 from tests.support.stage import Stage, copy_of, make_template, open_stage
 
 SKILL = '''
@@ -52,7 +50,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert check(folder / "gossip", is_freezing=True).problems == ()
     data = make_template(folder / "data")
     with open_stage(data) as stage:
-        book = _book(stage)
+        book = book_of(stage)
         offer = book.offer(folder / "gossip")
         book.install(offer, granted=offer.new_grants)
     return data
@@ -63,17 +61,6 @@ def stage(template: Path, tmp_path: Path) -> Iterator[Stage]:
     with open_stage(copy_of(template, tmp_path / "data")) as made:
         yield made
         made.platform.skills.close()
-
-
-def _book(stage: Stage) -> SkillBook:
-    parts = stage.platform
-    return SkillBook(
-        database=parts.database,
-        privacy=parts.privacy,
-        environments=Environments(stage.settings.data_dir.resolve() / "skills"),
-        workspace_id=parts.accounts.ensure_workspace(),
-        offered=OFFERED,
-    )
 
 
 def _hears(stage: Stage, text: str, *, sender: str) -> str:
@@ -91,7 +78,7 @@ def _whoever_said(stage: Stage, text: str) -> UserId:
 
 
 def _speakers(stage: Stage) -> set[str]:
-    shelf = Shelf(_book(stage).get("gossip").id, stage.platform.accounts.ensure_workspace())
+    shelf = Shelf(book_of(stage).get("gossip").id, stage.platform.accounts.ensure_workspace())
     return {one["said"] for one in stage.platform.skills._documents.all(shelf, "speaker")}
 
 
@@ -130,7 +117,7 @@ def test_a_process_that_has_seen_the_person_answers_nobody_any_more(stage: Stage
 
 def test_a_skill_that_fails_is_told_again_and_nothing_of_it_is_lost(stage: Stage) -> None:
     _hears(stage, "ann was here", sender="ann")
-    parts, shelf = stage.platform, Shelf(_book(stage).get("gossip").id, stage.platform.accounts.ensure_workspace())
+    parts, shelf = stage.platform, Shelf(book_of(stage).get("gossip").id, stage.platform.accounts.ensure_workspace())
     parts.skills._documents.put(shelf, "speaker", {"said": "a stone in the way"}, "broken")
     parts.eraser.erase(_whoever_said(stage, "ann was here"), actor="command:test")
     failed = _tell(stage)

@@ -8,13 +8,11 @@ import pytest
 
 from parlour.skills import room
 from parlour.skills.authoring import check, new_skill
-from parlour.skills.environment import Environments
-from parlour.skills.room import OFFERED
-from parlour.skills.service import SkillBook
 from parlour.store.ids import ConversationId
 from parlour.turns.said import Said
 from parlour.turns.states import Author, TurnState
 from tests.fakes.turns import ScriptedEngine
+from tests.support.skill_book import book_of
 from tests.support.stage import Stage, copy_of, make_template, open_stage
 
 ADDED = '''
@@ -95,20 +93,9 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert check(folder / "notes", is_freezing=True).problems == ()
     data = make_template(folder / "data")
     with open_stage(data) as stage:
-        offer = _book(stage).offer(folder / "notes")
-        _book(stage).install(offer, granted=offer.new_grants)
+        offer = book_of(stage).offer(folder / "notes")
+        book_of(stage).install(offer, granted=offer.new_grants)
     return data
-
-
-def _book(stage: Stage) -> SkillBook:
-    parts = stage.platform
-    return SkillBook(
-        database=parts.database,
-        privacy=parts.privacy,
-        environments=Environments(stage.settings.data_dir.resolve() / "skills"),
-        workspace_id=parts.accounts.ensure_workspace(),
-        offered=OFFERED,
-    )
 
 
 @pytest.fixture
@@ -202,7 +189,7 @@ def test_a_skill_that_was_taken_out_in_the_middle_of_its_turn_is_told_so(
     stage.command("crash")
     stage.command("notes", language="zh")
 
-    _book(stage).remove("notes", with_data=True)
+    book_of(stage).remove("notes", with_data=True)
 
     assert stage.answer_all() == "技能“notes”已被移除，无法继续回答。"
     first = stage.messages(Author.ASSISTANT.value)[-2]
@@ -238,7 +225,7 @@ def test_a_skill_that_cannot_be_read_stops_no_message(stage: Stage) -> None:
 
 
 def test_a_disabled_skill_is_not_called(stage: Stage) -> None:
-    _book(stage).enable("notes", is_enabled=False)
+    book_of(stage).enable("notes", is_enabled=False)
 
     stage.command("story")
 
@@ -247,13 +234,13 @@ def test_a_disabled_skill_is_not_called(stage: Stage) -> None:
 
 
 def test_a_skill_that_is_disabled_in_a_channel_is_not_called_there(stage: Stage, told: Callable[..., str]) -> None:
-    _book(stage).enable("notes", is_enabled=False, channel="telegram")
+    book_of(stage).enable("notes", is_enabled=False, channel="telegram")
     stage.command("notes")
     assert "/help" in stage.messages()[-1]
 
     taken = stage.command("help")
     assert taken.conversation_id is not None
-    _book(stage).enable("notes", is_enabled=True, conversation_id=taken.conversation_id)
+    book_of(stage).enable("notes", is_enabled=True, conversation_id=taken.conversation_id)
 
     assert told("notes") == "None yet."
 

@@ -14,9 +14,10 @@ from parlour.admin.guard import Operator, needs, platform_of
 from parlour.admin.lists import PAGE_ROWS, csv_file, cut, uuid_or_none
 from parlour.admin.pages.audit import day_of
 from parlour.admin.rights import Right
+from parlour.store.places import MOST, Place
 from parlour.turns import conversation_list
 from parlour.turns.break_glass import LONGEST_REASON, SHORTEST_REASON, ReasonMissing, break_glass
-from parlour.turns.conversation_list import MOST, ConversationFilter, ConversationLine, NoSuchConversation, Place
+from parlour.turns.conversation_list import ConversationFilter, ConversationLine, NoSuchConversation
 from parlour.turns.messenger_health import list_messengers
 
 router = APIRouter()

@@ -12,7 +12,7 @@ from parlour.admin.guard import Operator, needs, platform_of
 from parlour.admin.lists import PAGE_ROWS, csv_file, cut
 from parlour.admin.pages.audit import day_of
 from parlour.admin.rights import Right
-from parlour.turns.conversation_list import MOST, Place
+from parlour.store.places import MOST, Place
 from parlour.turns.feedback_list import FeedbackFilter, feedback_totals, list_feedback
 
 router = APIRouter()

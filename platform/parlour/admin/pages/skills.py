@@ -16,12 +16,10 @@ from parlour.admin.rights import Right
 from parlour.admin.uploads import Uploaded, uploaded
 from parlour.sdk.capabilities import MEANINGS
 from parlour.sdk.schema import names_hosts
-from parlour.skills.environment import Environments
 from parlour.skills.errors import NoSuchSkill, SkillError
 from parlour.skills.figures import SkillFigures, figures
 from parlour.skills.handing_in import Counter, Proposal
 from parlour.skills.jobs import JobBook, JobView
-from parlour.skills.room import OFFERED
 from parlour.skills.service import SkillBook
 from parlour.skills.views import SkillView
 
@@ -40,15 +38,7 @@ _JOBS_HEADER = ("skill", "job", "schedule", "due at", "is running", "runs", "fin
 
 def book_of(request: Request, operator: Operator) -> SkillBook:
     """The skills of the operator's workspace, changed in their name."""
-    platform = platform_of(request)
-    return SkillBook(
-        database=platform.database,
-        privacy=platform.privacy,
-        environments=Environments(platform.settings.data_dir.resolve() / "skills"),
-        workspace_id=operator.workspace_id,
-        offered=OFFERED,
-        actor=operator.actor,
-    )
+    return platform_of(request).skills.book(operator.workspace_id, actor=operator.actor)
 
 
 def counter_of(request: Request) -> Counter:

@@ -12,8 +12,9 @@ from parlour.admin.api.authority import Caller, sees
 from parlour.admin.api.cursors import Cursor, Limit, Page, Spot
 from parlour.admin.api.resource import resource
 from parlour.admin.rights import Right
+from parlour.store.places import Place
 from parlour.turns import conversation_list
-from parlour.turns.conversation_list import ConversationFilter, ConversationLine, Place
+from parlour.turns.conversation_list import ConversationFilter, ConversationLine
 
 router = resource()
 

@@ -8,7 +8,7 @@ from parlour.sdk.manifest import Entry, Manifest, to_json
 from parlour.store.ids import new_id
 from parlour.store.models import Turn
 from parlour.store.skill_models import SkillRow
-from tests.unit.admin.api.conftest import Api
+from tests.integration.admin.api.conftest import Api
 
 SETTINGS = {
     "type": "object",

@@ -16,8 +16,8 @@ from parlour.admin.api.tokens import rights_of
 from parlour.admin.rights import Right
 from parlour.people.states import Role
 from parlour.store.tables import CONTENT
-from tests.unit.admin.api.conftest import Api
-from tests.unit.admin.api.things import Things, things_of
+from tests.integration.admin.api.conftest import Api
+from tests.integration.admin.api.things import Things, things_of
 
 # Nothing of these tells what there is: asking writes into them.
 _OF_ASKING = {"api_tokens", "api_replies"}

@@ -9,8 +9,8 @@ import pytest
 from parlour.privacy.audit import tail
 from parlour.skills.inbox import SkillInbox
 from parlour.store.ids import TurnId, UserId, WorkspaceId
-from tests.unit.admin.api.conftest import Api
-from tests.unit.admin.api.things import skill_of, things_of
+from tests.integration.admin.api.conftest import Api
+from tests.integration.admin.api.things import skill_of, things_of
 
 
 def _actions(api: Api) -> list[str]:

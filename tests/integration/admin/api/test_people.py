@@ -12,7 +12,7 @@ from parlour.people.states import Role
 from parlour.privacy.receipts import verify_receipt
 from parlour.store.ids import UserId
 from parlour.store.models import User
-from tests.unit.admin.api.conftest import Api
+from tests.integration.admin.api.conftest import Api
 
 
 def _pages(api: Api, path: str, **params: object) -> list[list[str]]:

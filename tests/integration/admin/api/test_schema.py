@@ -20,9 +20,9 @@ from parlour.admin.app import build_app
 from parlour.admin.health import Health
 from parlour.processes.gateway import Gateway  # noqa: TC001 (an annotation like the others)
 from parlour.processes.messengers import build_terminal, make_app
-from tests.unit.admin.api.conftest import Api
-from tests.unit.admin.api.test_every_endpoint import OPERATIONS
-from tests.unit.admin.api.things import things_of
+from tests.integration.admin.api.conftest import Api
+from tests.integration.admin.api.test_every_endpoint import OPERATIONS
+from tests.integration.admin.api.things import things_of
 
 EXAMPLES = 12
 NAMED = [pytest.param(method, path, id=f"{method} {path}") for method, path, _ in OPERATIONS]

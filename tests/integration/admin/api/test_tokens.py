@@ -11,7 +11,7 @@ from parlour.people.states import Role
 from parlour.privacy.audit import tail
 from parlour.store.api_models import ApiToken
 from parlour.turns.gate import RateGate
-from tests.unit.admin.api.conftest import Api
+from tests.integration.admin.api.conftest import Api
 
 
 def test_a_token_is_told_once_and_only_its_hash_is_kept(api: Api) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.admin.api.test_every_endpoint import OPERATIONS, SCHEMA
+from tests.integration.admin.api.test_every_endpoint import OPERATIONS, SCHEMA
 
 PAGE = Path(__file__).parents[4] / "docs" / "api.md"
 TEXT = PAGE.read_text(encoding="utf-8").replace("\\\n", " ")

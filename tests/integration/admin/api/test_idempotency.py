@@ -6,7 +6,7 @@ from sqlalchemy import select, update
 from parlour.people.states import Role
 from parlour.privacy.audit import tail
 from parlour.store.api_models import ApiReply
-from tests.unit.admin.api.conftest import Api
+from tests.integration.admin.api.conftest import Api
 
 
 def _actions(api: Api) -> list[str]:
