@@ -9,10 +9,9 @@ from fastapi import Path, Query
 from pydantic import BaseModel, Field
 
 from parlour.admin.api.authority import Caller, sees
-from parlour.admin.api.cursors import Cursor, Limit, Page, Spot
+from parlour.admin.api.cursors import Cursor, Limit, Page
 from parlour.admin.api.resource import resource
 from parlour.admin.rights import Right
-from parlour.store.places import Place
 from parlour.turns import conversation_list
 from parlour.turns.conversation_list import ConversationFilter, ConversationLine
 
@@ -60,15 +59,14 @@ def list_conversations(
 ) -> Page[ConversationShown]:
     """The newest first."""
     cursors = caller.cursors("conversations", user_id, is_private)
-    spot = Spot.of(cursors.read(cursor))
     found = conversation_list.list_conversations(
         caller.platform.database,
         caller.workspace_id,
         ConversationFilter(user_id=user_id, is_private=is_private),
-        behind=None if spot is None else Place(spot.at, spot.id),
+        behind=cursors.read_place(cursor),
         limit=limit + 1,
     )
-    return cursors.page(found, limit, position=lambda one: Spot(one.created_at, one.id), shown=_shown)
+    return cursors.page(found, limit, position=lambda one: one.key, shown=_shown)
 
 
 @router.get("/conversations/{conversation_id}", summary="Show one conversation")

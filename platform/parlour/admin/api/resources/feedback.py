@@ -9,10 +9,9 @@ from fastapi import Query
 from pydantic import AwareDatetime, BaseModel, Field
 
 from parlour.admin.api.authority import Caller, sees
-from parlour.admin.api.cursors import Cursor, Limit, Page, Spot
+from parlour.admin.api.cursors import Cursor, Limit, Page
 from parlour.admin.api.resource import resource
 from parlour.admin.rights import Right
-from parlour.store.places import Place
 from parlour.turns import feedback_list
 from parlour.turns.feedback_list import FeedbackFilter
 
@@ -54,18 +53,17 @@ def list_feedback(
 ) -> Page[FeedbackShown]:
     """The newest first."""
     cursors = caller.cursors("feedback", is_positive, since, until)
-    spot = Spot.of(cursors.read(cursor))
     found = feedback_list.list_feedback(
         caller.platform.database,
         caller.workspace_id,
         FeedbackFilter(is_positive=is_positive, since=since, until=until),
-        behind=None if spot is None else Place(spot.at, spot.id),
+        behind=cursors.read_place(cursor),
         limit=limit + 1,
     )
     return cursors.page(
         found,
         limit,
-        position=lambda one: Spot(one.created_at, one.id),
+        position=lambda one: one.key,
         shown=lambda one: FeedbackShown(**asdict(one)),
     )
 
