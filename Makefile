@@ -82,9 +82,9 @@ gpu: $(STAMPS)/dev ## On a machine with an NVIDIA GPU: the vLLM tests and figure
 	@$(BIN)/python -m scripts.gpu $(ARGS)
 
 .PHONY: screenshots
-screenshots: $(STAMPS)/dev ## Take the README's picture of the web chat anew (needs Chromium)
+screenshots: $(STAMPS)/dev ## Take the pictures of the web chat and the admin pages anew (needs Chromium)
 	@mkdir -p docs/images
-	@SCREENSHOTS=docs/images $(BIN)/pytest tests/browser -k picture
+	@SCREENSHOTS=docs/images $(BIN)/pytest tests/browser -k "picture or admin_pages"
 
 .PHONY: check
 check: $(STAMPS)/dev ## Style, types, import contracts, and whether locks and generated docs are fresh
