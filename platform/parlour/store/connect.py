@@ -1,6 +1,7 @@
 """SQLAlchemy engines as this project wants them, for SQLite and PostgreSQL."""
 
 import sqlite3
+import time
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from parlour.store.translate import translate
 
 _WAIT_FOR_CONNECTION_S = 30.0
 _CONNECT_TIMEOUT_S = 5
+_PAUSE_S = 0.02
 
 
 def place_of(url: str | URL) -> str:
@@ -47,7 +49,7 @@ def connect(url: str | URL, *, pool_size: int, busy_timeout_s: float, use: Use =
     if parsed.get_backend_name() == "sqlite":
         arguments: dict[str, Any] = {"check_same_thread": False, "timeout": busy_timeout_s, "isolation_level": None}
         engine = create_engine(parsed, connect_args=arguments, **shared)
-        _prepare_sqlite(engine, use)
+        _prepare_sqlite(engine, use, busy_timeout_s)
     else:
         # The ping notices a server that was restarted before a caller's statement does.
         engine = create_engine(
@@ -81,7 +83,7 @@ def make_file(url: str | URL) -> None:
         raise DatabaseUnavailable(f"{problem} Make its folder writable, or set PARLOUR_DATA_DIR to another.") from None
 
 
-def _prepare_sqlite(engine: Engine, use: Use) -> None:
+def _prepare_sqlite(engine: Engine, use: Use, busy_timeout_s: float) -> None:
     is_read = use is Use.READ
 
     def on_connect(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
@@ -91,7 +93,7 @@ def _prepare_sqlite(engine: Engine, use: Use) -> None:
         connection.execute("PRAGMA secure_delete = ON")
         # Fails on a file that cannot be written; then it can still be read, and the first write says what is wrong.
         if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal" and not _is_read_only(connection):
-            connection.execute("PRAGMA journal_mode = WAL")
+            _turn_to_wal(connection, busy_timeout_s)
         connection.execute(f"PRAGMA query_only = {'ON' if is_read else 'OFF'}")
 
     def on_begin(connection: Connection) -> None:
@@ -100,6 +102,20 @@ def _prepare_sqlite(engine: Engine, use: Use) -> None:
 
     event.listen(engine, "connect", on_connect)
     event.listen(engine, "begin", on_begin)
+
+
+def _turn_to_wal(connection: sqlite3.Connection, busy_timeout_s: float) -> None:
+    """Give the file a write-ahead log. SQLite itself does not wait here while another connection does the same."""
+    deadline = time.monotonic() + busy_timeout_s
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(_PAUSE_S)
+        else:
+            return
 
 
 def _is_read_only(connection: sqlite3.Connection) -> bool:

@@ -297,6 +297,8 @@ async def test_what_is_said_in_the_pane_is_a_private_thread(both: Running) -> No
 
 async def test_the_pane_says_that_an_answer_is_coming(both: Running) -> None:
     opened = both.slack.do("open_assistant", user=ANA)
+    # Whatever is posted takes the status away, the greeting too.
+    await until(lambda: both.slack.texts(opened["channel"]), "the greeting is there")
     both.slack.say(ANA, "hi", thread_ts=opened["thread_ts"])
     (incoming,) = await both.incoming()
 
