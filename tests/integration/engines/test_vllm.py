@@ -4,6 +4,7 @@ import asyncio
 import gc
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from parlour.engines.protocol import JOBS_AFTER, Request
 from parlour.engines.vllm import VllmEngine
 from tests.integration.engines.contract import (
     CAPITAL,
+    DEADLINE_S,
     GREEDY,
     LONG,
     STORY,
@@ -53,6 +55,11 @@ def engine(smollm2_folder: Path) -> VllmEngine:
 def vllm(engine: VllmEngine) -> Iterator[EngineHost]:
     """One engine for all tests; the last one kills it."""
     yield from running(EngineHost(engine))
+
+
+def of_vllm() -> list[Any]:
+    """vLLM's processes under this one; they name themselves."""
+    return [child for child in psutil.Process().children(recursive=True) if "VLLM" in child.name()]
 
 
 class TestVllm(ModelContract):
@@ -104,7 +111,7 @@ class TestVllmDies(DyingContract):
         return vllm
 
     def kill(self, mortal: EngineHost) -> None:
-        cores = [child for child in psutil.Process().children(recursive=True) if "EngineCore" in child.name()]
+        cores = [process for process in of_vllm() if "EngineCore" in process.name()]
         assert cores
         for core in cores:
             core.kill()
@@ -114,7 +121,8 @@ class TestVllmDies(DyingContract):
 
         # What vLLM leaves of a dead engine warns as it goes: here, where that is expected.
         gc.collect()
-        until(lambda: not [child for child in psutil.Process().children(recursive=True) if "VLLM" in child.name()])
+        _, left = psutil.wait_procs(of_vllm(), timeout=DEADLINE_S)
+        assert not left
 
 
 def test_a_gguf_file_is_refused_with_what_to_do(smollm2_gguf: Path) -> None:
