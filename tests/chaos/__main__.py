@@ -11,13 +11,15 @@ import os
 import sys
 import tempfile
 import traceback
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from parlour.bench.machine import machine
+from tests.chaos.ending import unwind_when_told
 from tests.chaos.play import Play, Played, Stage, settle_in, stage
 
 
@@ -32,18 +34,21 @@ class Broken:
 def main() -> int:
     """0 when every schedule was clean, 1 otherwise."""
     options = _arguments()
+    unwind_when_told()
     seeds = iter(range(options.seed, options.seed + options.schedules))
     unclean = []
     with stage(options.layout) as on:
         # An installation is given up after so many plays, or after one that was not clean: its faults are its own.
         while batch := list(islice(seeds, options.together)):
-            for one in _follow(batch, on, options.faults):
-                _tell(one)
-                if isinstance(one, Broken) or not one.verdict.is_clean:
-                    unclean.append(one.seed)
-                if options.log:
-                    with options.log.open("a", encoding="utf-8") as log:
-                        log.write(json.dumps(_row(one, options.layout), ensure_ascii=False) + "\n")
+            # Closed here and not some time later: its processes go before the services that they use.
+            with closing(_follow(batch, on, options.faults)) as played:
+                for one in played:
+                    _tell(one)
+                    if isinstance(one, Broken) or not one.verdict.is_clean:
+                        unclean.append(one.seed)
+                    if options.log:
+                        with options.log.open("a", encoding="utf-8") as log:
+                            log.write(json.dumps(_row(one, options.layout), ensure_ascii=False) + "\n")
     print(f"{options.schedules} schedules, {len(unclean)} unclean" + (f": seeds {unclean}" if unclean else ""))
     return 1 if unclean else 0
 
@@ -59,7 +64,7 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _follow(seeds: list[int], on: Stage, faults: int) -> Iterator[Played | Broken]:
+def _follow(seeds: list[int], on: Stage, faults: int) -> Generator[Played | Broken]:
     """Play these, on one installation as long as it is clean."""
     while seeds:
         seed = seeds[0]

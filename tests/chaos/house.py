@@ -9,6 +9,7 @@ from typing import Self
 
 import psycopg
 
+from tests.chaos.ending import held_off
 from tests.chaos.nursery import Born, Nursery
 from tests.chaos.protections import PROTECTIONS
 from tests.fakes.telegram import FakeTelegram
@@ -45,10 +46,14 @@ class House(Layout):
 
     def __enter__(self) -> Self:
         """Start every process."""
-        for name in self._kinds:
-            self.bring_up(name)
-        for process in self.processes.values():
-            process.await_ready()
+        try:
+            for name in self._kinds:
+                self.bring_up(name)
+            for process in self.processes.values():
+                process.await_ready()
+        except BaseException as error:
+            self.__exit__(type(error), error, error.__traceback__)
+            raise
         return self
 
     def __exit__(
@@ -56,6 +61,10 @@ class House(Layout):
     ) -> None:
         for name in list(self._frozen):
             self.wake(name)
+        if kind is not None and not issubclass(kind, Exception):
+            # The suite itself was told to end: nobody looks at this house any more.
+            for process in (*self.processes.values(), *self.operations):
+                process.popen.kill()
         super().__exit__(kind, error, trace)
 
     def bring_up(self, name: str, *, crash_at: str | None = None, skip: int = 0) -> Process:
@@ -65,9 +74,10 @@ class House(Layout):
         words += ["--crash-at", crash_at, "--skip", str(skip)] if crash_at else []
         words += ["--", self._kinds[name]]
         ready = "engine_ready" if self._kinds[name] == "worker" else "is ready"
-        if self._nursery is None:
-            return self.launch(name, sys.executable, "-m", "tests.chaos.child", *words, ready=ready)
-        return self.adopt(name, Born(self._nursery, words, self.environment, cwd=self.folder, ready=ready))
+        with held_off():
+            if self._nursery is None:
+                return self.launch(name, sys.executable, "-m", "tests.chaos.child", *words, ready=ready)
+            return self.adopt(name, Born(self._nursery, words, self.environment, cwd=self.folder, ready=ready))
 
     def operate(self, *command: str) -> None:
         """Let an operator's command run beside everything else. It may fail, as when its database is away."""
@@ -78,7 +88,8 @@ class House(Layout):
             process = Process(words, self.environment, cwd=self.folder, ready=ready)
         else:
             process = Born(self._nursery, words, self.environment, cwd=self.folder, ready=ready)
-        self.operations.append(self._stack.enter_context(process))
+        with held_off():
+            self.operations.append(self._stack.enter_context(process))
 
     def is_dead(self, name: str) -> bool:
         """Whether the process has ended."""
@@ -190,8 +201,13 @@ class Services:
 
     def __enter__(self) -> Self:
         """Start both."""
-        self.postgres.start()
-        self.redis.start()
+        try:
+            with held_off():
+                self.postgres.start()
+                self.redis.start()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
         return self
 
     def __exit__(

@@ -15,6 +15,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -30,6 +31,7 @@ _LOADED: Final = (
     "celery.concurrency.thread", "celery.bin.worker", "celery.app.trace", "kombu.transport.redis",
     "kombu.transport.memory", "psycopg", "tests.chaos.child",
 )  # fmt: skip
+_PR_SET_PDEATHSIG: Final = 1
 _PR_SET_CHILD_SUBREAPER: Final = 36
 _LARGEST: Final = 65_536
 _LOADED_S: Final = 600.0
@@ -50,7 +52,7 @@ class Nursery:
         self._parent = subprocess.Popen([sys.executable, "-m", __spec__.name, self._address])
         try:
             until(lambda: Path(self._address).exists(), timeout_s=_LOADED_S)
-        except AssertionError:
+        except BaseException:
             self.__exit__(None, None, None)
             raise
         return self
@@ -141,7 +143,9 @@ def main() -> None:
         told, telling = os.pipe()
         between = os.fork()
         if between == 0:
+            own = os.getpid()
             if (pid := os.fork()) == 0:
+                _die_with_the_suite(own)
                 for end in (told, telling):
                     os.close(end)
                 line.close()
@@ -156,6 +160,14 @@ def main() -> None:
         for end in (*ends, told, telling):
             os.close(end)
         line.close()
+
+
+def _die_with_the_suite(between: int) -> None:
+    """Even when the suite is killed while it is still being told of this birth."""
+    # The one between ends at once, and is not the parent that is meant.
+    while os.getppid() == between:
+        time.sleep(0.001)
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def _live(asked: dict[str, Any], out: int, err: int) -> None:
