@@ -10,6 +10,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 STAMPS := $(VENV)/.stamps
+# Many tests wait for a process or a server, so two at a time take little more than one of them.
+TEST_PROCESSES ?= 2
 LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" -c locks/constraints.in $(UPGRADE)
 PRODUCTION := --extra llamacpp --extra openai --extra postgres --extra redis --extra rabbitmq --extra knowledge --extra aws --extra vault \
@@ -66,7 +68,7 @@ bench: $(STAMPS)/dev ## Measure Parlour beside its references; more: .venv/bin/p
 
 .PHONY: test
 test: $(STAMPS)/dev $(if $(filter no,$(VLLM)),,$(STAMPS)/vllm) ## Set up everything, vLLM included, and run every test
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest -n $(TEST_PROCESSES) --dist loadfile $(ARGS)
 
 .PHONY: quick
 quick: $(STAMPS)/dev ## The tests that need no service and no model, under a minute

@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from itertools import count
 from pathlib import Path
 from types import MappingProxyType
@@ -301,21 +301,27 @@ class PostgresDatabases:
 
 @contextmanager
 def postgres_databases(address: str | None) -> Iterator[PostgresDatabases]:
-    """Databases on the server at `address`, else on the usual one, else on one of our own. Raises `Missing`."""
-    url = address or DEFAULTS["PARLOUR_TEST_POSTGRES"]
-    server = None
-    if not postgres_answers(url):
-        if address is not None:
-            raise Missing(f"no PostgreSQL answers at PARLOUR_TEST_POSTGRES ({urlsplit(address).hostname})")
-        server = PostgresServer()
-        url = server.start().url
-    databases = PostgresDatabases(url)
-    try:
+    """Databases on the server at `address`, else on one of our own, else on the usual one. Raises `Missing`.
+
+    One of our own does not wait for the disk: it makes and drops a database in a tenth of the time.
+    """
+    with ExitStack() as stack:
+        url = address or _own_postgres(stack) or DEFAULTS["PARLOUR_TEST_POSTGRES"]
+        if not postgres_answers(url):
+            raise Missing(f"no PostgreSQL answers at {urlsplit(url).hostname}. Install it: apt-get install postgresql")
+        databases = PostgresDatabases(url)
+        stack.callback(databases.close)
         yield databases
-    finally:
-        databases.close()
-        if server is not None:
-            server.remove()
+
+
+def _own_postgres(stack: ExitStack) -> str | None:
+    """The address of a server of our own, None where PostgreSQL is not installed."""
+    try:
+        server = PostgresServer()
+    except Missing:
+        return None
+    stack.callback(server.remove)
+    return server.start().url
 
 
 def postgres_answers(url: str) -> bool:

@@ -48,7 +48,7 @@ class Notifier:
         self._privacy = privacy
         self._outbox = outbox
         self._bus = bus
-        self._gate = RateGate(_CALLS_PER_MINUTE)
+        self._gate = RateGate(_CALLS_PER_MINUTE, monotonic=lambda: database.clock.now().timestamp())
 
     def subscribe(self, whose: Whose, topic: str) -> None:
         """The run's conversation wants to be told; asking twice is asking once."""
