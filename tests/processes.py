@@ -71,7 +71,7 @@ class Process:
         """What it printed so far, both streams."""
         return "".join(self._lines)
 
-    def send(self, number: signal.Signals) -> None:
+    def send(self, number: int) -> None:
         """Send it a signal."""
         self.popen.send_signal(number)
 

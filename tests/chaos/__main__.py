@@ -3,6 +3,7 @@
 python -m tests.chaos --schedules 100 --seed 1
 python -m tests.chaos --layout embedded --schedules 20 --log figures.jsonl
 python -m tests.chaos --seed 17 --schedules 1        # play one again
+python -m tests.chaos --seed 5006 --schedules 1 --as-in docs/figures/chaos-2026-11-25.json   # the faults it had then
 """
 
 import argparse
@@ -21,6 +22,7 @@ from typing import Any
 from parlour.bench.machine import machine
 from tests.chaos.ending import unwind_when_told
 from tests.chaos.play import Play, Played, Stage, settle_in, stage
+from tests.chaos.schedule import Planned, planned
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ def main() -> int:
         # An installation is given up after so many plays, or after one that was not clean: its faults are its own.
         while batch := list(islice(seeds, options.together)):
             # Closed here and not some time later: its processes go before the services that they use.
-            with closing(_follow(batch, on, options.faults)) as played:
+            with closing(_follow(batch, on, options)) as played:
                 for one in played:
                     _tell(one)
                     if isinstance(one, Broken) or not one.verdict.is_clean:
@@ -60,11 +62,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, help="of the first schedule; the others count on from it")
     parser.add_argument("--faults", type=int, default=5, help="in each schedule")
     parser.add_argument("--together", type=int, default=10, help="schedules one after another on one installation")
+    parser.add_argument("--as-in", type=Path, help="take each seed's faults from these figures, and draw only the talk")
     parser.add_argument("--log", type=Path, help="add one line of JSON for each schedule to this file")
     return parser.parse_args()
 
 
-def _follow(seeds: list[int], on: Stage, faults: int) -> Generator[Played | Broken]:
+def _follow(seeds: list[int], on: Stage, options: argparse.Namespace) -> Generator[Played | Broken]:
     """Play these, on one installation as long as it is clean."""
     while seeds:
         seed = seeds[0]
@@ -76,7 +79,7 @@ def _follow(seeds: list[int], on: Stage, faults: int) -> Generator[Played | Brok
                 is_clean = True
                 while seeds and is_clean:
                     seed = seeds.pop(0)
-                    played = at.perform(Play(seed, faults=faults))
+                    played = at.perform(Play(seed, faults=options.faults, planned=_recorded(seed, options)))
                     is_clean = played.verdict.is_clean
                     yield played
         except Exception:  # noqa: BLE001 (the next seed goes on: one that broke is told, with why)
@@ -85,6 +88,17 @@ def _follow(seeds: list[int], on: Stage, faults: int) -> Generator[Played | Brok
             yield Broken(seed, traceback.format_exc())
             if on.services:
                 on.services.mend()
+
+
+def _recorded(seed: int, options: argparse.Namespace) -> tuple[Planned, ...] | None:
+    """The faults that the seed had in `--as-in`, None without it."""
+    if options.as_in is None:
+        return None
+    runs = json.loads(options.as_in.read_text(encoding="utf-8"))["runs"]
+    found = next((run for run in runs if (run["seed"], run["layout"]) == (seed, options.layout)), None)
+    if found is None:
+        raise SystemExit(f"{options.as_in} tells of no seed {seed} in the {options.layout} layout")
+    return planned(found["faults"])
 
 
 def _tell(one: Played | Broken) -> None:

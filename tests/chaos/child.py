@@ -18,6 +18,7 @@ from typing import Any
 
 from tests.chaos.protections import PROTECTIONS
 from tests.chaos.steps import STEPS, Step
+from tests.chaos.wall_clock import let_it_jump
 
 
 def main() -> None:
@@ -35,6 +36,7 @@ def main() -> None:
         PROTECTIONS[options.without].take_away()
     if options.crash_at:
         _die_at(STEPS[options.crash_at], skip=options.skip)
+    let_it_jump()
     # Only now: what was changed above must be in place before the parts are joined.
     from parlour.cli.main import run  # noqa: PLC0415
 

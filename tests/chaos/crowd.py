@@ -4,39 +4,82 @@ import random
 import time
 from itertools import count
 
-from tests.chaos.judge import Verdict, judge
+from tests.chaos.heard import on_slack, on_telegram
+from tests.chaos.judge import Special, Verdict, judge
+from tests.fakes.slack import FakeSlack
 from tests.fakes.telegram import FakeTelegram
 
 _WORDS = ("when", "does", "the", "next", "train", "to", "the", "coast", "leave", "today")
 _FIRST_PERSON = 1_000
+# So many messages of a hundred reach Telegram's bot late, as when it was away, and so late at most.
+_LATE_PERCENT = 10
+_LATEST_S = 5 * 3_600.0
 
 
 class Crowd:
-    """So many people, each in a private chat of their own; no two texts are alike."""
+    """So many people, each in a private chat of their own; no two texts are alike.
+
+    With a Slack half of them, those with odd numbers, talk there.
+    """
 
     def __init__(
-        self, telegram: FakeTelegram, *, people: int, dice: random.Random, first_person: int = _FIRST_PERSON
+        self,
+        telegram: FakeTelegram,
+        *,
+        people: int,
+        dice: random.Random,
+        first_person: int = _FIRST_PERSON,
+        slack: FakeSlack | None = None,
+        special: Special | None = None,
     ) -> None:
-        """`first_person`: their ids count on from it; crowds that come after one another need people of their own."""
+        """`first_person`: their ids count on from it; crowds that come after one another need people of their own.
+
+        They share `special`, since each is judged with all before it.
+        """
         self._telegram = telegram
+        self._slack = slack
         self._people = range(first_person, first_person + people)
         self._dice = dice
         self._numbers = count(1)
+        self._special = Special() if special is None else special
 
     @property
     def people(self) -> range:
-        """Their ids, which are those of their chats."""
+        """Their ids."""
         return self._people
+
+    @property
+    def on_telegram(self) -> range:
+        """Those who talk in Telegram; their ids are those of their chats."""
+        return self._people if self._slack is None else self._people[self._people[0] % 2 :: 2]
 
     def say(self, person: int | None = None, *, words: int = 0) -> None:
         """Somebody, or this person, says something, of so many words if that matters."""
         speaker = self._dice.choice(self._people) if person is None else person
         text = " ".join(self._dice.choices(_WORDS, k=words or self._dice.randint(2, 8)))
-        self._telegram.say(speaker, f"number {next(self._numbers)} of {speaker}: {text}?")
+        said = f"number {next(self._numbers)} of {speaker}: {text}?"
+        if self._slack is not None and speaker % 2:
+            self._slack.say(f"U{speaker}", said)
+            return
+        is_late = self._dice.randrange(100) < _LATE_PERCENT
+        self._telegram.say(speaker, said, age_s=self._dice.uniform(0, _LATEST_S) if is_late else 0.0)
+
+    def trouble(self, person: int, text: str) -> None:
+        """This person, whom nothing else is asked of, says this to a broken skill in Telegram."""
+        self._special.trouble.add(("telegram", person))
+        self._telegram.say(person, text)
+
+    def forget(self, person: int) -> None:
+        """This person was erased: what they have said in Telegram may stay without an answer."""
+        heard = on_telegram(self._telegram.journal("user_wrote"))
+        self._special.forgotten.update(heard.asked["telegram", person])
 
     def verdict(self) -> Verdict:
         """What became of everything so far, what earlier crowds said included."""
-        return judge(self._telegram.journal("user_wrote", "bot_sent", "bot_edited", "bot_deleted"))
+        heard = [on_telegram(self._telegram.journal())]
+        if self._slack is not None:
+            heard.append(on_slack(self._slack.journal()))
+        return judge(*heard, special=self._special)
 
     def settled(self, *, patience_s: float, linger_s: float = 1.0) -> Verdict:
         """The verdict when all is answered and no draft stands, or when nothing has moved for `patience_s`.

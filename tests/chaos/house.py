@@ -1,5 +1,6 @@
 """An installation that can be broken: its processes die, freeze and come back, its services go away."""
 
+import resource
 import signal
 import sys
 from contextlib import suppress
@@ -12,6 +13,8 @@ import psycopg
 from tests.chaos.ending import held_off
 from tests.chaos.nursery import Born, Nursery
 from tests.chaos.protections import PROTECTIONS
+from tests.chaos.wall_clock import BACK, FORWARD
+from tests.fakes.slack import FakeSlack
 from tests.fakes.telegram import FakeTelegram
 from tests.integration.e2e.layouts import Layout, environment, production_environment
 from tests.processes import Process, until
@@ -118,6 +121,26 @@ class House(Layout):
             self._frozen.discard(name)
             self.processes[name].send(signal.SIGCONT)
 
+    def jump(self, name: str, *, is_forward: bool) -> None:
+        """Set the process's wall clock ten minutes forward or back."""
+        if not self.is_dead(name) and name not in self._ending:
+            self.processes[name].send(FORWARD if is_forward else BACK)
+
+    def fill_disk(self, name: str) -> None:
+        """Let no file of the process grow past what its largest one holds now, as on a full disk."""
+        largest = max((file.stat().st_size for file in self.data_dir.rglob("*") if file.is_file()), default=0)
+        self._limit_files(name, largest)
+
+    def make_room(self, name: str) -> None:
+        """Take the limit away again."""
+        self._limit_files(name, resource.RLIM_INFINITY)
+
+    def _limit_files(self, name: str, size: int) -> None:
+        # It may have died meanwhile; the one that comes after it has no limit.
+        with suppress(ProcessLookupError):
+            pid = self.processes[name].popen.pid
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
     def mend(self) -> None:
         """Start again what has died."""
         for name in self._kinds:
@@ -127,9 +150,12 @@ class House(Layout):
                 self.bring_up(name)
 
     def make_whole(self) -> None:
-        """Wake what is frozen, start what is dead, and wait until all are ready."""
+        """Wake what is frozen, start what is dead, and wait until all are ready and all room is there again."""
         for name in list(self._frozen):
             self.wake(name)
+        for name in self.processes:
+            if not self.is_dead(name):
+                self.make_room(name)
         # One that was told to end has long said that it is ready: it would pass for whole, and nobody would start it.
         for name in self._ending:
             until(lambda name=name: self.is_dead(name), timeout_s=_ENDED_S)  # type: ignore[misc]
@@ -147,9 +173,20 @@ class House(Layout):
             self.processes[name].await_ready()
 
 
-def variables(telegram: FakeTelegram) -> dict[str, str]:
-    """The settings of every house: the fake is its Telegram, a lease is short, nobody is too fast."""
-    return {
+def variables(telegram: FakeTelegram, slack: FakeSlack | None = None) -> dict[str, str]:
+    """The settings of every house: the fakes are its messengers, a lease is short, nobody is too fast."""
+    in_slack = (
+        {}
+        if slack is None
+        else {
+            "PARLOUR_SLACK__BOT_TOKEN": slack.bot_token,
+            "PARLOUR_SLACK__APP_TOKEN": slack.app_token,
+            "PARLOUR_SLACK__SIGNING_SECRET": slack.signing_secret,
+            "PARLOUR_SLACK__MODE": "socket",
+            "PARLOUR_SLACK__BASE_URL": slack.base_url,
+        }
+    )
+    return in_slack | {
         "PARLOUR_TELEGRAM__TOKEN": telegram.token,
         "PARLOUR_TELEGRAM__BASE_URL": telegram.base_url,
         "PARLOUR_TURNS__LEASE_S": f"{LEASE_S:g}",
@@ -166,17 +203,21 @@ def production(
     broker_url: str,
     telegram: FakeTelegram,
     *,
+    slack: FakeSlack | None = None,
+    gateways: int = 1,
     without: str | None = None,
     nursery: Nursery | None = None,
     **more: str,
 ) -> House:
-    """Gateway, two workers and a scheduler on PostgreSQL and a broker; migrated, not started.
+    """Gateways, two workers and a scheduler on PostgreSQL and a broker; migrated, not started.
 
     `without` is a protection to take away from every process; `more` are further variables of their environment.
     """
-    settings = production_environment(folder, databases, broker_url, **(variables(telegram) | more))
+    settings = production_environment(folder, databases, broker_url, **(variables(telegram, slack) | more))
     settings["PARLOUR_BUS__URL"] = broker_url if broker_url.startswith("redis") else ""
     kinds = {"scheduler": "scheduler", "worker": "worker", "second worker": "worker", "gateway": "gateway"}
+    if gateways > 1:
+        kinds["second gateway"] = "gateway"
     house = House(settings, folder, kinds=kinds, without=without, nursery=nursery)
     upgraded = house.run("db", "upgrade")
     assert upgraded.popen.returncode == 0, upgraded.output
@@ -187,9 +228,11 @@ def production(
     return house
 
 
-def embedded(folder: Path, telegram: FakeTelegram, *, nursery: Nursery | None = None) -> House:
+def embedded(
+    folder: Path, telegram: FakeTelegram, *, slack: FakeSlack | None = None, nursery: Nursery | None = None
+) -> House:
     """`parlour up`."""
-    return House(environment(folder, **variables(telegram)), folder, kinds={"up": "up"}, nursery=nursery)
+    return House(environment(folder, **variables(telegram, slack)), folder, kinds={"up": "up"}, nursery=nursery)
 
 
 class Services:

@@ -1,16 +1,13 @@
-"""What became of every message, judged by the messenger's journal alone: nothing here asks Parlour.
+"""What became of every message, judged by the messengers' journals alone: nothing here asks Parlour.
 
 The engine repeats what it is asked, and every text in a run is different, so that an answer tells which message it
 belongs to.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any
+from dataclasses import dataclass, field
+from itertools import combinations
 
-Entry = Mapping[str, Any]
+from tests.chaos.heard import Chat, Heard
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,36 +34,45 @@ class Verdict:
         return f"{self.accepted} accepted: {', '.join(told) or 'each answered once and in order'}"
 
 
-def judge(journal: Iterable[Entry]) -> Verdict:
-    """The verdict on a whole journal of the fake Telegram."""
-    asked: dict[int, list[str]] = defaultdict(list)
-    standing: dict[int, dict[int, str]] = defaultdict(dict)
-    for entry in journal:
-        match entry["what"]:
-            case "user_wrote" if entry["text"]:
-                asked[entry["chat"]].append(entry["text"])
-            case "bot_sent" | "bot_edited":
-                standing[entry["chat"]][entry["message_id"]] = entry["text"] or ""
-            case "bot_deleted":
-                standing[entry["chat"]].pop(entry["message_id"], None)
-    return _compare(asked, standing)
+@dataclass(slots=True)
+class Special:
+    """What is judged otherwise, because it was done to somebody on purpose. Grows while people talk."""
+
+    forgotten: set[str] = field(default_factory=set)
+    """Texts of people who were erased meanwhile: these may have no answer any more. Nobody else may have it either."""
+    trouble: set[Chat] = field(default_factory=set)
+    """Chats with a skill that is broken: whatever it says, each message gets some word, and no more than one."""
 
 
-def _compare(asked: Mapping[int, list[str]], standing: Mapping[int, Mapping[int, str]]) -> Verdict:
+def judge(*messengers: Heard, special: Special | None = None) -> Verdict:
+    """The verdict on all that was heard."""
+    special = special or Special()
+    asked = {chat: texts for heard in messengers for chat, texts in heard.asked.items()}
+    standing = {chat: there for heard in messengers for chat, there in heard.standing.items()}
+    mixed = {pair for heard in messengers for pair in heard.mixed}
     home = {text: chat for chat, texts in asked.items() for text in texts}
     lost, doubled, misordered, misdirected, left_over = [], [], [], [], []
     for chat, texts in asked.items():
-        # Ids grow within a chat, and an edit keeps its message's.
-        said = sorted(standing.get(chat, {}).items())
-        places = {text: [message_id for message_id, answer in said if answer == text] for text in texts}
-        lost += [text for text in texts if not places[text]]
+        there = standing.get(chat, {})
+        if chat in special.trouble:
+            lost += texts[len(there) :]
+            doubled += list(there.values())[len(texts) :]
+            continue
+        # Places grow within a chat, and an edit keeps its message's.
+        said = sorted(there.items())
+        places = {text: [place for place, answer in said if answer == text] for text in texts}
+        lost += [text for text in texts if not places[text] and text not in special.forgotten]
         doubled += [text for text in texts if len(places[text]) > 1]
         answered = [text for text in texts if places[text]]
-        misordered += [late for early, late in pairwise(answered) if places[late][0] < places[early][0]]
+        misordered += [
+            late
+            for early, late in combinations(answered, 2)
+            if places[late][0] < places[early][0] and (early, late) not in mixed
+        ]
     for chat, messages in standing.items():
-        for text in messages.values():
+        for text in messages.values() if chat not in special.trouble else ():
             if text not in home:
                 left_over.append(text)
             elif home[text] != chat:
                 misdirected.append(text)
-    return Verdict(len(home), *map(tuple, (lost, doubled, misordered, misdirected, left_over)))
+    return Verdict(len(home), *map(tuple, (lost, doubled, dict.fromkeys(misordered), misdirected, left_over)))

@@ -102,7 +102,7 @@ class Child:
         assert self.returncode is not None
         return self.returncode
 
-    def send_signal(self, number: signal.Signals) -> None:
+    def send_signal(self, number: int) -> None:
         """Nothing is sent to one that has ended."""
         if self.poll() is None:
             os.kill(self.pid, number)

@@ -5,16 +5,17 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import Literal
 
 from tests.chaos.crowd import Crowd
 from tests.chaos.house import House, Services, embedded, production
-from tests.chaos.judge import Verdict
+from tests.chaos.judge import Special, Verdict
 from tests.chaos.nursery import Nursery
 from tests.chaos.schedule import Planned, Scene, draw
+from tests.fakes.slack import FakeSlack
 from tests.fakes.telegram import FakeTelegram
 from tests.services import PostgresDatabases
 
@@ -22,17 +23,22 @@ LayoutName = Literal["production", "embedded"]
 # Only what is lost waits so long. A busy machine has been seen to stand still for half a minute.
 _PATIENCE_S = 180.0
 _FIRST_PERSON = 1_000
+_SLACK_AGAIN_S = [0.2, 1.0, 3.0, 5.0, 10.0, 20.0, 40.0]
 
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """How much of everything. The same seed draws the same talk and the same faults."""
+    """How much of everything. The same seed draws the same talk and the same faults.
+
+    `planned`: these faults instead of drawn ones, as when a play of an older catalogue of faults is played again.
+    """
 
     seed: int
     people: int = 12
     messages: int = 48
     faults: int = 5
     over_s: float = 6.0
+    planned: tuple[Planned, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,8 @@ class Place:
     house: House
     telegram: FakeTelegram
     services: Services | None
+    slack: FakeSlack
+    special: Special = field(default_factory=Special)
     plays: int = 0
 
     def perform(self, play: Play) -> Played:
@@ -77,15 +85,29 @@ class Place:
         dice = random.Random(play.seed)
         first_person = _FIRST_PERSON + self.plays * play.people
         self.plays += 1
-        crowd = Crowd(self.telegram, people=play.people, dice=dice, first_person=first_person)
-        planned = draw(dice, faults=play.faults, over_s=play.over_s, has_services=self.services is not None)
+        crowd = Crowd(
+            self.telegram,
+            people=play.people,
+            dice=dice,
+            first_person=first_person,
+            slack=self.slack,
+            special=self.special,
+        )
+        drawn = draw(dice, faults=play.faults, over_s=play.over_s, has_services=self.services is not None)
+        planned = drawn if play.planned is None else list(play.planned)
         before = crowd.verdict().accepted
-        _act(play, planned, Scene(self.house, self.telegram, self.services, dice, crowd.people), crowd)
+        scene = Scene(self.house, self.telegram, self.services, dice, crowd.on_telegram, self.slack)
+        _act(play, planned, scene, crowd)
         self.telegram.heal()
+        self.slack.heal()
         self.house.make_whole()
+        for person in scene.erased:
+            crowd.forget(person)
+            # Whoever comes back after an erasure is somebody new, and is answered.
+            crowd.say(person)
         mended = time.monotonic()
         verdict = crowd.settled(patience_s=_PATIENCE_S)
-        faults = tuple(f"{one.at_s:.1f} s {one.name}" for one in planned)
+        faults = tuple(map(str, planned))
         turns = verdict.accepted - before
         return Played(play.seed, faults, turns, verdict, time.monotonic() - mended, self.house.output)
 
@@ -95,16 +117,20 @@ def settle_in(on: Stage, folder: Path) -> Iterator[Place]:
     """A fresh installation, running."""
     with ExitStack() as stack:
         telegram = stack.enter_context(FakeTelegram())
-        house = stack.enter_context(_house(on, folder, telegram, stack))
-        yield Place(house, telegram, on.services)
+        slack = stack.enter_context(FakeSlack())
+        # As patient as Slack is, which tries for minutes: a message that Slack gave up is no message.
+        slack.do("timing", retry_delays_s=_SLACK_AGAIN_S)
+        house = stack.enter_context(_house(on, folder, telegram, slack, stack))
+        yield Place(house, telegram, on.services, slack)
 
 
-def _house(on: Stage, folder: Path, telegram: FakeTelegram, stack: ExitStack) -> House:
+def _house(on: Stage, folder: Path, telegram: FakeTelegram, slack: FakeSlack, stack: ExitStack) -> House:
     if on.services is None:
-        return embedded(folder, telegram, nursery=on.nursery)
+        return embedded(folder, telegram, slack=slack, nursery=on.nursery)
     databases = PostgresDatabases(on.services.postgres.url)
     stack.callback(databases.close)
-    return production(folder, databases, f"{on.services.redis.url}/0", telegram, nursery=on.nursery)
+    broker_url = f"{on.services.redis.url}/0"
+    return production(folder, databases, broker_url, telegram, slack=slack, gateways=2, nursery=on.nursery)
 
 
 def _act(play: Play, planned: list[Planned], scene: Scene, crowd: Crowd) -> None:

@@ -1,12 +1,13 @@
 """What breaks when: drawn from a seed, so that a run that went wrong can be played again."""
 
 import random
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
 from tests.chaos.house import LEASE_S, House, Services
+from tests.fakes.slack import FakeSlack
 from tests.fakes.telegram import FakeTelegram
 
 
@@ -20,6 +21,10 @@ class Scene:
     """None in the embedded layout."""
     dice: random.Random
     chats: range
+    """Of Telegram."""
+    slack: FakeSlack | None = None
+    erased: set[int] = field(default_factory=set)
+    """People of Telegram whom a fault has erased."""
 
 
 # What a fault leaves to be undone, and after how many seconds.
@@ -92,8 +97,72 @@ def _messenger(kind: str, **more: object) -> Callable[[Scene], Undo]:
 
 
 def _redeliver(scene: Scene) -> Undo:
-    scene.telegram.do("redeliver")
+    count = scene.dice.randint(1, 10)
+    for _ in range(scene.dice.randint(1, 5)):
+        scene.telegram.do("redeliver", count=count)
     return None
+
+
+def _reorder(scene: Scene) -> Undo:
+    scene.telegram.fault("reorder", method="getUpdates", times=scene.dice.randint(1, 5))
+    return None
+
+
+def _jump(scene: Scene) -> Undo:
+    scene.house.jump(scene.dice.choice(sorted(scene.house.processes)), is_forward=scene.dice.random() < 0.5)
+    return None
+
+
+def _erase(scene: Scene) -> Undo:
+    person = scene.dice.choice(scene.chats)
+    scene.erased.add(person)
+    scene.house.operate("user", "erase", f"telegram:{person}", "--yes")
+    return None
+
+
+def _fill_disk(scene: Scene) -> Undo:
+    scene.house.fill_disk("up")
+    return scene.dice.uniform(0.5, 3.0), lambda: scene.house.make_room("up")
+
+
+def _slack(kind: str, **more: object) -> Callable[[Scene], Undo]:
+    """A fault of Slack's Web API."""
+
+    def fault(scene: Scene) -> Undo:
+        assert scene.slack
+        method = scene.dice.choice(["chat.postMessage", "chat.postMessage", "conversations.history", None])
+        scene.slack.do("fault", kind=kind, method=method, times=scene.dice.randint(1, 4), **more)
+        return None
+
+    return fault
+
+
+def _slack_events(kind: str) -> Callable[[Scene], Undo]:
+    """A fault in how Slack tells of events."""
+
+    def fault(scene: Scene) -> Undo:
+        assert scene.slack
+        scene.slack.do("fault", kind=kind, method="event", times=scene.dice.randint(1, 6))
+        return None
+
+    return fault
+
+
+def _slack_again(scene: Scene) -> Undo:
+    assert scene.slack
+    count = scene.dice.randint(1, 10)
+    for _ in range(scene.dice.randint(1, 5)):
+        scene.slack.do("redeliver", count=count)
+    return None
+
+
+def _slack_sockets(deed: str) -> Callable[[Scene], Undo]:
+    def fault(scene: Scene) -> Undo:
+        assert scene.slack
+        scene.slack.do(deed)
+        return None
+
+    return fault
 
 
 def _operate(*command: str) -> Callable[[Scene], Undo]:
@@ -121,8 +190,22 @@ ANYWHERE: Final[Mapping[str, Callable[[Scene], Undo]]] = MappingProxyType(
         "new key": _operate("keys", "rotate"),
         "keys wrapped anew": _operate("keys", "rewrap"),
         "retention run": _operate("retention", "run"),
+        "events in another order": _reorder,
+        "clock jumps in a process": _jump,
+        "a person is erased": _erase,
+        "Slack: 429": _slack("throttle", retry_after=1),
+        "Slack: 502, nothing done": _slack("error_before"),
+        "Slack: 502, work done": _slack("error_after"),
+        "Slack: answer lost, work done": _slack("lose"),
+        "Slack: connection reset": _slack("reset"),
+        "Slack: events twice at once": _slack_events("duplicate"),
+        "Slack: events in another order": _slack_events("reorder"),
+        "Slack: events again": _slack_again,
+        "Slack: sockets torn": _slack_sockets("cut"),
+        "Slack: sockets replaced": _slack_sockets("disconnect"),
     }
 )
+EMBEDDED: Final[Mapping[str, Callable[[Scene], Undo]]] = MappingProxyType({"disk full": _fill_disk})
 WITH_SERVICES: Final[Mapping[str, Callable[[Scene], Undo]]] = MappingProxyType(
     {
         "Redis restarted empty": _empty_redis,
@@ -142,12 +225,22 @@ class Planned:
 
     def strike(self, scene: Scene) -> Undo:
         """Let it happen."""
-        return {**ANYWHERE, **WITH_SERVICES}[self.name](scene)
+        return {**ANYWHERE, **WITH_SERVICES, **EMBEDDED}[self.name](scene)
+
+    def __str__(self) -> str:
+        """As it stands in a log of schedules, to be read by `planned`."""
+        return f"{self.at_s:.1f} s {self.name}"
 
 
 def draw(dice: random.Random, *, faults: int, over_s: float, has_services: bool) -> list[Planned]:
     """So many faults over that time, in order."""
-    names = sorted({**ANYWHERE, **WITH_SERVICES}) if has_services else sorted(ANYWHERE)
+    names = sorted({**ANYWHERE, **(WITH_SERVICES if has_services else EMBEDDED)})
     return sorted(
         (Planned(dice.uniform(0.2, over_s), dice.choice(names)) for _ in range(faults)), key=lambda one: one.at_s
     )
+
+
+def planned(told: Iterable[str]) -> tuple[Planned, ...]:
+    """The faults of a schedule as they were logged, such as `3.3 s freeze a process past its lease`."""
+    parted = [one.split(" s ", maxsplit=1) for one in told]
+    return tuple(Planned(float(at_s), name) for at_s, name in parted)

@@ -2,9 +2,15 @@
 
 from typing import Any
 
-from tests.chaos.judge import judge
+from tests.chaos import judge as judging
+from tests.chaos.heard import on_slack, on_telegram
+from tests.chaos.judge import Special, Verdict
 
 Json = dict[str, Any]
+
+
+def judge(journal: list[Json], **more: Any) -> Verdict:
+    return judging.judge(on_telegram(journal), **more)
 
 
 def wrote(chat: int, message_id: int, text: str) -> Json:
@@ -66,3 +72,47 @@ def test_a_draft_as_a_last_word_is_left_over() -> None:
 def test_what_is_wrong_is_told_with_an_example() -> None:
     assert str(judge([wrote(1, 1, "a")])) == "1 accepted: lost 1 (such as 'a')"
     assert str(judge([wrote(1, 1, "a"), sent(1, 2, "a")])) == "1 accepted: each answered once and in order"
+
+
+def test_an_erased_persons_message_may_stay_without_an_answer_but_not_have_two() -> None:
+    special = Special(forgotten={"a", "b"})
+
+    assert judge([*TWO_QUESTIONS, sent(1, 3, "b")], special=special).is_clean
+    assert judge([*TWO_QUESTIONS, sent(1, 3, "b"), sent(1, 4, "b")], special=special).doubled == ("b",)
+
+
+def test_whoever_talks_to_a_broken_skill_gets_one_word_for_each_message() -> None:
+    special = Special(trouble={("telegram", 1)})
+
+    assert judge([*TWO_QUESTIONS, sent(1, 3, "it broke"), sent(1, 4, "it broke")], special=special).is_clean
+    assert judge([*TWO_QUESTIONS, sent(1, 3, "it broke")], special=special).lost == ("b",)
+    told_thrice = [sent(1, place, "it broke") for place in (3, 4, 5)]
+    assert judge([*TWO_QUESTIONS, *told_thrice], special=special).doubled == ("it broke",)
+
+
+def in_slack(*deeds: tuple[str, str, str]) -> list[Json]:
+    """Deeds of what, time stamp and text in one channel, as the fake Slack's journal has them."""
+    about = {"said": "text", "posted": "text", "appended": "piece", "stream_started": "text"}
+    return [
+        {"n": n, "what": what, "channel": "D1", "ts": ts, **({about[what]: text} if what in about else {})}
+        for n, (what, ts, text) in enumerate(deeds)
+    ]
+
+
+def test_slacks_answers_are_read_out_of_posts_and_streams() -> None:
+    taken = [("said", "1.0", "a b"), ("event_sent", "1.0", ""), ("event_taken", "1.0", "")]
+    streamed = [("stream_started", "2.0", "a"), ("appended", "2.0", " b")]
+
+    assert judging.judge(on_slack(in_slack(*taken, *streamed))).is_clean
+    assert judging.judge(on_slack(in_slack(*taken, streamed[0]))).left_over == ("a",)
+    assert judging.judge(on_slack(in_slack(*taken, *streamed, ("posted", "3.0", "a b")))).doubled == ("a b",)
+
+
+def test_slacks_order_counts_where_one_event_was_taken_before_the_next_was_sent() -> None:
+    answers = [("posted", "3.0", "b"), ("posted", "4.0", "a")]
+    asked = [("said", "1.0", "a"), ("said", "2.0", "b")]
+    one_by_one = [("event_sent", "1.0", ""), ("event_taken", "1.0", ""), ("event_sent", "2.0", "")]
+    at_once = [("event_sent", "1.0", ""), ("event_sent", "2.0", ""), ("event_taken", "1.0", "")]
+
+    assert judging.judge(on_slack(in_slack(*asked, *one_by_one, *answers))).misordered == ("b",)
+    assert judging.judge(on_slack(in_slack(*asked, *at_once, *answers))).is_clean

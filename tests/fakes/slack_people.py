@@ -42,7 +42,7 @@ class People:
             message["subtype"] = subtype
         if bot_id:
             message["bot_id"] = bot_id
-        self.world.note("said", channel=where.id, user=user, ts=message["ts"], thread_ts=thread_ts)
+        self.world.note("said", channel=where.id, user=user, ts=message["ts"], thread_ts=thread_ts, text=text)
         self.world.put(where, message)
         bot = self.world.teams[where.team].bot_user_id
         if where.kind != "im" and f"<@{bot}>" in text and bot in where.members:

@@ -38,6 +38,11 @@ class DatabaseClock:
         return known[0] + timedelta(seconds=self._elapsed() - known[1])
 
     @property
+    def is_set(self) -> bool:
+        """Whether the database was asked before."""
+        return self._known is not None
+
+    @property
     def is_stale(self) -> bool:
         """Whether it is time to ask the database again."""
         known = self._known

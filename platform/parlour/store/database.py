@@ -1,8 +1,9 @@
 """A database: transactions to write in, transactions to read in, and its clock."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from threading import Lock, get_ident
 
 from sqlalchemy import Engine, func, make_url, select, text
@@ -13,12 +14,29 @@ from parlour.store.clock import Clock, DatabaseClock
 from parlour.store.connect import Use, connect, place_of
 from parlour.store.errors import DatabaseLocked, DatabaseUnavailable
 
+# SQLite's field holds 31 bits of seconds: they last until 2093.
+_MARK_EVERY_S = 10.0
+_MARKS_FROM = datetime(2025, 1, 1, tzinfo=UTC)
+# How far the clock is taken back each time it is set; and what was set back further is taken for a clock that was
+# wrong before, and followed at once.
+_STEP_BACK = timedelta(seconds=1)
+_FOLLOWED_SLOWLY = timedelta(days=1)
+
 
 class Database:
     """One database and this process's connections to it. Safe to use from many threads."""
 
-    def __init__(self, url: str, *, pool_size: int = 10, busy_timeout_s: float = 10.0) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        pool_size: int = 10,
+        busy_timeout_s: float = 10.0,
+        wall_clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """`wall_clock` is what an SQLite database goes by; PostgreSQL has its own."""
         self.url = url
+        self._wall_clock = wall_clock
         self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
         self.place = place_of(url)
         self._busy_timeout_s = busy_timeout_s
@@ -33,6 +51,7 @@ class Database:
         # SQLite has one writer at a time. Waiting here wakes at once, where its own waiting sleeps in growing steps.
         self._writing = Lock()
         self._writer: int | None = None
+        self._next_mark = 0.0
         self._clock = DatabaseClock(self._ask_time)
 
     @property
@@ -55,6 +74,7 @@ class Database:
             # Begins now and not at the first statement: whoever waits for the lock waits here.
             session.connection()
             self._set_clock(session)
+            self._mark_time(session)
             yield session
 
     @contextmanager
@@ -112,12 +132,29 @@ class Database:
         if self._clock.is_stale:
             self._clock.set(lambda: self._time_in(session))
 
+    def _mark_time(self, session: Session) -> None:
+        if self.is_sqlite and time.monotonic() >= self._next_mark:
+            mark = int((self._clock.now() - _MARKS_FROM).total_seconds())
+            session.execute(text(f"PRAGMA user_version = {mark}"))
+            self._next_mark = time.monotonic() + _MARK_EVERY_S
+
     def _time_in(self, session: Session) -> datetime:
-        # SQLite's clock is this machine's, and so is that of every process that can open the file.
         if self.is_sqlite:
-            return datetime.now(UTC)
+            return self._time_of_file(session)
         told: datetime = session.execute(select(func.clock_timestamp())).scalar_one()
         return told.astimezone(UTC)
+
+    def _time_of_file(self, session: Session) -> datetime:
+        """The machine's time, which every process that can open the file shares; but set back it is followed slowly.
+
+        Leases and due dates stand in the file. By a clock that was set back ten minutes nothing would be due, and no
+        lease of a dead process over, for as long. So the file keeps the newest time it was written at (in a field of
+        its header that is there for applications), for those who start after the clock was set back.
+        """
+        wall = self._wall_clock()
+        mark = _MARKS_FROM + timedelta(seconds=session.execute(text("PRAGMA user_version")).scalar_one())
+        latest = max(mark, self._clock.now() - _STEP_BACK if self._clock.is_set else mark)
+        return latest if wall < latest < wall + _FOLLOWED_SLOWLY else wall
 
     def _ask_time(self) -> datetime:
         with self._session(self._reader) as session:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, bindparam, or_, select
+from sqlalchemy import ColumnElement, bindparam, case, or_, select
 from sqlalchemy.orm import Session
 
 from parlour.engines.errors import PromptTooLong
@@ -61,7 +61,13 @@ _REMARKS = (
         or_(Message.expires_at.is_(None), Message.expires_at > bindparam("now")),
         Turn.state.not_in(_LEFT_OUT),
     )
-    .order_by(Message.seq.desc(), Message.created_at.desc(), Message.id.desc())
+    # What was asked before what was answered, whatever the clocks of the two processes that wrote it said.
+    .order_by(
+        Message.seq.desc(),
+        case((Message.author == Author.USER.value, 0), else_=1).desc(),
+        Message.created_at.desc(),
+        Message.id.desc(),
+    )
     .limit(_LONGEST_HISTORY)
 )
 

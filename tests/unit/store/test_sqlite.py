@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -173,3 +174,32 @@ def test_a_folder_that_cannot_be_made_is_said_so(tmp_path: Path) -> None:
 
 def _path(database: Database) -> Path:
     return Path(database.url.removeprefix("sqlite:///"))
+
+
+def test_a_clock_that_was_set_back_leaves_nothing_waiting(sqlite_url: str) -> None:
+    """Leases and due dates are written by the time of before: who starts now goes on from there, and follows slowly."""
+    schema.upgrade(sqlite_url)
+    noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    with closing(Database(sqlite_url, wall_clock=lambda: noon)) as database, database.begin():
+        pass
+
+    with closing(Database(sqlite_url, wall_clock=lambda: noon - timedelta(minutes=10))) as database:
+        with database.begin():
+            pass
+        told = database.clock.now()
+
+    assert told >= noon
+
+
+@pytest.mark.parametrize("by", [timedelta(minutes=10), -timedelta(days=2)])
+def test_a_clock_set_forward_or_far_back_is_followed_at_once(sqlite_url: str, by: timedelta) -> None:
+    """Forward it goes when a machine slept; far back, when it was wrong before."""
+    schema.upgrade(sqlite_url)
+    noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    with closing(Database(sqlite_url, wall_clock=lambda: noon)) as database, database.begin():
+        pass
+
+    with closing(Database(sqlite_url, wall_clock=lambda: noon + by)) as database, database.read():
+        told = database.clock.now()
+
+    assert abs(told - (noon + by)) < timedelta(minutes=1)

@@ -1,5 +1,6 @@
 """What the model gets to read."""
 
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -7,7 +8,7 @@ from sqlalchemy import update
 
 from parlour.engines.errors import PromptTooLong
 from parlour.privacy.models import DataKeyRow
-from parlour.store.models import Turn, User, Workspace
+from parlour.store.models import Message, Turn, User, Workspace
 from parlour.turns.context import PromptBuilder, Remark
 from parlour.turns.order import Claim
 from tests.fakes.turns import ScriptedEngine
@@ -38,6 +39,18 @@ def test_the_conversation_goes_into_the_prompt_in_order(stage: Stage) -> None:
         ("assistant", "Which ones?"),
         ("user", "who am I?"),
     ]
+
+
+def test_a_question_comes_before_its_answer_whatever_the_clocks_said(stage: Stage) -> None:
+    """Two processes write them, and a clock may be set back in between."""
+    stage.answered("my name is Ann", says=["Hello Ann."])
+    with stage.platform.database.begin() as session:
+        long_before = stage.platform.clock.now() - timedelta(minutes=10)
+        session.execute(update(Message).where(Message.author == "assistant").values(created_at=long_before))
+
+    engine = asked(stage, "who am I?")
+
+    assert engine.prompt == [("user", "my name is Ann"), ("assistant", "Hello Ann."), ("user", "who am I?")]
 
 
 def test_another_conversation_is_none_of_this_ones_business(stage: Stage) -> None:
