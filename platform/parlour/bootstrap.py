@@ -439,15 +439,9 @@ def platform(settings: Settings, *, is_migrating: bool = False, may_create_keys:
             metrics=Metrics(CollectorRegistry()),
             owner=_owner(),
         )
-        stack.callback(_close_skills, parts)
+        # The skills' processes end with this one, where a turn was for one.
+        stack.callback(lambda: "skills" in vars(parts) and parts.skills.close())
         yield parts
-
-
-def _close_skills(parts: Platform) -> None:
-    """End the skills' processes, where a turn was for one."""
-    room = vars(parts).get("skills")
-    if room is not None:
-        room.close()
 
 
 def engine_host(settings: Settings) -> EngineHost:
@@ -470,6 +464,9 @@ def engine_options(settings: Settings) -> EngineOptions:
         gpu_memory=engine.gpu_memory,
         kv_cache_gib=engine.kv_cache_gib,
         loras=engine.loras,
+        chat_template=engine.chat_template,
+        tool_calls=engine.tool_calls,
+        tool_parser=engine.tool_parser,
     )
 
 

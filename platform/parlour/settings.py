@@ -99,6 +99,9 @@ class EngineSettings(Section):
         None, description="Where model files are; empty: the user's cache, `~/.cache/parlour/models`."
     )
     loras: dict[str, Path] = Field(default_factory=dict, description="LoRA adapters by name.")
+    chat_template: Path | None = Field(None, description="A Jinja file in place of the model's own chat template.")
+    tool_calls: Literal["auto", "schema"] = Field("auto", description="`schema`: tools by structured output alone.")
+    tool_parser: str = Field("", description="vLLM's parser of tool calls, such as `hermes`; empty: `schema`.")
 
 
 class KnowledgeSettings(Section):

@@ -61,6 +61,16 @@ def find_safetensors(model: str, models_dir: Path) -> Path | str:
     raise ModelFileError(f"No model '{model}' for vLLM in {models_dir}. Make it with: parlour model convert {model}")
 
 
+def read_template(path: Path) -> str:
+    """The chat template in a file. Raises `ModelFileError` with the remedy."""
+    try:
+        return path.expanduser().read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelFileError(
+            f"engine.chat_template: {path} cannot be read as text ({type(error).__name__}). Name a Jinja file, or none."
+        ) from None
+
+
 def _checked(folder: Path, model: str) -> Path:
     """`folder` if it has what vLLM needs."""
     if not (folder / "config.json").is_file():

@@ -13,16 +13,11 @@ from typing import Any
 import httpx
 
 from parlour.engines.admission import Admission
-from parlour.engines.errors import (
-    EngineDied,
-    EngineError,
-    EngineUnavailable,
-    ModelFileError,
-    NotSupported,
-    PromptTooLong,
-)
-from parlour.engines.files import find_gguf, label
+from parlour.engines.calls import described
+from parlour.engines.errors import EngineUnavailable, ModelFileError, NotSupported
+from parlour.engines.files import find_gguf, label, read_template
 from parlour.engines.gguf import check_model
+from parlour.engines.llamacpp_answer import Answer
 from parlour.engines.options import EngineOptions
 from parlour.engines.protocol import Message, Piece, Request
 from parlour.engines.wire import as_chat, clean
@@ -55,6 +50,7 @@ class LlamaCppEngine:
         self._server: Any = None
         self._client: httpx.AsyncClient | None = None
         self._threads: ThreadPoolExecutor | None = None
+        self._calls_tools = False
 
     @property
     def name(self) -> str:
@@ -73,8 +69,8 @@ class LlamaCppEngine:
 
     @property
     def calls_tools(self) -> bool:
-        """Not by itself: small models do it more surely by structured output."""
-        return False
+        """Whether the model's chat template knows tools, so that llama.cpp reads its calls. Known after `start`."""
+        return self._calls_tools
 
     async def start(self) -> None:
         """Load the model. Raises `ModelFileError` with a remedy."""
@@ -102,6 +98,7 @@ class LlamaCppEngine:
             trust_env=False,
         )
         self._threads = ThreadPoolExecutor(self._max_concurrency, thread_name_prefix="llamacpp")
+        self._calls_tools = self._options.tool_calls == "auto" and await self._knows_tools()
 
     async def close(self) -> None:
         """Break off running answers and free the model."""
@@ -118,7 +115,7 @@ class LlamaCppEngine:
         await self.check()
         body = self._body(request)
         await self._admission.enter(request.priority)
-        answer = _Answer(self, asyncio.get_running_loop())
+        answer = Answer(self.name, lambda: self._server is not None, asyncio.get_running_loop())
         try:
             await self.check()  # it may have been closed meanwhile
             running = asyncio.get_running_loop().run_in_executor(self._threads, answer.generate, self._server, body)
@@ -137,7 +134,8 @@ class LlamaCppEngine:
 
     async def count_tokens(self, messages: Sequence[Message]) -> int:
         """Tokens of the prompt that the model's template makes of `messages`."""
-        reply = await self._post("/v1/chat/completions/input_tokens", {"messages": as_chat(messages), **_NO_THINKING})
+        body = {"messages": as_chat(messages), **_NO_THINKING}
+        reply = await self._from_server("POST", "/v1/chat/completions/input_tokens", body)
         return int(reply["input_tokens"])
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
@@ -149,24 +147,24 @@ class LlamaCppEngine:
         if self._server is None:
             raise EngineUnavailable(f"{self.name} is not running. Start it first.")
 
-    @property
-    def is_open(self) -> bool:
-        """Whether answers may go on."""
-        return self._server is not None
+    async def _knows_tools(self) -> bool:
+        """Whether the chat template shows the model both tools and the calls it made before, as llama.cpp found out."""
+        caps = (await self._from_server("GET", "/props")).get("chat_template_caps", {})
+        return bool(caps.get("supports_tools") and caps.get("supports_tool_calls"))
 
-    async def _post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    async def _from_server(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Ask the model's own server, which listens on the loopback with a key of its own."""
         await self.check()
         if self._client is None:
             raise EngineUnavailable(f"{self.name} is not running. Start it first.")
         try:
-            reply = await self._client.post(path, json=body)
+            reply = await self._client.request(method, path, json=body)
         except httpx.HTTPError as error:
             raise EngineUnavailable(
                 f"{self.name} does not answer ({type(error).__name__}). Restart the worker."
             ) from None
         if reply.is_error:
-            raise EngineUnavailable(f"{self.name} refused to count tokens (HTTP {reply.status_code}).")
+            raise EngineUnavailable(f"{self.name} refused {path} (HTTP {reply.status_code}).")
         return dict(reply.json())
 
     def _body(self, request: Request) -> dict[str, Any]:
@@ -193,6 +191,8 @@ class LlamaCppEngine:
         if request.json_schema is not None:
             schema = {"name": "answer", "schema": dict(request.json_schema)}
             body["response_format"] = {"type": "json_schema", "json_schema": schema}
+        if request.tools:
+            body |= {"tools": [described(tool) for tool in request.tools], "parallel_tool_calls": True}
         return body
 
     def _adapters(self, wanted: str | None) -> list[dict[str, float]]:
@@ -206,69 +206,12 @@ class LlamaCppEngine:
 _NO_THINKING = {"chat_template_kwargs": {"enable_thinking": False}}
 
 
-class _Answer:
-    """One answer under way: llama.cpp's thread on one side, the engine's loop on the other."""
-
-    def __init__(self, engine: LlamaCppEngine, loop: asyncio.AbstractEventLoop) -> None:
-        self._engine = engine
-        self._loop = loop
-        self._arrived: asyncio.Queue[dict[str, Any] | BaseException | None] = asyncio.Queue()
-        self.is_wanted = True
-
-    def generate(self, server: Any, body: dict[str, Any]) -> None:  # noqa: ANN401 (xllamacpp has no types)
-        """Generate, in llama.cpp's thread, until it ends or nobody wants it."""
-        end: BaseException | None = None
-        try:
-            server.handle_chat_completions(body, self._take)
-        except Exception as error:  # noqa: BLE001 (it belongs to the loop that waits)
-            end = error
-        self._put(end)
-
-    def _take(self, chunk: dict[str, Any]) -> bool:
-        """Called by llama.cpp with each chunk; True stops it."""
-        self._put(chunk)
-        return not (self.is_wanted and self._engine.is_open)
-
-    def _put(self, item: dict[str, Any] | BaseException | None) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is gone, and with it whoever waited
-            self._loop.call_soon_threadsafe(self._arrived.put_nowait, item)
-
-    async def pieces(self) -> AsyncIterator[Piece]:
-        """The pieces, the last one with finish and counts. Raises the engine's errors."""
-        has_begun, finish = False, None
-        while isinstance(chunk := await self._arrived.get(), dict):
-            if "error" in chunk:
-                raise _error(self._engine.name, chunk["error"], has_begun=has_begun)
-            for choice in chunk.get("choices", ()):
-                finish = choice.get("finish_reason") or finish
-                if text := choice["delta"].get("content"):
-                    has_begun = True
-                    yield Piece(text)
-            if usage := chunk.get("usage"):
-                yield Piece(
-                    "", "length" if finish == "length" else "stop", usage["prompt_tokens"], usage["completion_tokens"]
-                )
-                return
-        if isinstance(chunk, ValueError):
-            # Its text may quote the prompt: only the fact is told.
-            raise NotSupported(f"{self._engine.name} cannot use this request's messages or JSON schema.") from None
-        raise EngineDied(f"{self._engine.name} broke off in the middle of an answer.")
-
-
-def _error(name: str, error: Mapping[str, Any], *, has_begun: bool) -> EngineError:
-    """llama.cpp's error object as ours. Its message may quote the prompt and is left out."""
-    if error.get("type") == "exceed_context_size_error":
-        return PromptTooLong(f"The prompt has {error.get('n_prompt_tokens')} tokens, the window {error.get('n_ctx')}.")
-    if error.get("code") == 400:  # noqa: PLR2004 (HTTP's bad request)
-        return NotSupported(f"{name} cannot use this request ({error.get('type')}).")
-    kind = EngineDied if has_begun else EngineUnavailable
-    return kind(f"{name} failed ({error.get('type')}).")
-
-
 def _params(path: Path, options: EngineOptions, *, context_tokens: int, places: int, key: str) -> Any:  # noqa: ANN401 (xllamacpp has no types)
     """How llama.cpp is to run. Its HTTP server cannot be left out: it gets the loopback, a secret key and no pages."""
     params = xllamacpp.CommonParams()
     params.model.path = str(path)
+    if options.chat_template is not None:
+        params.chat_template = read_template(options.chat_template)
     params.n_ctx = context_tokens * places
     params.n_parallel = places
     params.n_batch = PROMPT_STEP_TOKENS

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from parlour.engines.admission import Admission
+from parlour.engines.calls import Calls, described
 from parlour.engines.errors import (
     EngineBusy,
     EngineDied,
@@ -15,7 +16,7 @@ from parlour.engines.errors import (
     PromptTooLong,
 )
 from parlour.engines.options import EngineOptions
-from parlour.engines.protocol import Finish, Message, Piece, Request, Tool, ToolCall
+from parlour.engines.protocol import Finish, Message, Piece, Request
 from parlour.engines.wire import as_chat, clean
 
 try:
@@ -73,7 +74,7 @@ class OpenAIEngine:
     @property
     def calls_tools(self) -> bool:
         """The API has them; a server that refuses them raises `NotSupported`."""
-        return True
+        return self._options.tool_calls == "auto"
 
     async def start(self) -> None:
         """Reach the server and find the model. Raises `EngineUnavailable` with a remedy."""
@@ -197,7 +198,7 @@ class OpenAIEngine:
             schema = {"name": "answer", "schema": dict(request.json_schema)}
             body["response_format"] = {"type": "json_schema", "json_schema": schema}
         if request.tools:
-            body["tools"] = [_described(tool) for tool in request.tools]
+            body["tools"] = [described(tool) for tool in request.tools]
         if extra := self._extra(request):
             body["extra_body"] = extra
         return body
@@ -221,7 +222,7 @@ class OpenAIEngine:
         has_begun = False
         finish: Finish | None = None
         usage = (0, 0)
-        calls = _Calls()
+        calls = Calls()
         try:
             async with await client.chat.completions.create(**body) as chunks:
                 async for chunk in chunks:
@@ -230,7 +231,14 @@ class OpenAIEngine:
                     for choice in chunk.choices:
                         if choice.finish_reason is not None:
                             finish = "length" if choice.finish_reason == "length" else "stop"
-                        calls.take(choice.delta.tool_calls or ())
+                        for bit in choice.delta.tool_calls or ():
+                            function = bit.function
+                            calls.take(
+                                bit.index,
+                                call_id=bit.id,
+                                name=function and function.name,
+                                arguments=function and function.arguments,
+                            )
                         if choice.delta.content:
                             has_begun = True
                             yield Piece(choice.delta.content)
@@ -289,28 +297,3 @@ def estimate_tokens(chat: Sequence[Mapping[str, str]]) -> int:
     """More than most tokenizers make of it: a token for three Latin letters, one for each letter beyond Latin."""
     letters = sum(3 if character > "\u024f" else 1 for message in chat for character in message["content"])
     return -(-letters // 3) + 8 * len(chat) + 8
-
-
-def _described(tool: Tool) -> dict[str, Any]:
-    function = {"name": tool.name, "description": clean(tool.about), "parameters": dict(tool.arguments)}
-    return {"type": "function", "function": function}
-
-
-class _Calls:
-    """Puts calls together from the bits that a stream brings them in."""
-
-    def __init__(self) -> None:
-        self._parts: dict[int, list[str]] = {}
-
-    def take(self, bits: Sequence[Any]) -> None:
-        """Take what one chunk brought."""
-        for bit in bits:
-            parts = self._parts.setdefault(bit.index, ["", "", ""])
-            parts[0] = bit.id or parts[0]
-            if bit.function is not None:
-                parts[1] += bit.function.name or ""
-                parts[2] += bit.function.arguments or ""
-
-    def made(self) -> tuple[ToolCall, ...]:
-        """All of them, in the model's order."""
-        return tuple(ToolCall(*parts) for _, parts in sorted(self._parts.items()))

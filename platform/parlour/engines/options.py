@@ -14,6 +14,7 @@ class EngineOptions:
 
     `models_dir` is where `parlour model pull` puts files. `load_format` is vLLM's: `dummy` serves random weights, for
     measuring without a model's files. `is_eager` leaves out vLLM's compilation: ready sooner, slower answers.
+    `chat_template` stands in for the model's own; `tool_parser` is the one of vLLM's that reads the model's calls.
     """
 
     kind: Kind
@@ -29,3 +30,6 @@ class EngineOptions:
     loras: Mapping[str, Path] = field(default_factory=dict)
     load_format: Literal["auto", "dummy"] = "auto"
     is_eager: bool = False
+    chat_template: Path | None = None
+    tool_calls: Literal["auto", "schema"] = "auto"
+    tool_parser: str = ""

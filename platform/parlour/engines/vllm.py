@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from parlour.engines.calls import described
 from parlour.engines.errors import (
     EngineBusy,
     EngineDied,
@@ -18,9 +19,10 @@ from parlour.engines.errors import (
     NotSupported,
     PromptTooLong,
 )
-from parlour.engines.files import find_safetensors, label
+from parlour.engines.files import find_safetensors, label, read_template
 from parlour.engines.options import EngineOptions
-from parlour.engines.protocol import Message, Piece, Request
+from parlour.engines.protocol import Message, Piece, Request, Tool
+from parlour.engines.vllm_tools import ToolReader, find_parser, with_objects
 from parlour.engines.wire import as_chat, clean
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ class VllmEngine:
         self._running = 0
         self._llm: AsyncLLM | None = None
         self._tokenizer: Any = None
+        self._tool_parser: type[Any] | None = None
 
     @property
     def name(self) -> str:
@@ -68,8 +71,8 @@ class VllmEngine:
 
     @property
     def calls_tools(self) -> bool:
-        """Not by itself: which parser a model needs is not known here. Structured output does it."""
-        return False
+        """Whether it was told which of vLLM's parsers reads this model's calls. Structured output does it otherwise."""
+        return bool(self._options.tool_parser) and self._options.tool_calls == "auto"
 
     async def start(self) -> None:
         """Load the model; takes a minute. Raises `ModelFileError` or `EngineUnavailable` with a remedy."""
@@ -77,10 +80,20 @@ class VllmEngine:
             return
         model = find_safetensors(self._options.model, self._options.models_dir)
         _prepare_environment(self._options, is_local=isinstance(model, Path))
-        arguments = self._arguments(str(model))
-        llm = await _launch(arguments, self.name)
-        tokenizer = llm.get_tokenizer()
-        self._tokenizer = await tokenizer if inspect.isawaitable(tokenizer) else tokenizer
+        template = self._options.chat_template
+        written = None if template is None else read_template(template)
+        llm = await _launch(self._arguments(str(model)), self.name)
+        try:
+            tokenizer = llm.get_tokenizer()
+            self._tokenizer = await tokenizer if inspect.isawaitable(tokenizer) else tokenizer
+            if written is not None:
+                self._tokenizer.chat_template = written
+            if self.calls_tools:
+                self._tool_parser = find_parser(self._options.tool_parser)
+                _refuse_deaf(self._tokenizer)
+        except BaseException:
+            await asyncio.to_thread(llm.shutdown)
+            raise
         self._context_tokens = llm.model_config.max_model_len
         self._llm = llm
 
@@ -93,7 +106,8 @@ class VllmEngine:
     async def stream(self, request: Request) -> AsyncIterator[Piece]:
         """The answer, as vLLM decodes it."""
         await self.check()
-        params = self._sampling(request)
+        reader = self._reader(request)
+        params = self._sampling(request, reader)
         lora = self._lora(request.lora)
         if self._running >= self._max_concurrency + self._options.max_queued:
             raise EngineBusy(f"{self._running} answers run or wait in vLLM. Try later, or raise engine.max_queued.")
@@ -102,7 +116,7 @@ class VllmEngine:
             prompt = await self._prompt(request)
             outputs = self.llm.generate(prompt, params, request.id, lora_request=lora, priority=request.priority)
             async with contextlib.aclosing(outputs):
-                async for piece in self._pieces(outputs):
+                async for piece in self._pieces(outputs, reader):
                     yield piece
         finally:
             self._running -= 1
@@ -121,7 +135,13 @@ class VllmEngine:
         if self.llm.errored:
             raise EngineUnavailable(f"{self.name} has died. Restart the worker; vLLM's own log says why.")
 
-    async def _pieces(self, outputs: AsyncIterator[Any]) -> AsyncIterator[Piece]:
+    def _reader(self, request: Request) -> ToolReader | None:
+        """What reads calls out of this answer; None where there are none to make."""
+        if not request.tools or self._tool_parser is None:
+            return None
+        return ToolReader(self._tool_parser, self._tokenizer, request.tools)
+
+    async def _pieces(self, outputs: AsyncIterator[Any], reader: ToolReader | None) -> AsyncIterator[Piece]:
         """vLLM's outputs as pieces, its errors as ours."""
         has_begun, completion_tokens = False, 0
         try:
@@ -129,12 +149,15 @@ class VllmEngine:
                 answer = output.outputs[0]
                 completion_tokens += len(answer.token_ids)
                 has_begun = has_begun or bool(answer.text)
+                text = answer.text if reader is None else reader.take(answer.text, answer.token_ids)
                 if not output.finished:
-                    yield Piece(answer.text)
+                    yield Piece(text)
                     continue
                 if answer.finish_reason not in {"stop", "length"}:
                     raise EngineDied(f"{self.name} ended an answer with '{answer.finish_reason}'.")  # noqa: TRY301 (an end like the others)
-                yield Piece(answer.text, answer.finish_reason, len(output.prompt_token_ids), completion_tokens)
+                rest, calls = ("", ()) if reader is None else reader.end()
+                counts = len(output.prompt_token_ids), completion_tokens
+                yield Piece(text + rest, answer.finish_reason, *counts, calls=calls)
                 return
         except EngineError:
             raise
@@ -155,7 +178,7 @@ class VllmEngine:
 
     async def _prompt(self, request: Request) -> dict[str, Any]:
         """The prompt in tokens, as vLLM's own renderer would hand it over."""
-        tokens = await self._tokens(request.messages)
+        tokens = await self._tokens(request.messages, request.tools)
         if len(tokens) >= self._context_tokens:
             raise PromptTooLong(f"The prompt has {len(tokens)} tokens, the window {self._context_tokens}.")
         prompt: dict[str, Any] = {"type": "token", "prompt_token_ids": tokens}
@@ -163,15 +186,20 @@ class VllmEngine:
             prompt["cache_salt"] = request.cache_salt
         return prompt
 
-    async def _tokens(self, messages: Sequence[Message]) -> list[int]:
+    async def _tokens(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> list[int]:
         # In a thread: a long prompt takes long, and all other answers flow through this loop.
-        return await asyncio.to_thread(self._apply_template, as_chat(messages))
+        return await asyncio.to_thread(self._apply_template, with_objects(as_chat(messages)), tools)
 
-    def _apply_template(self, chat: list[dict[str, Any]]) -> list[int]:
+    def _apply_template(self, chat: list[dict[str, Any]], tools: Sequence[Tool]) -> list[int]:
         try:
             return list(
                 self._tokenizer.apply_chat_template(
-                    chat, add_generation_prompt=True, tokenize=True, return_dict=False, enable_thinking=False
+                    chat,
+                    tools=[described(tool) for tool in tools] or None,
+                    add_generation_prompt=True,
+                    tokenize=True,
+                    return_dict=False,
+                    enable_thinking=False,
                 )
             )
         except Exception as error:  # noqa: BLE001 (a template may refuse by any error of jinja or its own)
@@ -179,7 +207,7 @@ class VllmEngine:
                 f"{self.name}: its chat template refuses these messages ({type(error).__name__})."
             ) from None
 
-    def _sampling(self, request: Request) -> Any:  # noqa: ANN401 (vLLM's class, not imported up here)
+    def _sampling(self, request: Request, reader: ToolReader | None = None) -> Any:  # noqa: ANN401 (vLLM's class, not imported up here)
         from vllm import SamplingParams  # noqa: PLC0415 (heavy)
         from vllm.sampling_params import RequestOutputKind, StructuredOutputsParams  # noqa: PLC0415
 
@@ -196,6 +224,7 @@ class VllmEngine:
             max_tokens=sampling.max_tokens,
             output_kind=RequestOutputKind.DELTA,
             structured_outputs=structure,
+            skip_special_tokens=reader is None or reader.skips_special_tokens,
         )
 
     def _lora(self, wanted: str | None) -> Any:  # noqa: ANN401 (vLLM's class, not imported up here)
@@ -251,6 +280,22 @@ async def _launch(arguments: Mapping[str, Any], name: str) -> "AsyncLLM":
             f"{name} does not start ({type(error).__name__}). vLLM's own log says why; often too little memory "
             "(engine.gpu_memory, engine.kv_cache_gib, engine.context_tokens) or a model that it does not know."
         ) from error
+
+
+def _refuse_deaf(tokenizer: Any) -> None:  # noqa: ANN401 (Hugging Face's class)
+    """Raises `EngineUnavailable` where the chat template tells the model of no tools: it would never call one."""
+    try:
+        template = tokenizer.get_chat_template(tools=[])
+    except Exception as error:
+        raise EngineUnavailable(
+            f"engine.tool_parser is set, and the model has no chat template ({type(error).__name__}). "
+            "Name one in engine.chat_template, or leave engine.tool_parser empty."
+        ) from error
+    if "tools" not in template:
+        raise EngineUnavailable(
+            "engine.tool_parser is set, and the model's chat template tells it of no tools. Name one that does in "
+            "engine.chat_template, or leave engine.tool_parser empty."
+        )
 
 
 def _window_of(folder: str) -> int:

@@ -6,10 +6,12 @@ from typing import Any
 
 from parlour.engines.protocol import Message
 
-# What chat templates use to part the speakers. In a person's text it would let them speak as someone else, so it is
-# broken up with a zero-width space, which reads the same.
+# What chat templates use to part the speakers, and tools, calls and their results from what people say. In a person's
+# text it would let them speak as someone else, so it is broken up with a zero-width space, which reads the same.
 _CONTROL = re.compile(
-    r"<(?=\|[^<>|\s]{1,40}\||/?s>|(?:start|end)_of_turn>|/?think>|\uff5c[^<>]{1,40}\uff5c>)|\[(?=/?(?:INST|SYSTEM_PROMPT)\])"
+    r"<(?=\|[^<>|\s]{1,40}[|>]|/?s>|(?:start|end)_of_turn>|/?think>|\uff5c[^<>]{1,40}\uff5c>"
+    r"|/?tool(?:s|_[a-z]{1,20})\|?>)"
+    r"|\[(?=/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_[A-Z]{1,20})\])"
 )
 _LONE_SURROGATES = re.compile("[\ud800-\udfff]")
 

