@@ -439,9 +439,14 @@ def platform(settings: Settings, *, is_migrating: bool = False, may_create_keys:
             metrics=Metrics(CollectorRegistry()),
             owner=_owner(),
         )
-        # The skills' processes end with this one, where a turn was for one.
-        stack.callback(lambda: "skills" in vars(parts) and parts.skills.close())
+        stack.callback(_close_skills, vars(parts))
         yield parts
+
+
+def _close_skills(parts: dict[str, Any]) -> None:
+    """End the skills' processes, where a turn was for one."""
+    if (room := parts.get("skills")) is not None:
+        room.close()
 
 
 def engine_host(settings: Settings) -> EngineHost:

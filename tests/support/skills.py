@@ -40,6 +40,9 @@ class FakeDesk:
             raise NotGranted(f"{name} is not granted.")
         return self.answers[name](**arguments)
 
+    def close(self) -> None:
+        """Nothing of it is open."""
+
 
 def write_skill(folder: Path, body: str) -> tuple[str, Path]:
     """A module with a skill `skill`, its name and its folder."""

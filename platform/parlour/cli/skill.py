@@ -1,12 +1,12 @@
 """`parlour skill`: write skills, check them, install them, set them, take them out."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 import typer
@@ -20,11 +20,11 @@ from parlour.cli.turn import turn_id_of
 from parlour.people.accounts import AccountBook
 from parlour.sdk.capabilities import MEANINGS
 from parlour.sdk.manifest import Manifest
-from parlour.sdk.replies import as_markdown
+from parlour.sdk.replies import Reply, as_markdown
 from parlour.sdk.schema import names_hosts
 from parlour.skills import authoring
 from parlour.skills.environment import Environments
-from parlour.skills.inbox import OnProgress, open_inbox
+from parlour.skills.inbox import OnProgress, Report, open_inbox
 from parlour.skills.installing import Offer
 from parlour.skills.jobs import JobBook, JobView
 from parlour.skills.room import OFFERED
@@ -58,6 +58,7 @@ InChannel = Annotated[Channel | None, typer.Option("--channel", help="Only there
 InConversation = Annotated[
     UUID | None, typer.Option("--conversation", metavar="ID", help="Only there; from: parlour turn show TURN")
 ]
+_ROWS_SHOWN: Final = 5
 Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="The skill's folder, with its pyproject.toml.")]
 
 
@@ -250,14 +251,36 @@ def import_file(
     what: Annotated[str, typer.Argument(metavar="WHAT", help="What the file holds, from: parlour skill info NAME")],
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to hand in.")],
 ) -> None:
-    """Hand a file to a skill: a catalogue, past dialogues, whatever it takes in."""
+    """Hand a file to a skill: a catalogue, past dialogues, whatever it takes in. Fails where it keeps nothing of it."""
     with (
         _book() as (storage, book),
         closing(open_inbox(database=storage.database, privacy=storage.privacy, book=book)) as inbox,
         _progress(file) as on_progress,
     ):
-        for reply in inbox.take_in(book.workspace_id, name, what, file, on_progress=on_progress):
-            typer.echo(printable(as_markdown(reply)))
+        report = _say_all(inbox.take_in(book.workspace_id, name, what, file, on_progress=on_progress))
+    if report is not None and report.kept == 0:
+        raise Refused(printable(_nothing_kept(file, report)))
+
+
+def _say_all(replies: Generator[Reply, None, Report | None]) -> Report | None:
+    """Print what the skill answers, as it comes; what it reports at last."""
+    while True:
+        try:
+            typer.echo(printable(as_markdown(next(replies))))
+        except StopIteration as end:
+            report: Report | None = end.value
+            return report
+
+
+def _nothing_kept(file: Path, report: Report) -> str:
+    """Why, by the first rows."""
+    if not report.refused:
+        return f"Nothing of {file} was kept."
+    shown = [f"row {number} {word.rstrip('.')}" for number, word in list(report.rows.items())[:_ROWS_SHOWN]]
+    more = "; …" if report.refused > len(shown) and shown else ""
+    first = f": {'; '.join(shown)}{more}" if shown else ""
+    rows = "row was" if report.refused == 1 else "rows were"
+    return f"Nothing of {file} was kept: {report.refused:,} {rows} refused{first}. Mend the file and hand it in again."
 
 
 @app.command("remove", epilog="Example: parlour skill remove greenhouse --with-data --yes")
@@ -340,6 +363,7 @@ def _show(manifest: Manifest) -> None:
     for name in manifest.to_grant:
         typer.echo(f"  may {MEANINGS[name][0]} ({name})")
     _listed("hosts", [*manifest.hosts, *(f"those that you set in {name}" for name in names_hosts(manifest.settings))])
+    _listed("asks the skill", manifest.asks)
     _listed("keeps", [f"{kind}: {why}" for kind, why in manifest.keeps.items()])
     _listed("commands", [f"/{one.name}: {one.about}" for one in manifest.of_kind("command")])
     _listed("answers", [example for one in manifest.of_kind("answers") for example in one.examples])
@@ -348,6 +372,7 @@ def _show(manifest: Manifest) -> None:
     _listed("is told", [f"{one.name}: {one.about}" for one in manifest.of_kind("event")])
     if manifest.of_kind("erased"):
         _listed("is told", ["who was erased, by the name that it knows them by"])
+    _listed("offers other skills", [f"{one.name}: {one.about}" for one in manifest.of_kind("offer")])
     _listed("tools for the model", [one.name for one in manifest.of_kind("tool")])
 
 

@@ -65,10 +65,11 @@ def find_parser(name: str) -> type[Any]:
     from vllm.tool_parsers import ToolParserManager  # noqa: PLC0415 (heavy)
 
     try:
-        return ToolParserManager.get_tool_parser(name)
+        found: type[Any] = ToolParserManager.get_tool_parser(name)
     except KeyError:
         known = ", ".join(sorted({*ToolParserManager.lazy_parsers, *ToolParserManager.tool_parsers}))
         raise EngineUnavailable(f"engine.tool_parser: this vLLM has no parser '{name}'. It has: {known}.") from None
+    return found
 
 
 def with_objects(chat: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -198,14 +198,25 @@ class Upload(Protocol):
     ```python
     @skill.imports("plants", "A list of plants, one a line")
     async def take(upload: Upload, shared: SharedStore):
-        text = b"".join([piece async for piece in upload.pieces()]).decode()
-        await shared.put("plants", {"names": text.splitlines()}, id="all")
-        return f"{len(text.splitlines())} plants."
+        lines = b"".join([piece async for piece in upload.pieces()]).decode().splitlines()
+        good = [line for line in lines if line.strip()]
+        if good:
+            await shared.put("plants", {"names": good}, id="all")
+        empty = {number: "is empty" for number, line in enumerate(lines, start=1) if line not in good}
+        await upload.report(kept=len(good), refused=len(empty), rows=empty)
+        return f"{len(good)} plants."
     ```
     """
 
     def pieces(self) -> AsyncIterator[bytes]:
         """Its bytes, in pieces of at most 1 MB."""
+        ...
+
+    async def report(self, *, kept: int, refused: int = 0, rows: Mapping[int, str] | None = None) -> None:
+        """Say how many rows were kept and refused, and of some what is wrong, by their number; 100 are shown.
+
+        Where nothing was kept, the command that handed the file in fails and says so. The last report counts.
+        """
         ...
 
 
@@ -290,6 +301,33 @@ class Handoff(Protocol):
         ...
 
 
+class Skills(Protocol):
+    """Other skills: only those named in `Skill(asks=…)`, and of them only what they offer (`@skill.offers`).
+
+    The other skill must be installed and enabled where the turn is. It answers in the name of the same person, with
+    its own grants; of your turn it is told no more than the arguments that you give.
+
+    ```python
+    skill = Skill("shop", "Questions about the shop", asks=["recommendation"])
+
+
+    @skill.answers("What would go with my teapot?")
+    async def suggest(turn: Turn, skills: Skills):
+        found = await skills.ask("recommendation", "recommend", about=turn.text)
+        return ", ".join(one["title"] for one in found)
+    ```
+    """
+
+    async def ask(self, skill: str, what: str, /, **arguments: Any) -> Any:  # noqa: ANN401 (plain values)
+        """What the other skill's function `what` returns.
+
+        Raises `NotAvailable` where the skill is not there or does not answer within 30 seconds, `Invalid` for
+        arguments that it does not take, and where skills would ask each other in a circle; `TooMuch` beyond three
+        skills deep, or 20 questions in one turn.
+        """
+        ...
+
+
 class Vectors(Protocol):
     """Meaning as numbers: texts that mean the same lie near each other, in any language.
 
@@ -352,6 +390,7 @@ CapabilityName = Literal[
     "Http",
     "Notify",
     "Handoff",
+    "Skills",
     "Vectors",
     "Secrets",
     "Clock",
@@ -368,6 +407,7 @@ CAPABILITIES: Final[Mapping[CapabilityName, type]] = {
     "Http": Http,
     "Notify": Notify,
     "Handoff": Handoff,
+    "Skills": Skills,
     "Vectors": Vectors,
     "Secrets": Secrets,
     "Clock": Clock,
@@ -390,6 +430,7 @@ MEANINGS: Final[Mapping[str, tuple[str, str]]] = {
     "Http": ("reach the hosts named below, over the network", "访问下列主机（网络）"),
     "Notify": ("write to conversations that subscribed", "向已订阅的对话发送消息"),
     "Handoff": ("hand a conversation over to a human", "把对话转给人工"),
+    "Skills": ("ask the skills named below, in the name of the person", "以该用户的名义询问下列技能"),
     "Vectors": ("turn texts into vectors", "把文本转为向量"),
     "Secrets": ("read its own secret settings", "读取它自己的机密设置"),
     "Clock": ("know the time", "知道时间"),

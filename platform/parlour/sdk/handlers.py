@@ -11,9 +11,9 @@ from parlour.sdk.schema import schema_of
 
 Function = Callable[..., Any]
 _NAME_OF = {kind: name for name, kind in CAPABILITIES.items()}
-Kind = Literal["answers", "command", "tool", "event", "import", "job", "erased"]
+Kind = Literal["answers", "command", "tool", "offer", "event", "import", "job", "erased"]
 # Those that are called with values of a JSON schema and return a value.
-CALLED: Final = frozenset({"tool", "event", "erased"})
+CALLED: Final = frozenset({"tool", "offer", "event", "erased"})
 # In these nobody speaks, so there is no person and no conversation.
 NOBODY: Final = {
     "job": "since nobody spoke",
@@ -21,7 +21,7 @@ NOBODY: Final = {
     "erased": "since the person is gone",
 }
 _CALLED_AS: Final = {"job": "a job", "import": "an import", "erased": "what is told of an erasure"}
-_PERSONAL: Final = frozenset({"Turn", "UserStore", "Handoff"})
+_PERSONAL: Final = frozenset({"Turn", "UserStore", "Handoff", "Skills"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Handler:
     """One function of a skill, and when it is called.
 
     `given` names the capability of each parameter, "settings" for the settings class. `arguments` is the JSON schema
-    of a tool or event. Of `examples`, `schedule` and `about` only those are set that its kind has.
+    of a tool, offer or event. Of `examples`, `schedule` and `about` only those are set that its kind has.
     """
 
     kind: Kind
@@ -95,7 +95,7 @@ def _refuse_misplaced(kind: Kind, function: Function, given: frozenset[str]) -> 
     if kind in NOBODY and (personal := _PERSONAL & given):
         names = " and no ".join(sorted(personal))
         raise SkillMistake(f"{where(function)}: {_CALLED_AS[kind]} has no {names}, {NOBODY[kind]}. Take it out.")
-    if kind == "event" and (spoken := {"Turn", "Handoff"} & given):
+    if kind == "event" and (spoken := {"Turn", "Handoff", "Skills"} & given):
         names = " and no ".join(sorted(spoken))
         raise SkillMistake(f"{where(function)}: an event has no {names}, since nobody spoke. Take it out.")
     if kind != "import" and "Upload" in given:

@@ -12,7 +12,7 @@ from parlour.sdk.hosts import HOST
 from parlour.sdk.ranges import SDK_RANGE, SDK_VERSION, fits, is_range
 from parlour.sdk.schedule import read_schedule
 from parlour.sdk.schema import names_hosts, object_schema
-from parlour.sdk.skill import LONGEST_NAME, NAME, RESERVED_COMMANDS, Skill
+from parlour.sdk.skill import NAME, RESERVED_COMMANDS, Skill, is_name
 
 FILE: Final = "parlour-skill.json"
 _LARGEST_BYTES: Final = 1_000_000
@@ -45,6 +45,7 @@ class Manifest:
     description_zh: str = ""
     capabilities: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
+    asks: tuple[str, ...] = ()
     keeps: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     handlers: tuple[Entry, ...] = ()
@@ -55,7 +56,7 @@ class Manifest:
         return tuple(name for name in self.capabilities if name not in HARMLESS)
 
     def of_kind(self, kind: str) -> tuple[Entry, ...]:
-        """The handlers of a kind: `answers`, `command`, `tool`, `event`, `import`, `job`, `erased`."""
+        """The handlers of a kind: `answers`, `command`, `tool`, `offer`, `event`, `import`, `job`, `erased`."""
         return tuple(entry for entry in self.handlers if entry.kind == kind)
 
 
@@ -70,6 +71,9 @@ def manifest_of(skill: Skill, *, version: str, entry_point: str) -> Manifest:
     if asked & {"UserStore", "SharedStore"} and not skill.keeps:
         remedy = 'Say it: Skill(…, keeps={"plant": "the plants you told about"}).'
         raise SkillMistake(f"The skill {skill.name!r} stores documents and does not say which kinds. {remedy}")
+    if "Skills" in asked and not skill.asks:
+        remedy = "Say which: Skill(…, asks=['recommendation'])."
+        raise SkillMistake(f"The skill {skill.name!r} asks for Skills and names none. {remedy}")
     return Manifest(
         name=skill.name,
         version=version,
@@ -79,6 +83,7 @@ def manifest_of(skill: Skill, *, version: str, entry_point: str) -> Manifest:
         sdk=skill.sdk,
         capabilities=tuple(name for name in CAPABILITIES if name in asked),
         hosts=skill.hosts,
+        asks=skill.asks,
         keeps=skill.keeps,
         settings=settings,
         handlers=tuple(_entry(handler) for handler in skill.handlers),
@@ -117,7 +122,7 @@ def _read(value: Any) -> Manifest:  # noqa: ANN401 (whatever a file holds)
     # Manifests that were frozen before there were ranges name one version.
     if type(known.get("sdk")) is int:
         known["sdk"] = f">={known['sdk']},<{known['sdk'] + 1}"
-    manifest = Manifest(**_tuples(known, "capabilities", "hosts"), handlers=entries)
+    manifest = Manifest(**_tuples(known, "capabilities", "hosts", "asks"), handlers=entries)
     _check_fields(manifest)
     for entry in entries:
         _check_fields(entry)
@@ -148,7 +153,7 @@ def _check_fields(one: Manifest | Entry) -> None:
 
 def _contradictions(manifest: Manifest) -> list[str]:
     found = []
-    if not NAME.fullmatch(manifest.name) or len(manifest.name) > LONGEST_NAME:
+    if not is_name(manifest.name):
         found.append("its name is no skill's name")
     if not is_range(manifest.sdk):
         found.append(f"sdk {manifest.sdk[:40]!r} is no range of versions, such as {SDK_RANGE}")
@@ -158,6 +163,9 @@ def _contradictions(manifest: Manifest) -> list[str]:
     if unknown := {*manifest.capabilities} - {*CAPABILITIES}:
         found.append(f"it asks for what there is not: {', '.join(sorted(unknown))}")
     found += [f"{host!r} is no host" for host in manifest.hosts if not HOST.fullmatch(host)]
+    found += [
+        f"{name[:80]!r} is no other skill" for name in manifest.asks if not is_name(name) or name == manifest.name
+    ]
     module, _, attribute = manifest.entry_point.partition(":")
     if not (attribute.isidentifier() and all(part.isidentifier() for part in module.split("."))):
         found.append("its entry_point is not package.module:name")

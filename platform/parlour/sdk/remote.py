@@ -3,10 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from itertools import islice
+from typing import Any, Final, Protocol
 
 from parlour.sdk.capabilities import Answer, Passage, Response, Turn
 from parlour.sdk.replies import replies_of, to_wire
+
+MOST_ROWS_SHOWN: Final = 100
 
 
 class Line(Protocol):
@@ -116,6 +119,11 @@ class RemoteUpload:
             yield piece
             at += len(piece)
 
+    async def report(self, *, kept: int, refused: int = 0, rows: Mapping[int, str] | None = None) -> None:
+        """How it went. Of the rows a few are sent: whoever reads it mends the file by the first of them."""
+        told = [[number, word] for number, word in islice((rows or {}).items(), MOST_ROWS_SHOWN)]
+        await self._line.call("Upload", "report", kept=kept, refused=refused, rows=told)
+
 
 class RemoteHttp:
     """`Http`, asked over the line."""
@@ -174,6 +182,17 @@ class RemoteHandoff:
         return int(await self._line.call("Handoff", "request", summary=summary))
 
 
+class RemoteSkills:
+    """`Skills`, asked over the line."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+
+    async def ask(self, skill: str, what: str, /, **arguments: Any) -> Any:  # noqa: ANN401 (plain values)
+        """What the other returns."""
+        return await self._line.call("Skills", "ask", skill=skill, what=what, arguments=arguments)
+
+
 class RemoteVectors:
     """`Vectors`, asked over the line."""
 
@@ -226,6 +245,7 @@ _KINDS: Mapping[str, type] = {
     "Knowledge": RemoteKnowledge,
     "Notify": RemoteNotify,
     "Handoff": RemoteHandoff,
+    "Skills": RemoteSkills,
     "Vectors": RemoteVectors,
     "Secrets": RemoteSecrets,
 }

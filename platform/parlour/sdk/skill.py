@@ -24,13 +24,19 @@ RESERVED_COMMANDS: Final = frozenset({
 })  # fmt: skip
 
 
+def is_name(text: str) -> bool:
+    """Whether a skill may be called so."""
+    return NAME.fullmatch(text) is not None and len(text) <= LONGEST_NAME
+
+
 class Skill:
-    """A trade that the assistant learns. Decorate functions with `answers`, `command`, `tool`, `event`, `imports`,
-    `every` and `on_erased`.
+    """A trade that the assistant learns. Decorate functions with `answers`, `command`, `tool`, `offers`, `event`,
+    `imports`, `every` and `on_erased`.
 
     `hosts` are the servers that `Http` may reach (`*.example.org` means all below). `keeps` tells what kinds of
-    documents are stored, each with a word on why; it is shown before the skill is installed. `zh` is the description
-    in Chinese. `sdk` is the range of SDK versions that it works with, by default the one that it is frozen with.
+    documents are stored, each with a word on why; it is shown before the skill is installed. `asks` are the skills that
+    `Skills` may ask. `zh` is the description in Chinese. `sdk` is the range of SDK versions that it works with, by
+    default the one that it is frozen with.
 
     ```python
     skill = Skill("greenhouse", "Questions about plants", zh="植物养护", keeps={"plant": "the plants you told about"})
@@ -45,14 +51,18 @@ class Skill:
         zh: str = "",
         hosts: Sequence[str] = (),
         keeps: Mapping[str, str] | None = None,
+        asks: Sequence[str] = (),
         sdk: str = SDK_RANGE,
     ) -> None:
         """Raises `SkillMistake` for a name, host or range that cannot be one."""
-        if not NAME.fullmatch(name) or len(name) > LONGEST_NAME:
+        if not is_name(name):
             raise SkillMistake(f"{name!r} is no skill's name. Use lower-case words with hyphens: greenhouse, my-skill.")
         for host in hosts:
             if not HOST.fullmatch(host):
                 raise SkillMistake(f"{host!r} is no host. Write a name without scheme, port and path: api.example.org.")
+        for other in asks:
+            if not is_name(other) or other == name:
+                raise SkillMistake(f"{other!r} is no other skill's name. Write for example asks=['greenhouse'].")
         if not is_range(sdk):
             raise SkillMistake(f"{sdk!r} is no range of SDK versions. Write for example sdk={SDK_RANGE!r}.")
         self.sdk = sdk
@@ -61,6 +71,7 @@ class Skill:
         self.zh = zh
         self.hosts = tuple(hosts)
         self.keeps = dict(keeps or {})
+        self.asks = tuple(dict.fromkeys(asks))
         self.settings_class: type | None = None
         self._handlers: dict[str, Handler] = {}
 
@@ -115,6 +126,19 @@ class Skill:
             return function
 
         return register if function is None else register(function)
+
+    def offers(self, function: F) -> F:
+        """A function that other skills may ask, by its name, where an operator lets them (`Skills`).
+
+        It runs in the name of the person whose turn the other skill answers, with this skill's own grants; the text of
+        the turn is empty. Its docstring says what it returns, which is plain values.
+        """
+        about = getdoc(function)
+        if not about:
+            raise SkillMistake(f"{where(function)}: an offer needs a docstring: it tells others what they get.")
+        handler = read("offer", function.__name__, function, self.settings_class, about=about)
+        self._add(handler)
+        return function
 
     def event(self, name: str) -> Callable[[F], F]:
         """Take in what a person did elsewhere (in a shop, in an app), told over the API: a typed function.

@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 
 from parlour.sdk import calling, crowd
 from parlour.sdk.capabilities import Answer, Passage, Response, Turn
-from parlour.sdk.errors import Invalid, NotGranted
+from parlour.sdk.errors import Invalid, NotAvailable, NotGranted
 from parlour.sdk.handlers import Handler
 from parlour.sdk.hosts import is_named
 from parlour.sdk.replies import Reply, as_markdown, replies_of
@@ -163,11 +163,18 @@ class FakeCrowd:
 
 
 class FakeUpload:
-    """A file in memory, read in small pieces."""
+    """A file in memory, read in small pieces. `kept`, `refused` and `rows` are what the skill reported last."""
 
     def __init__(self, content: bytes = b"", *, piece_bytes: int = 1_000) -> None:
         self.content = content
         self.piece_bytes = piece_bytes
+        self.kept: int | None = None
+        self.refused = 0
+        self.rows: dict[int, str] = {}
+
+    async def report(self, *, kept: int, refused: int = 0, rows: Mapping[int, str] | None = None) -> None:
+        """Remember it."""
+        self.kept, self.refused, self.rows = kept, refused, dict(rows or {})
 
     async def pieces(self) -> AsyncIterator[bytes]:
         """Its bytes."""
@@ -257,6 +264,28 @@ class FakeHandoff:
         return len(self.summaries) - 1
 
 
+class FakeSkills:
+    """Answers for other skills, by `skill` and `what`: a value, or a function of the arguments. `asked` are all calls.
+
+    A skill that the one on stage does not name in `Skill(asks=…)` is refused; one that has no answer here is not there.
+    """
+
+    def __init__(self, answers: Mapping[tuple[str, str], Any] | None = None) -> None:
+        self.answers = dict(answers or {})
+        self.asked: list[tuple[str, str, dict[str, Any]]] = []
+        self.named: tuple[str, ...] = ()
+
+    async def ask(self, skill: str, what: str, /, **arguments: Any) -> Any:  # noqa: ANN401 (plain values)
+        """The answer."""
+        self.asked.append((skill, what, arguments))
+        if skill not in self.named:
+            raise NotGranted(f"The skill {skill} is not among those named: {', '.join(self.named) or 'none'}.")
+        if (skill, what) not in self.answers:
+            raise NotAvailable(f"The skill {skill} is not here, or offers no {what!r}.")
+        answer = self.answers[skill, what]
+        return answer(**arguments) if callable(answer) else answer
+
+
 class FakeVectors:
     """The same vector for the same text, near ones for texts of the same letters."""
 
@@ -288,6 +317,7 @@ class Rehearsal:
     http: FakeHttp = field(default_factory=FakeHttp)
     notify: FakeNotify = field(default_factory=FakeNotify)
     handoff: FakeHandoff = field(default_factory=FakeHandoff)
+    skills: FakeSkills = field(default_factory=FakeSkills)
     vectors: FakeVectors = field(default_factory=FakeVectors)
     secrets: FakeSecrets = field(default_factory=FakeSecrets)
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -315,6 +345,12 @@ class Rehearsal:
         """The model calls a tool in someone's turn."""
         turn = self._turn("", user)
         handler = self._named("tool", name)
+        return _run(calling.result(handler, lambda wanted: self._give(wanted, turn), arguments))
+
+    def offer(self, name: str, *, user: str = "ann", **arguments: Any) -> Any:  # noqa: ANN401 (what it returns)
+        """Another skill asks, in someone's turn."""
+        turn = self._turn("", user)
+        handler = self._named("offer", name)
         return _run(calling.result(handler, lambda wanted: self._give(wanted, turn), arguments))
 
     def event(self, name: str, *, user: str = "ann", **arguments: Any) -> Any:  # noqa: ANN401 (what it returns)
@@ -368,6 +404,7 @@ class Rehearsal:
         kind = self.skill.settings_class
         self.http.hosts = (*self.skill.hosts, *hosts_set(object_schema(kind) if kind else {}, self.settings))
         self.notify.conversation = turn.conversation if turn else ""
+        self.skills.named = self.skill.asks
         parts: dict[str, Any] = {
             "Turn": turn,
             "Model": self.model,
@@ -378,6 +415,7 @@ class Rehearsal:
             "Http": self.http,
             "Notify": self.notify,
             "Handoff": self.handoff,
+            "Skills": self.skills,
             "Vectors": self.vectors,
             "Secrets": self.secrets,
             "Clock": self.clock,

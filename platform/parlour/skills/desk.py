@@ -53,7 +53,8 @@ METHODS: Final[Mapping[str, Mapping[str, Mapping[str, Any]]]] = {
         "counts": {**_KIND, "field": _TEXT, "days": _MAYBE_NUMBER},
         "pairs": {**_KIND, "field": _TEXT, "within": _MAYBE_NUMBER},
     },
-    "Upload": {"read": {"at": _NUMBER}},
+    # The rows are read where they are taken: `skills.inbox`.
+    "Upload": {"read": {"at": _NUMBER}, "report": {"kept": _NUMBER, "refused": _NUMBER, "rows": {"type": "array"}}},
     "Http": {
         "get": {"url": _TEXT, "headers": _TEXTS_BY_NAME},
         "post": {"url": _TEXT, "body": {}, "headers": _TEXTS_BY_NAME},
@@ -65,6 +66,7 @@ METHODS: Final[Mapping[str, Mapping[str, Mapping[str, Any]]]] = {
         "subscribers": {"topic": _TEXT, "replies": {}, "once": _TEXT},
     },
     "Handoff": {"request": {"summary": _TEXT}},
+    "Skills": {"ask": {"skill": _TEXT, "what": _TEXT, "arguments": {"type": "object"}}},
     "Vectors": {"embed": {"texts": _NAMES}},
     "Secrets": {"get": {"name": _TEXT}},
 }
@@ -78,6 +80,7 @@ class Grants:
 
     capabilities: frozenset[str]
     hosts: tuple[str, ...] = ()
+    asks: frozenset[str] = frozenset()
     kinds: frozenset[str] = frozenset()
     secrets: frozenset[str] = frozenset()
 
@@ -120,6 +123,30 @@ class HandoffPort(Protocol):
         ...
 
 
+class SkillsPort(Protocol):
+    """Other skills, for one run (`skills.asking.Asking`)."""
+
+    def ask(self, skill: str, what: str, arguments: Mapping[str, Any]) -> object:
+        """What the other returns. Raises `CapabilityError`s."""
+        ...
+
+    def close(self) -> None:
+        """The run is over: what it still asks is ended."""
+        ...
+
+
+class UploadPort(Protocol):
+    """The file that is handed in (`skills.inbox.HandedIn`)."""
+
+    def read(self, at: int) -> bytes:
+        """The bytes from there on, a piece of them."""
+        ...
+
+    def report(self, kept: int, refused: int, rows: Sequence[object]) -> None:
+        """How it went, as the skill says. Raises `Invalid`."""
+        ...
+
+
 class ModelPort(Protocol):
     """The language model, for one turn."""
 
@@ -153,7 +180,8 @@ class Services:
     notify: NotifyPort | None = None
     handoff: HandoffPort | None = None
     crowd: CrowdCounts | None = None
-    upload: Callable[[int], bytes] | None = None
+    upload: UploadPort | None = None
+    skills: SkillsPort | None = None
 
     def offered(self) -> frozenset[str]:
         """The capabilities that there are."""
@@ -169,6 +197,7 @@ class Services:
             "Secrets": self.secret,
             "Notify": self.notify,
             "Handoff": self.handoff,
+            "Skills": self.skills,
         }
         return frozenset(name for name, part in parts.items() if part is not None)
 
@@ -196,6 +225,11 @@ class HostDesk:
             raise Invalid(f"{capability}.{method}: an argument is unknown.")
         answer: Callable[..., object] = getattr(self, f"_{capability.lower()}")
         return answer(method, **arguments)
+
+    def close(self) -> None:
+        """The run is over."""
+        if self._services.skills is not None:
+            self._services.skills.close()
 
     def _userstore(self, method: str, **arguments: Any) -> object:  # noqa: ANN401 (checked above)
         if self._whose.user_id is None:
@@ -232,8 +266,18 @@ class HostDesk:
             return crowd.counts(self._whose.skill_id, kind, field, days)
         return crowd.pairs(self._whose.skill_id, kind, field, within)
 
-    def _upload(self, method: str, *, at: int) -> object:
-        return _there(self._services.upload)(max(0, at))
+    def _upload(self, method: str, **arguments: Any) -> object:  # noqa: ANN401
+        upload = _there(self._services.upload)
+        if method == "read":
+            return upload.read(max(0, arguments["at"]))
+        upload.report(**arguments)
+        return None
+
+    def _skills(self, method: str, *, skill: str, what: str, arguments: Mapping[str, Any]) -> object:
+        if skill not in self._grants.asks:
+            granted = ", ".join(sorted(self._grants.asks)) or "none"
+            raise NotGranted(f"The skill {skill[:100]!r} may not be asked. Granted: {granted}.")
+        return _there(self._services.skills).ask(skill, what, arguments)
 
     def _http(self, method: str, *, url: str, headers: Mapping[str, str], body: object = None) -> object:
         http = _there(self._services.http)

@@ -1,11 +1,14 @@
 """What comes to skills from outside of conversations: files that an operator hands in, events told over the API."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from parlour.privacy.service import Privacy
+from parlour.sdk.errors import Invalid
 from parlour.sdk.manifest import Entry
+from parlour.sdk.remote import MOST_ROWS_SHOWN
 from parlour.sdk.replies import Reply
 from parlour.sdk.schema import problems
 from parlour.skills.crowd import CrowdCounts
@@ -23,9 +26,48 @@ from parlour.store.ids import UserId, WorkspaceId
 IMPORT_TIMEOUT_S: Final = 3_600.0
 EVENT_TIMEOUT_S: Final = 30.0
 _PIECE_BYTES: Final = 1_000_000
+_LONGEST_WORD: Final = 200
 
 # Told how many bytes of the file were read.
 OnProgress = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How an import went, as the skill says: rows kept and refused, and of some what is wrong, by their number."""
+
+    kept: int
+    refused: int
+    rows: Mapping[int, str]
+
+
+class HandedIn:
+    """A file that a skill reads piece by piece and reports on. For one run."""
+
+    def __init__(self, opened: BinaryIO, on_progress: OnProgress) -> None:
+        self._opened = opened
+        self._on_progress = on_progress
+        self.said: Report | None = None
+
+    def read(self, at: int) -> bytes:
+        """The bytes from there on, a piece of them."""
+        self._opened.seek(at)
+        piece = self._opened.read(_PIECE_BYTES)
+        self._on_progress(at + len(piece))
+        return piece
+
+    def report(self, kept: int, refused: int, rows: Sequence[object]) -> None:
+        """Take what the skill says. Raises `Invalid` for what is no report."""
+        if min(kept, refused) < 0 or len(rows) > MOST_ROWS_SHOWN:
+            raise Invalid(f"Upload.report: counts are 0 or more, and at most {MOST_ROWS_SHOWN} rows are told.")
+        wrong: dict[int, str] = {}
+        for row in rows:
+            match row:
+                case [int(number), str(word)]:
+                    wrong[number] = word[:_LONGEST_WORD]
+                case _:
+                    raise Invalid("Upload.report: a row is a number and a text on what is wrong with it.")
+        self.said = Report(kept, refused, wrong)
 
 
 class SkillInbox:
@@ -46,8 +88,8 @@ class SkillInbox:
 
     def take_in(
         self, workspace_id: WorkspaceId, name: str, what: str, file: Path, *, on_progress: OnProgress = lambda _: None
-    ) -> Iterator[Reply]:
-        """Hand a file to the import `what` of a skill; what it answers, as it comes.
+    ) -> Generator[Reply, None, Report | None]:
+        """Hand a file to the import `what` of a skill; what it answers, as it comes, and what it reports at last.
 
         Raises `BadInput` for a file or an import that is not there, `NoSuchSkill`, and what a skill's call raises.
         """
@@ -55,12 +97,14 @@ class SkillInbox:
         if not file.is_file():
             raise BadInput(f"{file} is no file. Give the file to import.")
         with file.open("rb") as opened:
-            services = self._services(workspace_id, skill, upload=lambda at: _piece(opened, at, on_progress))
+            handed_in = HandedIn(opened, on_progress)
+            services = self._services(workspace_id, skill, upload=handed_in)
             settings = self._book_of(workspace_id).settings(skill)
             desk = HostDesk(Whose(skill.id, workspace_id, None), skill.allowed_with(settings), services)
             work = Work(entry.id, settings=settings)
             with self._supervisor.begin(skill, work, desk, timeout_s=IMPORT_TIMEOUT_S) as run:
                 yield from run
+            return handed_in.said
 
     def tell(
         self, workspace_id: WorkspaceId, user_id: UserId, name: str, what: str, arguments: Mapping[str, Any]
@@ -90,9 +134,7 @@ class SkillInbox:
             raise BadInput(f"{name} has no {kind} {what!r}. There are: {', '.join(there) or 'none'}.")
         return skill, there[what]
 
-    def _services(
-        self, workspace_id: WorkspaceId, skill: SkillView, *, upload: Callable[[int], bytes] | None = None
-    ) -> Services:
+    def _services(self, workspace_id: WorkspaceId, skill: SkillView, *, upload: HandedIn | None = None) -> Services:
         book = self._book_of(workspace_id)
         return Services(
             documents=self._documents,
@@ -111,10 +153,3 @@ def open_inbox(*, database: Database, privacy: Privacy, book: SkillBook) -> Skil
         documents=Documents(database=database, privacy=privacy, clock=database.clock, keep=KEEP_DOCUMENTS),
         crowd=CrowdCounts(database=database, privacy=privacy, clock=database.clock),
     )
-
-
-def _piece(opened: BinaryIO, at: int, on_progress: OnProgress) -> bytes:
-    opened.seek(at)
-    piece = opened.read(_PIECE_BYTES)
-    on_progress(at + len(piece))
-    return piece

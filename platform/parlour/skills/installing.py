@@ -40,10 +40,13 @@ class Offer:
 
     @property
     def new_grants(self) -> tuple[str, ...]:
-        """What it asks for beyond what it was granted before: capabilities, and hosts as `Http: api.example.org`."""
-        had, hosts = (self.before.grants, self.before.hosts) if self.before else (frozenset(), ())
+        """What it asks for beyond what it was granted before: capabilities, hosts as `Http: api.example.org`, and other
+        skills as `Skills: recommendation`.
+        """
+        had, hosts, asks = (self.before.grants, self.before.hosts, self.before.asks) if self.before else ((), (), ())
         asked = [name for name in self.manifest.to_grant if name not in had]
-        return (*asked, *(f"Http: {host}" for host in self.manifest.hosts if host not in hosts))
+        asked += [f"Http: {host}" for host in self.manifest.hosts if host not in hosts]
+        return (*asked, *(f"Skills: {name}" for name in self.manifest.asks if name not in asks))
 
 
 class Installer:
@@ -166,6 +169,7 @@ class Installer:
         session.flush()
         session.execute(delete(SkillGrant).where(SkillGrant.skill_id == row.id))
         grants = [(name, "") for name in manifest.to_grant] + [("Http", host) for host in manifest.hosts]
+        grants += [("Skills", name) for name in manifest.asks]
         for capability, host in grants:
             session.add(SkillGrant(id=new_id(), skill_id=row.id, capability=capability, host=host, granted_at=now))
         plan(session, SkillId(row.id), manifest, now=now)

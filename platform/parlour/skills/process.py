@@ -52,6 +52,10 @@ class Desk(Protocol):
         """The answer, an iterator for one in pieces. Raises `CapabilityError`s, which the skill is told."""
         ...
 
+    def close(self) -> None:
+        """The run is over: nothing more is asked. Safe to call any number of times."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Launch:
@@ -393,6 +397,7 @@ class Run:
     def _close(self) -> None:
         self._is_over.set()
         self._process.forget(self)
+        self._desk.close()
 
 
 class _Child(Protocol):

@@ -15,6 +15,7 @@ from parlour.engines.protocol import Piece, Request
 from parlour.privacy.lookup import Lookup
 from parlour.sdk.errors import Invalid
 from parlour.sdk.manifest import Entry
+from parlour.skills.asking import Asking, Chain, Questions
 from parlour.skills.crowd import CrowdCounts
 from parlour.skills.desk import HandoffPort, HostDesk, NotifyPort, Services, Whose
 from parlour.skills.documents import Documents
@@ -50,7 +51,7 @@ _MOST_TOOLS: Final = 32
 # What answers a skill's calls here; a skill that asks for more is refused before anything of it is installed.
 OFFERED: Final = frozenset(
     {"Model", "Knowledge", "UserStore", "SharedStore", "Crowd", "Upload", "Http", "Notify", "Handoff"}
-    | {"Vectors", "Secrets"}
+    | {"Vectors", "Secrets", "Skills"}
 )
 
 # A vector of length 1 for each text. Raises `NotAvailable` where there is no model to embed with.
@@ -135,13 +136,15 @@ class SkillRoom:
         """What the skill answers, as the engine's answers come; `request` is the turn's own prompt."""
         toolbox = self._toolbox(asked, _tools_of([chosen.skill]), ask, request)
 
+        chain = Chain(Questions(toolbox.uses))
+
         def with_tools(prompt: Request) -> Pieces:
             return ToolTalk(ask, prompt, toolbox, is_native=is_native) if toolbox else ask(prompt)
 
         return SkillAnswer(
             chosen.skill.name,
             asked,
-            lambda: self._begin(asked, chosen, ask, request, with_tools=with_tools),
+            lambda: self._begin(asked, chosen, ask, request, with_tools=with_tools, chain=chain),
             toolbox,
             is_there=lambda: self._book_of(asked.workspace_id).is_there(chosen.skill.id),
         )
@@ -179,12 +182,15 @@ class SkillRoom:
             chosen = Chosen(skill, entry, asked.text)
             # Tools may run side by side, and what each asks of the engine needs a name of its own.
             named = replace(request, id=f"{request.id}:tool{next(numbers)}")
-            with self._begin(asked, chosen, ask, named, arguments=arguments, timeout_s=seconds) as run:
+            with self._begin(asked, chosen, ask, named, arguments=arguments, timeout_s=seconds, chain=chain) as run:
                 for _ in run:
                     """A tool has no replies; what it returned is the run's value."""
                 return run.value
 
-        return Toolbox(tools[:_MOST_TOOLS], call, monotonic=self._monotonic)
+        toolbox = Toolbox(tools[:_MOST_TOOLS], call, monotonic=self._monotonic)
+        # What tools ask of other skills is kept with the turn as they are.
+        chain = Chain(Questions(toolbox.uses))
+        return toolbox
 
     def _begin(
         self,
@@ -193,13 +199,15 @@ class SkillRoom:
         ask: Ask,
         request: Request,
         *,
+        chain: Chain,
         arguments: Mapping[str, Any] | None = None,
         with_tools: Ask | None = None,
         timeout_s: float = RUN_TIMEOUT_S,
     ) -> Run:
         skill, book = chosen.skill, self._book_of(asked.workspace_id)
         model = TurnModel(ask, request, with_tools)
-        services = self._services(skill, asked.workspace_id, asked.role, model)
+        asking = self._asking(asked, ask, request, chain.to(skill.name), timeout_s)
+        services = replace(self._services(skill, asked.workspace_id, asked.role, model), skills=asking)
         whose = Whose(skill.id, asked.workspace_id, asked.user_id, asked.conversation_id)
         settings = book.settings(skill)
         desk = HostDesk(whose, skill.allowed_with(settings), services)
@@ -207,6 +215,27 @@ class SkillRoom:
         if self._forgetting is not None:
             self._forgetting.watch()
         return self._supervisor.begin(skill, work, desk, timeout_s=timeout_s)
+
+    def _asking(self, asked: Asked, ask: Ask, request: Request, chain: Chain, timeout_s: float) -> Asking:
+        """What the skill at the end of the chain may ask, in the name of whose turn it is."""
+        numbers = count(1)
+
+        def begin(
+            other: SkillView, entry: Entry, arguments: Mapping[str, Any], seconds: float, chain: Chain
+        ) -> Run:  # fmt: skip
+            # What was said to the skill that asks is not said to the other: it has its arguments.
+            unsaid = replace(asked, text="")
+            named = replace(request, id=f"{request.id}:{other.name}{next(numbers)}", messages=())
+            chosen = Chosen(other, entry, "")
+            return self._begin(unsaid, chosen, ask, named, arguments=arguments, timeout_s=seconds, chain=chain)
+
+        return Asking(
+            chain,
+            others=lambda: self._enabled(asked.place),
+            begin=begin,
+            until=self._monotonic() + timeout_s,
+            monotonic=self._monotonic,
+        )
 
     @contextmanager
     def job(self, claim: JobClaim, arguments: Mapping[str, Any], ask: Ask, request: Request) -> Iterator[Run]:
@@ -296,7 +325,7 @@ class SkillAnswer:
 
     @property
     def tools(self) -> Sequence[ToolUse]:
-        """The tools that the model called for it so far."""
+        """The tools that the model called for it so far, and what it asked of other skills."""
         return self._toolbox.uses
 
     @property

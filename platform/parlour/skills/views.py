@@ -55,6 +55,8 @@ class SkillView:
     source: str | None = None
     # A new version that has not answered yet; the one before it is kept.
     is_on_trial: bool = False
+    # The other skills that it may ask.
+    asks: tuple[str, ...] = ()
 
     @property
     def is_enabled(self) -> bool:
@@ -78,6 +80,7 @@ class SkillView:
         return Grants(
             capabilities=self.grants | HARMLESS,
             hosts=self.hosts,
+            asks=frozenset(self.asks),
             kinds=frozenset(self.manifest.keeps),
             secrets=frozenset(secret_names(self.manifest)),
         )
@@ -120,12 +123,17 @@ def view_of(session: Session, row: SkillRow) -> SkillView:
         manifest=from_json(row.manifest),
         folder=row.folder,
         grants=frozenset(one.capability for one in grants),
-        hosts=tuple(sorted(one.host for one in grants if one.host)),
+        hosts=_named(grants, "Http"),
+        asks=_named(grants, "Skills"),
         installed_at=row.installed_at,
         scopes=tuple(_scope(one) for one in scopes),
         source=row.source,
         is_on_trial=row.previous is not None,
     )
+
+
+def _named(grants: Sequence[SkillGrant], capability: str) -> tuple[str, ...]:
+    return tuple(sorted(one.host for one in grants if one.host and one.capability == capability))
 
 
 def _scope(row: SkillScope) -> Scope:

@@ -95,7 +95,7 @@ class SkillErasure(Base):
 
 
 class SkillGrant(Base):
-    """One thing that a skill may do: a capability, and for `Http` one host."""
+    """One thing that a skill may do: a capability, for `Http` one host, for `Skills` one skill (in `host`)."""
 
     __tablename__ = "skill_grants"
     __table_args__ = (UniqueConstraint("skill_id", "capability", "host"),)

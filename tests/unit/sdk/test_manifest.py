@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from parlour.sdk import Http, Skill, SkillMistake, UserStore
-from parlour.sdk.manifest import Manifest, differences, from_json, manifest_of, to_json
+from parlour.sdk import Http, Skill, SkillMistake, Skills, UserStore
+from parlour.sdk.manifest import Manifest, differences, from_json, from_plain, manifest_of, to_json
 from tests.unit.sdk.greenhouse import skill
 
 
@@ -40,6 +40,24 @@ def test_code_that_asks_for_more_than_it_says_is_noticed(manifest: Manifest) -> 
         entry["capabilities"] = [name for name in entry["capabilities"] if name != "Http"]
 
     assert differences(from_json(json.dumps(modest)), manifest) == ["capabilities", "handlers"]
+
+
+def test_asking_nobody_by_name_is_a_mistake() -> None:
+    skill = Skill("tries", "")
+
+    @skill.command("ask", "Ask")
+    async def ask(skills: Skills) -> None:
+        """Nobody is named."""
+
+    with pytest.raises(SkillMistake, match=r"names none. Say which: Skill\(…, asks="):
+        manifest_of(skill, version="1", entry_point="a:skill")
+
+
+def test_a_manifest_of_before_skills_asked_each_other_asks_nobody(manifest: Manifest) -> None:
+    plain = json.loads(to_json(manifest))
+    del plain["asks"]
+
+    assert from_plain(plain).asks == ()
 
 
 def test_http_without_hosts_is_a_mistake() -> None:
@@ -79,6 +97,9 @@ def test_a_skill_without_handlers_is_a_mistake() -> None:
         {"sdk": ">=1,"},
         {"sdk": True},
         {"hosts": ["127.0.0.1"]},
+        {"asks": ["no name"]},
+        {"asks": ["greenhouse"]},
+        {"asks": "kitchen"},
         {"hosts": "a.example"},
         {"capabilities": ["Root"]},
         {"capabilities": [["Http"]]},

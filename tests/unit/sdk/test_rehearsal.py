@@ -2,9 +2,9 @@
 
 import pytest
 
-from parlour.sdk import Chart, Invalid, NotGranted, Skill, Text, Turn
+from parlour.sdk import Chart, Invalid, NotAvailable, NotGranted, Skill, Skills, Text, Turn, Upload, UserStore
 from parlour.sdk.capabilities import Http
-from parlour.sdk.testing import FakeHttp, FakeKnowledge, FakeModel, FakeSecrets, Rehearsal
+from parlour.sdk.testing import FakeHttp, FakeKnowledge, FakeModel, FakeSecrets, FakeSkills, Rehearsal
 from tests.unit.sdk.greenhouse import skill
 
 
@@ -80,3 +80,53 @@ def test_an_erased_persons_store_is_empty_and_the_skill_is_told() -> None:
     rehearsal.erase("ann")
 
     assert (told, rehearsal.store("ann").documents) == (["ann"], {})
+
+
+def test_another_skill_is_asked_for_a_set_answer_and_only_one_that_is_named() -> None:
+    skill = Skill("shop", "Things", asks=["garden", "kitchen"])
+
+    @skill.command("ask", "Ask")
+    async def ask(turn: Turn, skills: Skills) -> str:
+        return str(await skills.ask(turn.text, "watering", plant="basil"))
+
+    stage = Rehearsal(skill, skills=FakeSkills({("garden", "watering"): lambda plant: f"{plant} every week"}))
+
+    assert stage.command("ask", "garden").text == "basil every week"
+    with pytest.raises(NotAvailable, match="kitchen"):
+        stage.command("ask", "kitchen")
+    with pytest.raises(NotGranted, match="garden, kitchen"):
+        stage.command("ask", "bank")
+    assert stage.skills.asked[0] == ("garden", "watering", {"plant": "basil"})
+
+
+def test_what_a_skill_offers_is_asked_in_a_persons_name() -> None:
+    skill = Skill("garden", "Plants", keeps={"plant": "plants"})
+
+    @skill.command("plant", "Remember")
+    async def plant(turn: Turn, mine: UserStore) -> None:
+        await mine.put("plant", {"name": turn.text})
+
+    @skill.offers
+    async def plants(mine: UserStore) -> list[str]:
+        """The plants of the person."""
+        return [one["name"] for one in await mine.all("plant")]
+
+    stage = Rehearsal(skill)
+    stage.command("plant", "ficus", user="ann")
+
+    assert stage.offer("plants", user="ann") == ["ficus"]
+    assert stage.offer("plants", user="bob") == []
+
+
+def test_what_was_reported_of_a_file_can_be_looked_at() -> None:
+    skill = Skill("garden", "Plants")
+
+    @skill.imports("plants", "Plants")
+    async def take(upload: Upload) -> None:
+        lines = b"".join([piece async for piece in upload.pieces()]).decode().splitlines()
+        await upload.report(kept=len(lines) - 1, refused=1, rows={1: "is a heading"})
+
+    stage = Rehearsal(skill)
+    stage.hand_in("plants", "plant\nficus\n")
+
+    assert (stage.upload.kept, stage.upload.refused, stage.upload.rows) == (1, 1, {1: "is a heading"})

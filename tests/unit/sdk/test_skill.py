@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from parlour.sdk import Clock, Secret, Skill, SkillMistake, Turn, UserStore
+from parlour.sdk import Clock, Secret, Skill, SkillMistake, Skills, Turn, UserStore
 from tests.unit.sdk.greenhouse import skill
 
 
@@ -140,6 +140,32 @@ def test_a_skills_name_is_made_of_lower_case_words(name: str) -> None:
 def test_a_host_is_a_public_name(host: str) -> None:
     with pytest.raises(SkillMistake, match="is no host"):
         Skill("tries", "", hosts=[host])
+
+
+@pytest.mark.parametrize("other", ["tries", "Upper", "two words", ""])
+def test_it_asks_others_by_their_names_and_never_itself(other: str) -> None:
+    with pytest.raises(SkillMistake, match="is no other skill's name"):
+        Skill("tries", "", asks=[other])
+
+
+def test_an_offer_tells_others_what_they_get() -> None:
+    own = _fresh()
+
+    async def plants() -> list[str]:
+        return []
+
+    with pytest.raises(SkillMistake, match="an offer needs a docstring"):
+        own.offers(plants)
+
+
+def test_nobody_asks_in_nobodys_name() -> None:
+    own = _fresh()
+
+    async def tick(skills: Skills) -> None:
+        """A job has no person."""
+
+    with pytest.raises(SkillMistake, match="a job has no Skills"):
+        own.every("5m")(tick)
 
 
 def test_settings_come_before_the_handlers_that_take_them() -> None:

@@ -48,6 +48,9 @@ class _NoDesk:
         """Nothing."""
         raise NotGranted(f"{capability}.{method}")
 
+    def close(self) -> None:
+        """Nothing of it is open."""
+
 
 def run(data: Data, seed: int) -> Mapping[str, Sequence[Row]]:
     """The figures, each beside the same thing without isolation. Needs no data; nothing is drawn by chance."""

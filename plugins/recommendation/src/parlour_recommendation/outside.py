@@ -52,18 +52,41 @@ async def did(
     return {"kept": found is not None, "problem": "" if found else "The catalogue has no item of this id."}
 
 
+@skill.offers
+async def recommend(
+    about: str = "", most: int = MOST_SHOWN, *, turn: Turn, shared: SharedStore, mine: UserStore, clock: Clock,
+    settings: Settings,
+) -> list[dict[str, str]]:  # fmt: skip
+    """Items of the catalogue that the person may like, as `recommend_items` gives the model: id, title, why, url.
+
+    In a group the reason is left out where it would tell everyone what the person liked.
+    """
+    return await _found(about, most, turn=turn, shared=shared, mine=mine, clock=clock, settings=settings)
+
+
 @skill.tool
 async def recommend_items(
     about: str = "", most: int = MOST_SHOWN, *, turn: Turn, shared: SharedStore, mine: UserStore, clock: Clock,
     settings: Settings,
 ) -> list[dict[str, str]]:  # fmt: skip
     """Items of the organisation's catalogue that the person may like, each with the reason; `about` narrows it down."""
+    return await _found(about, most, turn=turn, shared=shared, mine=mine, clock=clock, settings=settings)
+
+
+async def _found(
+    about: str, most: int, *, turn: Turn, shared: SharedStore, mine: UserStore, clock: Clock, settings: Settings
+) -> list[dict[str, str]]:
     known = await knowing.now(shared)
     if known is None:
         return []
     choices = await choose(known, await recall(mine), clock, settings, asked=about, most=most)
     return [
-        {"id": one.item.id, "title": one.item.title, "why": why(one, turn.language), "url": one.item.url}
+        {
+            "id": one.item.id,
+            "title": one.item.title,
+            "why": why(one, turn.language) if turn.is_private or one.source is None else "",
+            "url": one.item.url,
+        }
         for one in choices
     ]
 

@@ -44,6 +44,7 @@ class SkillShown(BaseModel):
     scopes: list[ScopeShown]
     grants: list[str]
     hosts: list[str]
+    asks: list[str] = Field(description="The other skills that it may ask.")
     installed_at: datetime
     source: str | None
 
@@ -218,6 +219,7 @@ def _shown(skill: SkillView) -> SkillShown:
         scopes=[ScopeShown(**asdict(scope)) for scope in skill.scopes],
         grants=sorted(skill.grants),
         hosts=list(skill.hosts),
+        asks=list(skill.asks),
         installed_at=skill.installed_at,
         source=skill.source,
     )
