@@ -15,7 +15,8 @@ T = TypeVar("T")
 
 PARLOUR = (sys.executable, "-m", "parlour")
 CELERY = (sys.executable, "-m", "celery", "-A", "parlour.worker", "worker", "-P", "threads")
-_READY_S = 60.0
+# Loading takes seconds of a core, of which a busy machine may have few.
+_READY_S = 240.0
 
 
 class Process:

@@ -13,9 +13,11 @@ import os
 import signal
 from collections.abc import Callable
 from itertools import count
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from parlour.store import schema
 from tests.chaos.protections import PROTECTIONS
 from tests.chaos.steps import STEPS, Step
 from tests.chaos.wall_clock import let_it_jump
@@ -28,6 +30,7 @@ def main() -> None:
     parser.add_argument("--skip", type=int, default=0, help="pass the step so many times first")
     parser.add_argument("--pace", type=float, default=0.0, help="seconds before each word of the echo engine")
     parser.add_argument("--without", choices=sorted(PROTECTIONS), help="turn this protection off")
+    parser.add_argument("--migrations", type=Path, help="be a version that has these migrations")
     parser.add_argument("command", nargs="+")
     options = parser.parse_args()
     if options.pace:
@@ -36,6 +39,8 @@ def main() -> None:
         PROTECTIONS[options.without].take_away()
     if options.crash_at:
         _die_at(STEPS[options.crash_at], skip=options.skip)
+    if options.migrations:
+        schema._folder = lambda: options.migrations
     let_it_jump()
     # Only now: what was changed above must be in place before the parts are joined.
     from parlour.cli.main import run  # noqa: PLC0415

@@ -8,6 +8,7 @@ import pytest
 
 from tests.chaos.crowd import Crowd
 from tests.chaos.house import House, production
+from tests.chaos.nursery import Nursery
 from tests.fakes.telegram import FakeTelegram
 from tests.services import PostgresDatabases
 
@@ -27,10 +28,21 @@ def crowd(telegram: FakeTelegram) -> Crowd:
     return Crowd(telegram, people=PEOPLE, dice=random.Random(1))
 
 
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Nursery]:
+    """Where houses' processes come from: one that has loaded everything."""
+    with Nursery() as running:
+        yield running
+
+
 @pytest.fixture
 def house(
-    tmp_path: Path, postgres_databases: PostgresDatabases, redis_url: str, telegram: FakeTelegram
+    tmp_path: Path,
+    postgres_databases: PostgresDatabases,
+    redis_url: str,
+    telegram: FakeTelegram,
+    nursery: Nursery,
 ) -> Iterator[House]:
     """The production layout on PostgreSQL and Redis, running."""
-    with production(tmp_path, postgres_databases, redis_url, telegram) as running:
+    with production(tmp_path, postgres_databases, redis_url, telegram, nursery=nursery) as running:
         yield running

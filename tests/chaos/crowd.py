@@ -31,6 +31,7 @@ class Crowd:
         first_person: int = _FIRST_PERSON,
         slack: FakeSlack | None = None,
         special: Special | None = None,
+        is_ever_late: bool = True,
     ) -> None:
         """`first_person`: their ids count on from it; crowds that come after one another need people of their own.
 
@@ -40,6 +41,7 @@ class Crowd:
         self._slack = slack
         self._people = range(first_person, first_person + people)
         self._dice = dice
+        self._is_ever_late = is_ever_late
         self._numbers = count(1)
         self._special = Special() if special is None else special
 
@@ -61,7 +63,7 @@ class Crowd:
         if self._slack is not None and speaker % 2:
             self._slack.say(f"U{speaker}", said)
             return
-        is_late = self._dice.randrange(100) < _LATE_PERCENT
+        is_late = self._is_ever_late and self._dice.randrange(100) < _LATE_PERCENT
         self._telegram.say(speaker, said, age_s=self._dice.uniform(0, _LATEST_S) if is_late else 0.0)
 
     def trouble(self, person: int, text: str) -> None:

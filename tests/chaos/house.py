@@ -37,15 +37,22 @@ class House(Layout):
         kinds: dict[str, str],
         without: str | None = None,
         nursery: Nursery | None = None,
+        pace: str = _PACE_S,
     ) -> None:
-        """`kinds`: the command of each process by its name. With a nursery they are born there."""
+        """`kinds`: the command of each process by its name. With a nursery they are born there.
+
+        `pace` is how many seconds the engine takes for a word.
+        """
         super().__init__(environment, folder)
         self._kinds = kinds
         self._without = without
         self._nursery = nursery
+        self._pace = pace
         self._frozen: set[str] = set()
         self._ending: set[str] = set()
         self.operations: list[Process] = []
+        self.migrations: Path | None = None
+        """Of the version that is started from now on; None: this one's."""
 
     def __enter__(self) -> Self:
         """Start every process."""
@@ -72,9 +79,10 @@ class House(Layout):
 
     def bring_up(self, name: str, *, crash_at: str | None = None, skip: int = 0) -> Process:
         """Start a process, to die at a step if one is named."""
-        words = ["--pace", _PACE_S]
+        words = ["--pace", self._pace]
         words += ["--without", self._without] if self._without else []
         words += ["--crash-at", crash_at, "--skip", str(skip)] if crash_at else []
+        words += ["--migrations", str(self.migrations)] if self.migrations else []
         words += ["--", self._kinds[name]]
         ready = "engine_ready" if self._kinds[name] == "worker" else "is ready"
         with held_off():
@@ -82,7 +90,7 @@ class House(Layout):
                 return self.launch(name, sys.executable, "-m", "tests.chaos.child", *words, ready=ready)
             return self.adopt(name, Born(self._nursery, words, self.environment, cwd=self.folder, ready=ready))
 
-    def operate(self, *command: str) -> None:
+    def operate(self, *command: str) -> Process:
         """Let an operator's command run beside everything else. It may fail, as when its database is away."""
         words = ["--", *command]
         ready = "an operator's command is never ready"
@@ -93,6 +101,7 @@ class House(Layout):
             process = Born(self._nursery, words, self.environment, cwd=self.folder, ready=ready)
         with held_off():
             self.operations.append(self._stack.enter_context(process))
+        return process
 
     def is_dead(self, name: str) -> bool:
         """Whether the process has ended."""
@@ -205,8 +214,10 @@ def production(
     *,
     slack: FakeSlack | None = None,
     gateways: int = 1,
+    is_migrated: bool = True,
     without: str | None = None,
     nursery: Nursery | None = None,
+    pace: str = _PACE_S,
     **more: str,
 ) -> House:
     """Gateways, two workers and a scheduler on PostgreSQL and a broker; migrated, not started.
@@ -218,9 +229,10 @@ def production(
     kinds = {"scheduler": "scheduler", "worker": "worker", "second worker": "worker", "gateway": "gateway"}
     if gateways > 1:
         kinds["second gateway"] = "gateway"
-    house = House(settings, folder, kinds=kinds, without=without, nursery=nursery)
-    upgraded = house.run("db", "upgrade")
-    assert upgraded.popen.returncode == 0, upgraded.output
+    house = House(settings, folder, kinds=kinds, without=without, nursery=nursery, pace=pace)
+    if is_migrated:
+        upgraded = house.run("db", "upgrade")
+        assert upgraded.popen.returncode == 0, upgraded.output
     if without:
         with psycopg.connect(settings["PARLOUR_DATABASE__URL"], autocommit=True) as connection:
             for statement in PROTECTIONS[without].statements:

@@ -106,12 +106,13 @@ def check_keys(settings: Settings) -> Iterator[Finding]:
 def _schema(name: str, url: str, which: Schema) -> Finding:
     place = place_of(url)
     try:
-        if schema.current(url, which) is None:
+        found = schema.current(url, which)
+        if found is None:
             return note(name, f"{place} ({NOT_MADE_YET})", "parlour up makes it, or: parlour db upgrade")
         schema.check(url, which)
     except StoreError as error:
         return problem(name, "cannot be used", str(error))
-    return ok(name, f"{place}, schema {schema.head(which)}")
+    return ok(name, f"{place}, schema {found}")
 
 
 def _open_keys(settings: Settings) -> Finding:

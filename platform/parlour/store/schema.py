@@ -8,15 +8,18 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+import structlog
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection, make_url, text
+from sqlalchemy import Connection, inspect, make_url, text
 
 from parlour.store.connect import Use, connect, make_file, place_of
 from parlour.store.errors import RevisionUnknown, SchemaTooNew, SchemaTooOld
+
+log = structlog.get_logger(__name__)
 
 # A migration that copies a large table takes its time; others wait for it.
 _WAIT_S = 600.0
@@ -24,6 +27,7 @@ _WAIT_S = 600.0
 _ADVISORY_LOCK = 7_246_851_090_773
 # alembic keeps what it works on in module globals: one migration at a time in a process, whatever the database.
 _ALEMBIC = Lock()
+_MAY_GO_ON = "works with processes of: "
 
 
 class Schema(StrEnum):
@@ -43,11 +47,19 @@ def upgrade(url: str, schema: Schema = Schema.CONTENT, revision: str = "head") -
 
     Several processes may do so at once: one migrates, the others wait and find it done. Raises `SchemaTooNew` and
     `RevisionUnknown`.
+
+    Where each migration on the way only adds (`is_expanding`), the database remembers that processes of the revisions
+    before may go on, and start again, beside those of the new one: a rolling upgrade. On PostgreSQL; an SQLite file is
+    one process's.
     """
     make_file(url)
     with locked_for_migration(url) as connection:
-        _refuse_newer(_revision(connection, schema), schema, place_of(url))
+        before = _revision(connection, schema)
+        _refuse_newer(before, schema, place_of(url))
         _run(command.upgrade, connection, schema, revision)
+        after = _revision(connection, schema)
+        if after != before:
+            _remember_who_may_go_on(connection, schema, before, after)
 
 
 def downgrade(url: str, revision: str, schema: Schema = Schema.CONTENT) -> None:
@@ -58,6 +70,7 @@ def downgrade(url: str, revision: str, schema: Schema = Schema.CONTENT) -> None:
     with locked_for_migration(url) as connection:
         _refuse_newer(_revision(connection, schema), schema, place_of(url))
         _run(command.downgrade, connection, schema, revision)
+        _write_who_may_go_on(connection, schema, set())
 
 
 def current(url: str, schema: Schema = Schema.CONTENT) -> str | None:
@@ -86,8 +99,14 @@ def knows(revision: str, schema: Schema) -> bool:
 
 
 def check(url: str, schema: Schema = Schema.CONTENT) -> None:
-    """Raises `SchemaTooNew` or `SchemaTooOld` where the database is not of the revision that this version expects."""
+    """Raises `SchemaTooNew` or `SchemaTooOld` where this version cannot work on the database.
+
+    It can on the revision that it expects, and on a newer one that has only added to that.
+    """
     found = current(url, schema)
+    if found is not None and found not in _known(schema) and head(schema) in _who_may_go_on(url, schema):
+        log.warning("schema_is_newer", database=schema.value, revision=found, expected=head(schema))
+        return
     _refuse_newer(found, schema, place_of(url))
     if found != head(schema):
         state = f"is at revision {found}, this Parlour expects {head(schema)}" if found else "has no tables yet"
@@ -159,6 +178,42 @@ def _folder() -> Path:
     package = Path(str(files("parlour")))
     installed = package / "migrations"
     return installed if installed.is_dir() else package.parents[1] / "migrations"
+
+
+def _remember_who_may_go_on(connection: Connection, schema: Schema, before: str | None, after: str | None) -> None:
+    """After an upgrade: the revisions passed by migrations that only add, and those that could go on before."""
+    passed = list(_scripts(schema).iterate_revisions(after or "base", before or "base"))
+    if before is None or not all(getattr(script.module, "is_expanding", False) for script in passed):
+        _write_who_may_go_on(connection, schema, set())
+        return
+    between = {script.revision for script in passed} - {after}
+    _write_who_may_go_on(connection, schema, _read_who_may_go_on(connection, schema) | {before} | between)
+
+
+# Kept as the version table's comment: a table for it would be one that the versions before do not know.
+def _read_who_may_go_on(connection: Connection, schema: Schema) -> set[str]:
+    if connection.dialect.name != "postgresql":
+        return set()
+    comment = connection.scalar(
+        text("SELECT obj_description(to_regclass(:table), 'pg_class')"), {"table": version_table(schema)}
+    )
+    return set((comment or "").removeprefix(_MAY_GO_ON).split()) if (comment or "").startswith(_MAY_GO_ON) else set()
+
+
+def _write_who_may_go_on(connection: Connection, schema: Schema, revisions: set[str]) -> None:
+    if connection.dialect.name == "postgresql" and inspect(connection).has_table(version_table(schema)):
+        # A comment is no value to be bound; revisions are our own names, without a quote in them.
+        told = _MAY_GO_ON + " ".join(sorted(revisions))
+        connection.execute(text(f"COMMENT ON TABLE {version_table(schema)} IS '{told}'"))
+
+
+def _who_may_go_on(url: str, schema: Schema) -> set[str]:
+    engine = connect(url, pool_size=1, busy_timeout_s=10, use=Use.READ)
+    try:
+        with engine.connect() as connection:
+            return _read_who_may_go_on(connection, schema)
+    finally:
+        engine.dispose()
 
 
 def _is_missing_file(url: str) -> bool:

@@ -34,7 +34,7 @@ class Layout:
     def run(self, *arguments: str) -> Process:
         """A command that ends by itself, ended."""
         process = Process([*PARLOUR, *arguments], self.environment, cwd=self.folder).launch()
-        process.wait(timeout_s=60)
+        process.wait(timeout_s=240)
         return process
 
     def launch(self, name: str, *arguments: str, ready: str = "is ready", **more: str) -> Process:

@@ -17,6 +17,7 @@ from parlour.store.connect import connect
 from parlour.store.errors import RevisionUnknown, SchemaTooNew, SchemaTooOld
 from parlour.store.schema import Schema
 from parlour.store.tables import CONTENT, is_told
+from tests.support.newer_schema import add_expanding_revision
 from tests.support.rows import fill
 
 METADATA = {Schema.CONTENT: CONTENT, Schema.KEYS: KeyBase.metadata}
@@ -205,6 +206,44 @@ def test_a_database_that_lags_behind_is_too_old(
 
     with pytest.raises(SchemaTooOld, match=rf"is at revision {before}.*expects next.*parlour db upgrade"):
         schema.check(database_url)
+
+
+@pytest.mark.parametrize("is_expanding", [True, False])
+def test_who_expects_an_older_schema_goes_on_only_where_the_newer_one_only_adds(
+    postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_expanding: bool
+) -> None:
+    """The database itself says so: the older version knows nothing of the newer one's migrations."""
+    schema.upgrade(postgres_url)
+    with monkeypatch.context() as newer:
+        add_expanding_revision(tmp_path / "newer", is_expanding=is_expanding)
+        newer.setattr(schema, "_folder", lambda: tmp_path / "newer")
+        schema.upgrade(postgres_url)
+        schema.check(postgres_url)
+
+    if is_expanding:
+        schema.check(postgres_url)
+    else:
+        with pytest.raises(SchemaTooNew, match="Upgrade Parlour"):
+            schema.check(postgres_url)
+    with pytest.raises(SchemaTooNew):
+        schema.upgrade(postgres_url)
+
+
+def test_a_migration_that_takes_something_away_ends_what_older_versions_may(
+    postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schema.upgrade(postgres_url)
+    with monkeypatch.context() as newer:
+        folder = add_expanding_revision(tmp_path / "newer")
+        newer.setattr(schema, "_folder", lambda: folder)
+        schema.upgrade(postgres_url)
+        (folder / "content" / "contract.py").write_text(
+            "revision, down_revision = 'contract', 'expanded'\ndef upgrade(): pass\ndef downgrade(): pass\n"
+        )
+        schema.upgrade(postgres_url)
+
+    with pytest.raises(SchemaTooNew):
+        schema.check(postgres_url)
 
 
 def test_a_current_database_passes(database_url: str) -> None:
