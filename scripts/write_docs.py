@@ -21,7 +21,8 @@ from sqlalchemy.orm import Session
 from typer.core import TyperGroup
 
 from parlour.cli.main import app
-from parlour.settings import PREFIX, Section, Settings
+from parlour.sections import Section
+from parlour.settings import PREFIX, Settings
 from parlour.store.models import Base
 from parlour.turns.metrics import BacklogCollector, Metrics
 from scripts.write_sdk_docs import capability_pages

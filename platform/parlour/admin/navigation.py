@@ -30,5 +30,6 @@ NAVIGATION: Final = (
     Entry("/admin/skills", "nav_skills", Right.SEE_SKILLS),
     Entry("/admin/jobs", "nav_jobs", Right.SEE_SKILLS),
     Entry("/admin/operators", "nav_operators", Right.MANAGE_OPERATORS),
+    Entry("/admin/tokens", "nav_tokens", Right.MANAGE_OPERATORS),
     Entry("/admin/account", "nav_account", Right.HAVE_ACCOUNT),
 )

@@ -18,6 +18,7 @@ from parlour.admin.pages import (
     holds,
     keys,
     messengers,
+    oidc,
     operators,
     overview,
     pairing,
@@ -28,7 +29,9 @@ from parlour.admin.pages import (
     skill,
     skills,
     stuck,
+    tokens,
 )
+from parlour.admin.signin.provider import Client, IdentityProvider
 from parlour.admin.signin.sessions import find_session
 from parlour.admin.texts import TEXTS
 from parlour.bootstrap import Platform
@@ -36,6 +39,7 @@ from parlour.bootstrap import Platform
 # Each page's router; a new page is added here and in `navigation.py`.
 PAGES: Final[tuple[APIRouter, ...]] = (
     signin.router,
+    oidc.router,
     overview.router,
     people.router,
     person.router,
@@ -51,6 +55,7 @@ PAGES: Final[tuple[APIRouter, ...]] = (
     skills.router,
     skill.router,
     operators.router,
+    tokens.router,
     account.router,
 )
 
@@ -60,12 +65,22 @@ def add_pages(app: FastAPI, platform: Platform) -> None:
     app.state.parlour = platform
     app.state.recognise = by_cookie
     app.state.errands = Errands()
+    app.state.identity_provider = _identity_provider(platform)
     for router in PAGES:
         app.include_router(router, include_in_schema=False)
     app.add_api_route(f"{STATIC_PATH}/{{name}}", static_file, include_in_schema=False)
     app.add_api_route("/admin/language", _choose_language, include_in_schema=False)
     app.add_exception_handler(NotSignedIn, _to_sign_in)
     app.add_exception_handler(NotAllowed, _not_allowed)
+
+
+def _identity_provider(platform: Platform) -> IdentityProvider | None:
+    """The provider that the settings name, not asked for anything yet; None where they name none."""
+    oidc = platform.settings.oidc
+    if not oidc.issuer:
+        return None
+    client = Client(oidc.issuer, oidc.client_id, oidc.client_secret.get_secret_value(), oidc.redirect_url)
+    return IdentityProvider(client, now=platform.clock.now)
 
 
 def by_cookie(request: Request) -> Operator | None:

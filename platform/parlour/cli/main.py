@@ -45,6 +45,7 @@ ENTRIES: dict[str, Entry] = {
     "keys": Entry("parlour.cli.keys", "See the keys' state, replace the key that wraps them."),
     "audit": Entry("parlour.cli.audit", "Who did what: read it, prove it whole."),
     "receipt": Entry("parlour.cli.receipt", "Receipts of erasures: print, list, verify."),
+    "operator": Entry("parlour.cli.operator", "Invite and remove those who sign in to the admin pages."),
     "token": Entry("parlour.cli.token", "Make, list and revoke what programs show to use the API."),
     "bench": Entry("parlour.cli.bench", "Measure Parlour beside its references."),
 }

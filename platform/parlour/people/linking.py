@@ -21,6 +21,7 @@ from parlour.people.states import ConsentState, Role, UserState
 from parlour.privacy.service import Privacy
 from parlour.store.ids import UserId, WorkspaceId
 from parlour.store.models import Conversation, Identity, User, Workspace
+from parlour.store.operator_models import Login
 from parlour.store.people_models import Consent, UsageDay
 
 LINK_LIFE: Final = timedelta(minutes=10)
@@ -137,6 +138,7 @@ def _merge_rows(session: Session, stays: User, goes: User) -> None:
         user.link_hash = user.link_until = None
     # Whoever was merged into the one that goes now follows it.
     session.execute(update(User).where(User.merged_into == goes.id).values(merged_into=stays.id))
+    session.execute(update(Login).where(Login.user_id == goes.id).values(user_id=stays.id))
 
 
 def _move_identities(session: Session, privacy: Privacy, stays: User, goes: User) -> None:

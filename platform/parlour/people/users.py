@@ -11,10 +11,11 @@ from sqlalchemy.orm import Session
 from parlour.people.admit import identity_hash
 from parlour.people.doer import Doer
 from parlour.people.errors import CodeUnknown, LastOwner, NotActive, NotBlocked, RoleUnknown, UserUnknown
-from parlour.people.linking import LinkCode, offer_link, who_is
+from parlour.people.linking import LinkCode, ids_of, offer_link, who_is
 from parlour.people.pairing import code_hash
 from parlour.people.states import Role, UserState
 from parlour.privacy.errors import KeyShredded, KeysMissing
+from parlour.privacy.logins import have_last_owner
 from parlour.privacy.service import Privacy
 from parlour.store.database import Database
 from parlour.store.ids import UserId, WorkspaceId
@@ -153,6 +154,8 @@ def block(database: Database, user_id: UserId, *, by: Doer | None = None) -> Non
     with database.begin() as session:
         user = _change(session, user_id)
         _keep_an_owner(session, user)
+        if have_last_owner(session, ids_of(session, user_id)):
+            raise LastOwner(f"User {user_id} is the last owner who can sign in. Add another one first.")
         user.state, user.pairing_hash, user.pairing_until = UserState.BLOCKED, None, None
         _note(session, by, "user.block", user, database)
 

@@ -95,6 +95,7 @@ GO_WITH: Final = {
     "conversations": "users",
     "deliveries": "messages",
     "legal_holds": "users",
+    "logins": "users",
     "privacy_requests": "turns",
 }
 

@@ -14,6 +14,7 @@ from parlour.privacy.audit import Deed, record
 from parlour.privacy.classes import SEALED_BY_MENTION, DataClass, mention_columns, personal_tables, user_columns
 from parlour.privacy.errors import PrivacyError
 from parlour.privacy.holds import UnderHold, held
+from parlour.privacy.logins import have_last_owner
 from parlour.privacy.models import Tombstone
 from parlour.privacy.persons import SubjectUnknown, person_of
 from parlour.privacy.receipts import digest
@@ -23,7 +24,7 @@ from parlour.privacy.skill_notices import tell_skills
 from parlour.store.changes import changed_rows
 from parlour.store.database import Database
 from parlour.store.ids import UserId, WorkspaceId, new_id
-from parlour.store.models import Conversation, Message, Turn, User
+from parlour.store.models import Conversation, Message, Turn, User, Workspace
 from parlour.store.privacy_models import Erasure
 
 log = structlog.get_logger(__name__)
@@ -144,7 +145,12 @@ class Eraser:
         if not person:
             raise SubjectUnknown(f"No user {user_id}. See all with: parlour user list")
         self._refuse_held(session, user_id, person)
+        # One such change at a time in a workspace, as for roles: two owners may erase each other.
+        its = select(User.workspace_id).where(User.id.in_(person))
+        session.execute(select(Workspace.id).where(Workspace.id.in_(its)).with_for_update(key_share=True))
         rows = session.execute(select(User.workspace_id, User.role, User.state).where(User.id.in_(person))).all()
+        if have_last_owner(session, person):
+            raise LastOwnerStays(f"User {user_id} is the last owner who can sign in. Add another one first.")
         if any((role, state) == ("owner", "active") for _, role, state in rows):
             others = select(func.count()).where(
                 User.workspace_id == rows[0][0], User.role == "owner", User.state == "active", User.id.not_in(person)

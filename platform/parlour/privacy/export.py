@@ -31,9 +31,11 @@ from parlour.store.types import Sealed
 
 _BATCH: Final = 500
 # Sealed under the workspace's key though the row is about a person.
-_OF_WORKSPACE: Final = frozenset({("legal_holds", "reason")})
-# Numbers for machines, not about what anybody said.
-_LEFT_OUT: Final = frozenset({("profile_entries", "vector")})
+_OF_WORKSPACE: Final = frozenset({("legal_holds", "reason"), ("logins", "name")})
+# Numbers for machines, not about what anybody said; and what opens a login, which is not handed out with a file.
+_LEFT_OUT: Final = frozenset(
+    {("profile_entries", "vector"), ("logins", "password_hash"), ("logins", "totp_secret"), ("logins", "totp_step")}
+)
 _STYLE: Final = (
     "body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem;color-scheme:light dark}"
     "table{border-collapse:collapse;width:100%}td,th{text-align:left;vertical-align:top;padding:.2rem .6rem;"

@@ -16,7 +16,7 @@ from parlour.channels.telegram import TelegramChannel
 from parlour.channels.terminal import TerminalChannel
 from parlour.channels.web import WebChannel
 from parlour.processes.gateway import Gateway
-from parlour.settings import SlackSettings, TelegramSettings
+from parlour.sections import SlackSettings, TelegramSettings
 from parlour.turns import commands
 
 # A file in a browser's request is a third longer than itself, and some room for the rest.

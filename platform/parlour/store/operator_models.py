@@ -29,6 +29,11 @@ class Login(Base):
     role: Mapped[str] = mapped_column(String(16))
     # Whether an admin may open what people wrote; see `people.rights`.
     opens_content: Mapped[bool] = mapped_column(default=False)
+    # The person in the messengers behind it, where they were named: it goes with them, and is theirs to be told.
+    user_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    # Keyed hashes: the address by which the identity provider may bring them in, and whom it brought then.
+    email_hash: Mapped[bytes | None] = mapped_column(LargeBinary(32), unique=True)
+    subject_hash: Mapped[bytes | None] = mapped_column(LargeBinary(32), unique=True)
     created_at: Mapped[datetime]
 
 

@@ -11,13 +11,15 @@ from uuid import UUID
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from parlour.admin.rights import CONTENT, RIGHTS, Right
+from parlour.admin.rights import CONTENT, RIGHTS, Right, may
 from parlour.people.states import Role
 from parlour.privacy.audit import Deed, record
+from parlour.privacy.logins import is_open
 from parlour.privacy.service import Privacy
 from parlour.store.api_models import ApiToken
 from parlour.store.database import Database
 from parlour.store.ids import WorkspaceId, new_id
+from parlour.store.operator_models import Login
 
 PREFIX: Final = "parlour_"
 MOST_DAYS: Final = 3_650
@@ -55,7 +57,7 @@ class Maker:
 
 @dataclass(frozen=True, slots=True)
 class TokenView:
-    """A token as it is listed."""
+    """A token as it is listed. `rights` are those that it has now: none where its maker is nobody any more."""
 
     id: UUID
     name: str
@@ -121,7 +123,7 @@ def create_token(
     with database.begin() as session:
         session.add(row)
         _note(session, privacy, maker, "token.create", token_id, now)
-    return _view(privacy, row), token
+    return _view(privacy, row, _rights(row)), token
 
 
 def list_tokens(
@@ -131,9 +133,10 @@ def list_tokens(
     wanted = select(ApiToken).where(ApiToken.workspace_id == workspace_id).order_by(ApiToken.id).limit(limit)
     if after is not None:
         wanted = wanted.where(ApiToken.id > after)
+    now = database.clock.now()
     with database.read() as session:
-        rows = session.scalars(wanted).all()
-    return [_view(privacy, row) for row in rows]
+        found = [(row, left_of(session, row, now)) for row in session.scalars(wanted)]
+    return [_view(privacy, row, rights) for row, rights in found]
 
 
 def revoke_token(database: Database, privacy: Privacy, maker: Maker, token_id: UUID) -> None:
@@ -148,16 +151,45 @@ def revoke_token(database: Database, privacy: Privacy, maker: Maker, token_id: U
 
 
 def holder_of(database: Database, privacy: Privacy, token: str) -> Holder | None:
-    """Whom the token stands for; None: unknown, expired or revoked, which are not told apart."""
+    """Whom the token stands for; None: unknown, expired, revoked or its maker gone, which are not told apart."""
     now = database.clock.now()
     with database.read() as session:
         row = session.scalars(select(ApiToken).where(ApiToken.lookup_hash == _hash(privacy, token))).one_or_none()
-    if row is None or row.revoked_at is not None or row.expires_at <= now:
+        rights = left_of(session, row, now) if row is not None else frozenset[Right]()
+    if row is None or not rights:
         return None
     if row.last_used_at is None or row.last_used_at <= now - _USED_TO:
         with database.begin(is_durable=False) as session:
             session.execute(update(ApiToken).where(ApiToken.id == row.id).values(last_used_at=now))
-    return Holder(row.id, WorkspaceId(row.workspace_id), Role(row.role), _rights(row))
+    return Holder(row.id, WorkspaceId(row.workspace_id), Role(row.role), rights)
+
+
+def left_of(session: Session, token: ApiToken, now: datetime) -> frozenset[Right]:
+    """The rights that a token has now: no more than its maker has now, and whoever made that one.
+
+    None where it or one of those was revoked, removed, blocked or is past its time; whoever was at the command line
+    is bound by nothing.
+    """
+    rights, row = rights_of(Role.OWNER) | CONTENT, token
+    while row.revoked_at is None and row.expires_at > now:
+        rights &= _rights(row)
+        kind, _, maker = row.made_by.partition(":")
+        if kind == "command":
+            return rights
+        if kind == "login":
+            return rights & _rights_of_login(session, UUID(maker))
+        parent = session.get(ApiToken, UUID(maker)) if kind == "token" else None
+        if parent is None:
+            break
+        row = parent
+    return frozenset()
+
+
+def _rights_of_login(session: Session, login_id: UUID) -> frozenset[Right]:
+    login = session.scalar(select(Login).where(Login.id == login_id, is_open()))
+    if login is None:
+        return frozenset()
+    return frozenset(right for right in Right if may(login.role, right, opens_content=login.opens_content))
 
 
 def _refuse(maker: Maker, name: str, role: Role, scopes: Collection[Right] | None, days: int) -> None:
@@ -197,12 +229,12 @@ def _hash(privacy: Privacy, token: str) -> bytes:
     return privacy.lookup.hash("api token", token)
 
 
-def _view(privacy: Privacy, row: ApiToken) -> TokenView:
+def _view(privacy: Privacy, row: ApiToken, rights: frozenset[Right]) -> TokenView:
     return TokenView(
         id=row.id,
         name=privacy.sealer.open_text(WorkspaceId(row.workspace_id), ApiToken.name, row.id, row.name),
         role=Role(row.role),
-        rights=_rights(row),
+        rights=rights,
         made_by=row.made_by,
         created_at=row.created_at,
         expires_at=row.expires_at,

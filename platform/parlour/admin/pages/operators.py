@@ -1,5 +1,6 @@
 """Who else may sign in here: owners add and remove them."""
 
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Annotated
 from uuid import UUID
@@ -10,16 +11,20 @@ from starlette.responses import Response
 
 from parlour.admin.forms import Posted, posted
 from parlour.admin.frame import go_to, page
-from parlour.admin.guard import Operator, needs
+from parlour.admin.guard import Operator, needs, platform_of
 from parlour.admin.pages.signin import logins_of
 from parlour.admin.rights import Right
 from parlour.admin.signin.errors import LastOwnerLogin, LoginUnknown, SigninError
 from parlour.admin.signin.links import Link
+from parlour.admin.signin.operators import Operators
+from parlour.people.errors import UserUnknown
 from parlour.people.states import Role
+from parlour.people.users import find_user
 
 router = APIRouter()
 
 _ROLES = (Role.AUDITOR, Role.ADMIN, Role.OWNER)
+Owners = Annotated[Posted, posted(Right.MANAGE_OPERATORS)]
 
 
 @router.get("/admin/operators")
@@ -29,27 +34,53 @@ def show_operators(request: Request, operator: Annotated[Operator, needs(Right.M
 
 
 @router.post("/admin/operators")
-def add_operator(request: Request, form: Annotated[Posted, posted(Right.MANAGE_OPERATORS)]) -> Response:
+def add_operator(request: Request, form: Owners) -> Response:
     """Make a login, and show the link by which its password is set: once, and never again."""
     if form["role"] not in _ROLES:
         return _shown(request, form.operator, problem="person_no_role")
     try:
-        link = logins_of(request).invite(
+        invited = logins_of(request).invite(
             form.operator.workspace_id,
             form["name"],
             Role(form["role"]),
             opens_content=form["opens_content"] == "yes",
+            email=form["email"],
             actor=form.operator.actor,
         )
     except SigninError as error:
         return _shown(request, form.operator, problem=f"problem_{type(error).__name__}")
-    return _shown(request, form.operator, link=link)
+    return _shown(request, form.operator, link=invited)
+
+
+@router.post("/admin/operators/{login_id}/role")
+def change_role(request: Request, login_id: UUID, form: Owners) -> Response:
+    """Give another role; the last owner keeps theirs."""
+    if form["role"] not in _ROLES:
+        return _shown(request, form.operator, problem="person_no_role")
+    role, opens_content = Role(form["role"]), form["opens_content"] == "yes"
+    return _change(request, form, lambda own: own.set_role(login_id, role, opens_content=opens_content))
+
+
+@router.post("/admin/operators/{login_id}/email")
+def change_email(request: Request, login_id: UUID, form: Owners) -> Response:
+    """Let the identity provider bring them in by an address, or by none any more."""
+    return _change(request, form, lambda own: own.set_email(login_id, form["email"]))
+
+
+@router.post("/admin/operators/{login_id}/person")
+def change_person(request: Request, login_id: UUID, form: Owners) -> Response:
+    """Name the person behind the login, or nobody."""
+    platform, who, user_id = platform_of(request), form["person"].strip(), None
+    if who:
+        try:
+            user_id = find_user(platform.database, platform.privacy, who, workspace_id=form.operator.workspace_id)
+        except UserUnknown:
+            return _shown(request, form.operator, problem="problem_PersonUnknown")
+    return _change(request, form, lambda own: own.set_person(login_id, user_id))
 
 
 @router.post("/admin/operators/{login_id}/remove")
-def remove_operator(
-    request: Request, login_id: UUID, form: Annotated[Posted, posted(Right.MANAGE_OPERATORS)]
-) -> Response:
+def remove_operator(request: Request, login_id: UUID, form: Owners) -> Response:
     """Take the login away, and end its sessions."""
     try:
         logins_of(request).remove(form.operator.workspace_id, login_id, actor=form.operator.actor)
@@ -58,6 +89,18 @@ def remove_operator(
     except LastOwnerLogin:
         return _shown(request, form.operator, problem="problem_LastOwnerLogin")
     return go_to("/admin/operators", done="removed")
+
+
+def _change(request: Request, form: Posted, change: Callable[[Operators], None]) -> Response:
+    platform = platform_of(request)
+    own = Operators(platform.database, platform.privacy, form.operator.workspace_id, form.operator.actor)
+    try:
+        change(own)
+    except LoginUnknown:
+        raise HTTPException(HTTPStatus.NOT_FOUND) from None
+    except SigninError as error:
+        return _shown(request, form.operator, problem=f"problem_{type(error).__name__}")
+    return go_to("/admin/operators", done="operator")
 
 
 def _shown(request: Request, operator: Operator, *, problem: str = "", link: Link | None = None) -> Response:

@@ -2,6 +2,7 @@
 
 from http import HTTPStatus
 from typing import Annotated, Final
+from urllib.parse import quote
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -30,7 +31,7 @@ def logins_of(request: Request) -> Logins:
 @router.get("/admin/signin")
 def show_signin(request: Request, next: str = "/admin") -> Response:  # noqa: A002 (as it stands in the address)
     """The form."""
-    return page(request, None, "signin.html", next=local(next), name="", problem="")
+    return signin_page(request, local(next))
 
 
 @router.post("/admin/signin")
@@ -45,8 +46,8 @@ def sign_in(request: Request, fields: Fields) -> Response:
         is_too_often = isinstance(error, TooOften)
         status = HTTPStatus.TOO_MANY_REQUESTS if is_too_often else HTTPStatus.UNAUTHORIZED
         problem = "signin_too_often" if is_too_often else "signin_refused"
-        return page(request, None, "signin.html", status=status, next=going_to, name=name, problem=problem)
-    return _with_session(request, go_to(going_to), token)
+        return signin_page(request, going_to, status=status, name=name, problem=problem)
+    return with_session(request, go_to(going_to), token)
 
 
 @router.post("/admin/signout")
@@ -88,10 +89,21 @@ def use_link(request: Request, fields: Fields) -> Response:
         status = HTTPStatus.UNPROCESSABLE_ENTITY
         shown = {"token": token, "is_first": is_first, "name": name, "problem": problem}
         return page(request, None, "first.html", status=status, **shown)
-    return _with_session(request, go_to("/admin", done="password"), opened)
+    return with_session(request, go_to("/admin", done="password"), opened)
 
 
-def _with_session(request: Request, response: Response, token: str) -> Response:
+def signin_page(
+    request: Request, going_to: str, *, status: HTTPStatus = HTTPStatus.OK, name: str = "", problem: str = ""
+) -> Response:
+    """The form, and the way to the identity provider where there is one."""
+    oidc = platform_of(request).settings.oidc
+    provider = {"name": oidc.name, "path": f"/admin/oidc?next={quote(going_to)}"} if oidc.issuer else None
+    shown = {"next": going_to, "name": name, "problem": problem, "provider": provider}
+    return page(request, None, "signin.html", status=status, **shown)
+
+
+def with_session(request: Request, response: Response, token: str) -> Response:
+    """The answer, with the session's token for the browser to keep."""
     response.set_cookie(
         COOKIE,
         token,

@@ -17,14 +17,16 @@ BY_ADDRESS: Final = 50
 BY_NAME: Final = 200
 
 
-def is_too_often(session: Session, lookup: Lookup, name_hash: bytes, address: str, *, now: datetime) -> bool:
-    """Count this try, and tell whether there were too many. To be committed before any password is looked at."""
+def is_too_often(session: Session, lookup: Lookup, name_hash: bytes | None, address: str, *, now: datetime) -> bool:
+    """Count this try, and tell whether there were too many. To be committed before any password is looked at.
+
+    Whoever comes from the identity provider has no name yet, and is counted by the address alone.
+    """
     session.execute(delete(SigninCount).where(SigninCount.ends_at <= now))
-    limits = {
-        _both(lookup, name_hash, address): BY_NAME_AND_ADDRESS,
-        lookup.hash("signin address", address): BY_ADDRESS,
-        lookup.hash("signin name", name_hash.hex()): BY_NAME,
-    }
+    limits = {lookup.hash("signin address", address): BY_ADDRESS}
+    if name_hash is not None:
+        limits[_both(lookup, name_hash, address)] = BY_NAME_AND_ADDRESS
+        limits[lookup.hash("signin name", name_hash.hex())] = BY_NAME
     # In one order everywhere, so that two tries never wait for each other.
     counted = {key: _count(session, key, now) for key in sorted(limits)}
     return any(counted[key] > limit for key, limit in limits.items())

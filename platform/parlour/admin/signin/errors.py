@@ -29,6 +29,14 @@ class NameUnfit(SigninError):
     """A name has 1 to 100 characters."""
 
 
+class EmailUnfit(SigninError):
+    """That is no e-mail address."""
+
+
+class PersonUnknown(SigninError):
+    """There is no such person in this workspace."""
+
+
 class LoginUnknown(SigninError):
     """There is no such login in this workspace."""
 
@@ -39,3 +47,27 @@ class LastOwnerLogin(SigninError):
 
 class CodeWrong(SigninError):
     """The code is not that of the secret."""
+
+
+class ReturnStale(SigninError):
+    """Whoever comes back from the identity provider did not leave from this browser, or too long ago."""
+
+
+class ProviderAway(SigninError):
+    """The identity provider does not answer, or what it answers is none."""
+
+
+class NotVouchedFor(SigninError):
+    """What the identity provider handed out does not prove who somebody is."""
+
+
+class IdentityNotAllowed(SigninError):
+    """The settings leave this identity out: its domain, or what it says of itself."""
+
+
+class IdentityUnknown(SigninError):
+    """Nobody was invited by this identity."""
+
+
+class IdentityTaken(SigninError):
+    """Another login has this address or identity."""

@@ -1,12 +1,11 @@
 """Those who run Parlour: signing them in, and what an owner does with them. Every change stands in the audit log."""
 
-import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 import pyotp
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -22,13 +21,14 @@ from parlour.admin.signin.errors import (
     TooOften,
 )
 from parlour.admin.signin.links import Link
+from parlour.admin.signin.names import email_hash, name_hash_of, plain_email
 from parlour.admin.signin.passwords import hash_password, is_right
 from parlour.people.states import Role
 from parlour.privacy.audit import Deed, record
-from parlour.privacy.lookup import Lookup
+from parlour.privacy.logins import is_last_owner, is_open
 from parlour.privacy.service import Privacy
 from parlour.store.database import Database
-from parlour.store.ids import WorkspaceId, new_id
+from parlour.store.ids import UserId, WorkspaceId, new_id
 from parlour.store.models import Workspace
 from parlour.store.operator_models import Login
 
@@ -48,6 +48,10 @@ class LoginView:
     opens_content: bool
     has_password: bool
     has_totp: bool
+    # By the identity provider: an address was named, or an identity came by it.
+    has_identity: bool
+    # The person in the messengers behind it.
+    user_id: UserId | None
     created_at: datetime
 
 
@@ -62,7 +66,7 @@ class Logins:
 
     def sign_in(self, name: str, password: str, code: str, *, address: str) -> str:
         """The token of a new session. Raises `Refused` and `TooOften`; either way the try is counted."""
-        now, name_hash = self.database.clock.now(), _name_hash(self.privacy.lookup, name)
+        now, name_hash = self.database.clock.now(), name_hash_of(self.privacy.lookup, name)
         with self.database.begin() as session:
             too_often = attempts.is_too_often(session, self.privacy.lookup, name_hash, address, now=now)
         if too_often:
@@ -90,7 +94,7 @@ class Logins:
     ) -> str | None:
         login = session.get(Login, login_id, with_for_update=True)
         # Changed or removed while the password was looked at.
-        if login is None or login.password_hash != password_hash:
+        if login is None or login.password_hash != password_hash or not is_let_in(session, login):
             return None
         if login.totp_secret is not None and not self._takes_code(login, code, now):
             return None
@@ -148,7 +152,7 @@ class Logins:
         return opened
 
     def _first_owner(self, session: Session, workspace_id: WorkspaceId, name: str, now: datetime) -> Login:
-        _lock(session, workspace_id)
+        lock_workspace(session, workspace_id)
         if session.scalar(select(Login.id).where(Login.password_hash.is_not(None)).limit(1)) is not None:
             raise LinkSpent("There is an owner already. Ask them for a link.")
         return self._add(session, workspace_id, name, Role.OWNER, now)
@@ -212,29 +216,33 @@ class Logins:
             rows = session.scalars(select(Login).where(Login.workspace_id == workspace_id).order_by(Login.id)).all()
         return [self._view(row) for row in rows]
 
-    def invite(self, workspace_id: WorkspaceId, name: str, role: Role, *, opens_content: bool, actor: str) -> Link:
-        """Make a login and the link by which its password is set. Raises `NameTaken`, `NameUnfit`."""
-        now = self.database.clock.now()
+    def invite(
+        self, workspace_id: WorkspaceId, name: str, role: Role, *, opens_content: bool, actor: str, email: str = ""
+    ) -> Link:
+        """Make a login and the link by which its password is set. Raises `NameTaken`, `NameUnfit`, `EmailUnfit`.
+
+        With `email`, the identity provider brings them in by that address too, with a password or without.
+        """
+        now, hashed = self.database.clock.now(), email_hash(self.privacy.lookup, plain_email(email)) if email else None
         try:
             with self.database.begin() as session:
                 login = self._add(session, workspace_id, name, role, now)
-                login.opens_content = opens_content
+                login.opens_content, login.email_hash = opens_content, hashed
                 session.flush()
                 link = links.make_link(session, self.privacy.lookup, workspace_id, login.id, now=now)
                 self._note(session, actor, f"login.add.{role}", login)
         except IntegrityError:
-            raise NameTaken("Somebody signs in by that name already. Choose another.") from None
+            raise NameTaken("Somebody signs in by that name or address already. Choose another.") from None
         return link
 
     def remove(self, workspace_id: WorkspaceId, login_id: UUID, *, actor: str) -> None:
         """Remove a login and its sessions. Raises `LoginUnknown`, `LastOwnerLogin`."""
         with self.database.begin() as session:
-            _lock(session, workspace_id)
+            lock_workspace(session, workspace_id)
             login = session.get(Login, login_id)
             if login is None or login.workspace_id != workspace_id:
                 raise LoginUnknown("There is no such login.")
-            if login.role == Role.OWNER and login.password_hash is not None:
-                _keep_an_owner(session, workspace_id)
+            keep_an_owner(session, login)
             session.delete(login)
             session.flush()
             self._note(session, actor, "login.remove", login)
@@ -249,7 +257,7 @@ class Logins:
         login = Login(
             id=login_id,
             workspace_id=workspace_id,
-            lookup_hash=_name_hash(self.privacy.lookup, shown),
+            lookup_hash=name_hash_of(self.privacy.lookup, shown),
             name=self.privacy.sealer.seal(workspace_id, Login.name, login_id, shown),
             totp_step=0,
             role=role,
@@ -273,13 +281,10 @@ class Logins:
             opens_content=login.opens_content,
             has_password=login.password_hash is not None,
             has_totp=login.totp_secret is not None,
+            has_identity=login.email_hash is not None or login.subject_hash is not None,
+            user_id=UserId(login.user_id) if login.user_id else None,
             created_at=login.created_at,
         )
-
-
-def _name_hash(lookup: Lookup, name: str) -> bytes:
-    """The same however it is typed: case and forms of the same letters make no difference."""
-    return lookup.hash("login", unicodedata.normalize("NFKC", name.strip()).casefold())
 
 
 def _step_of(secret: str, code: str, now: datetime) -> int | None:
@@ -290,12 +295,17 @@ def _step_of(secret: str, code: str, now: datetime) -> int | None:
     return right[-1] if right else None
 
 
-def _lock(session: Session, workspace_id: WorkspaceId) -> None:
+def lock_workspace(session: Session, workspace_id: WorkspaceId) -> None:
     """One such change at a time in a workspace: two owners may remove each other."""
     session.execute(select(Workspace.id).where(Workspace.id == workspace_id).with_for_update(key_share=True))
 
 
-def _keep_an_owner(session: Session, workspace_id: WorkspaceId) -> None:
-    can_sign_in = (Login.workspace_id == workspace_id, Login.role == Role.OWNER, Login.password_hash.is_not(None))
-    if session.scalars(select(func.count()).where(*can_sign_in)).one() <= 1:
+def keep_an_owner(session: Session, login: Login) -> None:
+    """Raises `LastOwnerLogin` where nobody else could sign in as an owner without the identity provider."""
+    if is_last_owner(session, login):
         raise LastOwnerLogin("This is the last owner who can sign in. Add another one first.")
+
+
+def is_let_in(session: Session, login: Login) -> bool:
+    """Whether the login may be used."""
+    return session.scalar(select(Login.id).where(Login.id == login.id, is_open())) is not None

@@ -10,6 +10,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from parlour.people.states import Role
+from parlour.privacy.logins import is_open
 from parlour.privacy.lookup import Lookup
 from parlour.privacy.service import Privacy
 from parlour.store.database import Database
@@ -72,6 +73,7 @@ def find_session(database: Database, privacy: Privacy, token: str) -> SignedIn |
             LoginSession.expires_at > now,
             LoginSession.seen_at > now - UNUSED,
             Workspace.removed_at.is_(None),
+            is_open(),
         )
     )
     with database.read() as session:

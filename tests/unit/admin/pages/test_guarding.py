@@ -13,7 +13,7 @@ from parlour.people.states import Role
 from parlour.store.ids import new_id
 from tests.unit.admin.pages.conftest import Site
 
-OPEN = {"/admin/signin", "/admin/first"}
+OPEN = {"/admin/signin", "/admin/first", "/admin/oidc", "/admin/oidc/back"}
 
 
 def _routes(method: str) -> Iterator[str]:
@@ -28,6 +28,7 @@ def _filled(path: str, some_id: object) -> str:
         path.replace("{user_id}", str(some_id))
         .replace("{login_id}", str(some_id))
         .replace("{session_id}", str(some_id))
+        .replace("{token_id}", str(some_id))
     )
 
 
@@ -57,6 +58,7 @@ PAGES = {
     "/admin/people.csv": Right.SEE_PEOPLE,
     "/admin/pairing": Right.SEE_PEOPLE,
     "/admin/operators": Right.MANAGE_OPERATORS,
+    "/admin/tokens": Right.MANAGE_OPERATORS,
     "/admin/account": Right.HAVE_ACCOUNT,
 }
 
@@ -105,7 +107,9 @@ def test_another_workspaces_operators_cannot_be_removed(site: Site) -> None:
     theirs = site.signed_in(Role.OWNER, site.other_workspace())
     (login,) = site.logins.list(site.workspace_id)
 
-    assert theirs.send(f"/admin/operators/{login.id}/remove").status_code == 404
+    for change in ("remove", "role", "email", "person"):
+        form = {"role": "auditor", "email": "eve@example.com"}
+        assert theirs.send(f"/admin/operators/{login.id}/{change}", **form).status_code == 404, change
     assert ours.get("/admin").status_code == 200
 
 
