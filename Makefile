@@ -17,6 +17,9 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-versio
 PRODUCTION := --extra llamacpp --extra openai --extra postgres --extra redis --extra rabbitmq --extra knowledge --extra aws --extra vault \
 	--extra charts
 
+# Where the shell forbids to keep bytecode, every process started here would compile everything anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
@@ -26,6 +27,10 @@ settings.load_profile("parlour")
 ADDRESSES = {name: os.environ.get(name) for name in services.DEFAULTS}
 IS_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 
+
+# Tests start hundreds of processes. Each would compile everything anew where the shell forbids to keep bytecode.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # What tests write lives for seconds: where memory has a file system of some size, nothing waits for a disk.
 MEMORY = Path("/dev/shm")

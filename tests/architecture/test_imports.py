@@ -71,7 +71,9 @@ def test_imports_go_down_only() -> None:
 
 def test_importing_any_module_does_nothing() -> None:
     """No environment read, no thread, no connection, no file: what acts is started by whoever needs it."""
-    result = subprocess.run([sys.executable, "-c", GUARDED], cwd=ROOT, capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        [sys.executable, "-B", "-c", GUARDED], cwd=ROOT, capture_output=True, text=True, check=False
+    )
 
     assert result.returncode == 0, result.stderr
     assert result.stdout == ""
