@@ -44,6 +44,7 @@ def _no_fence() -> None:
     from sqlalchemy import insert  # noqa: PLC0415
 
     from parlour.store.models import Delivery  # noqa: PLC0415
+    from parlour.store.prepared import Change  # noqa: PLC0415
     from parlour.turns import order, outbox, running  # noqa: PLC0415
 
     answer: Any = importlib.import_module("parlour.turns.answer")
@@ -55,7 +56,7 @@ def _no_fence() -> None:
     order.release = answer.release = release
     running.Running.look = lambda _: None  # type: ignore[method-assign,assignment]
     # The fence's second lock: the ledger has one row a turn, so that a late answer only edits the one that is there.
-    outbox._DELIVER = dict.fromkeys(outbox._DELIVER, insert(Delivery))  # type: ignore[misc]
+    outbox._DELIVER = Change(insert(Delivery), columns=outbox._DELIVERY)  # type: ignore[misc]
 
 
 def _no_ledger() -> None:

@@ -3,7 +3,8 @@
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
+from uuid import UUID
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.exc import IntegrityError
@@ -15,19 +16,34 @@ from parlour.people.states import Role, UserState
 from parlour.privacy.service import Privacy
 from parlour.store.ids import UserId, WorkspaceId, new_id
 from parlour.store.models import Identity, User
+from parlour.store.prepared import Query
 
 # Whoever reaches these was let in by the machine or its web server already.
 LOCAL_CHANNELS = frozenset({"web", "terminal"})
 
-# Built once: it runs for every message, and building it takes longer than executing it.
-_FIND = (
-    select(User)
+_IS_FOUND = (
+    Identity.workspace_id == bindparam("workspace"),
+    Identity.channel == bindparam("channel"),
+    Identity.lookup_hash == bindparam("found_by"),
+)
+_FIND = select(User).join(Identity, Identity.user_id == User.id).where(*_IS_FOUND)
+
+
+class _Known(NamedTuple):
+    """Somebody who wrote before."""
+
+    id: UUID
+    state: str
+    role: str
+    language: str | None
+    consent: str | None
+
+
+_KNOWN = Query(
+    select(User.id, User.state, User.role, User.language, User.consent)
     .join(Identity, Identity.user_id == User.id)
-    .where(
-        Identity.workspace_id == bindparam("workspace"),
-        Identity.channel == bindparam("channel"),
-        Identity.lookup_hash == bindparam("found_by"),
-    )
+    .where(*_IS_FOUND),
+    _Known,
 )
 
 
@@ -99,6 +115,10 @@ def admit(
     if access.policy == "allowlist" and not lets_in:
         return None
     lookup_hash = identity_hash(privacy, workspace_id, channel, sender.external_id)
+    known = _KNOWN.first(session, workspace=workspace_id, channel=channel, found_by=lookup_hash)
+    if known is not None and known.state != UserState.PENDING:
+        # As nearly always.
+        return _person(known, workspace_id)
     user = _find(session, workspace_id, channel, lookup_hash)
     is_new = user is None
     if user is None:
@@ -109,6 +129,10 @@ def admit(
         user.state = UserState.PENDING
     code = _code(privacy, user, now) if user.state == UserState.PENDING else None
     session.flush()
+    return _person(user, workspace_id, is_new=is_new, code=code)
+
+
+def _person(user: User | _Known, workspace_id: WorkspaceId, *, is_new: bool = False, code: str | None = None) -> Person:
     return Person(
         user_id=UserId(user.id),
         workspace_id=workspace_id,

@@ -4,7 +4,7 @@ import sqlite3
 import time
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn, cast
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL, ExceptionContext
@@ -66,6 +66,27 @@ def connect(url: str | URL, *, pool_size: int, busy_timeout_s: float, use: Use =
     return engine
 
 
+def driver_connection(connection: Connection) -> Any:  # noqa: ANN401 (the driver's own)
+    """The driver's connection behind SQLAlchemy's, for what is to cost no more than the driver takes."""
+    return connection.connection.driver_connection
+
+
+def raise_told(connection: Connection, sql: str, error: Exception) -> NoReturn:
+    """Raise for the driver's error what a session would: a `StoreError`, or SQLAlchemy's own for the caller's fault."""
+    dialect = connection.dialect
+    # Every driver's errors come from DBAPI's `Error`, whatever their types say.
+    is_lost = dialect.is_disconnect(cast("Any", error), driver_connection(connection), None)
+    told = DBAPIError.instance(
+        sql, None, error, dialect.loaded_dbapi.Error, hide_parameters=True, connection_invalidated=is_lost,
+        dialect=dialect,
+    )  # fmt: skip
+    if is_lost:
+        connection.invalidate(error)
+    if not isinstance(told, DBAPIError):
+        raise told from None
+    raise translate(told, place=place_of(connection.engine.url), is_connection_lost=is_lost) or told from None
+
+
 def make_file(url: str | URL) -> None:
     """Create an SQLite file and its folder where they are missing, for their owner alone.
 
@@ -98,7 +119,12 @@ def _prepare_sqlite(engine: Engine, use: Use, busy_timeout_s: float) -> None:
 
     def on_begin(connection: Connection) -> None:
         # Begun by hand: sqlite3 would begin late and without the write lock, and two readers could both turn writers.
-        connection.exec_driver_sql("BEGIN" if is_read else "BEGIN IMMEDIATE")
+        # And past SQLAlchemy, which takes as long for it as for all the rest of a small transaction.
+        begin = "BEGIN" if is_read else "BEGIN IMMEDIATE"
+        try:
+            driver_connection(connection).execute(begin)
+        except sqlite3.Error as error:
+            raise_told(connection, begin, error)
 
     event.listen(engine, "connect", on_connect)
     event.listen(engine, "begin", on_begin)

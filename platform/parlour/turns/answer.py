@@ -23,6 +23,7 @@ from parlour.skills.rich import PLAIN, Rich
 from parlour.store.database import Database
 from parlour.store.ids import TurnId, UserId
 from parlour.store.models import Attachment, Message, Turn
+from parlour.store.prepared import Change, Query
 from parlour.turns.context import IS_ANSWERED, PromptBuilder, Remark, remarks
 from parlour.turns.metrics import Metrics
 from parlour.turns.order import Claim, LeaseLost, Order, next_open, release
@@ -36,15 +37,15 @@ from parlour.turns.wording import say
 
 log = structlog.get_logger(__name__)
 
-# Built once: these run for every answer, and building one takes longer than executing it.
-_FILES = (
+_FILES = Query(
     select(Attachment.id, Attachment.name, Attachment.state, Attachment.user_id)
     .join(Message, Message.id == Attachment.message_id)
     .join(Turn, Turn.id == Message.turn_id)
     .where(Message.conversation_id == bindparam("conversation"), Message.author == Author.USER.value, IS_ANSWERED)
-    .order_by(Attachment.created_at, Attachment.id)
+    .order_by(Attachment.created_at, Attachment.id),
+    lambda *row: row,
 )
-_END = (
+_END = Change(
     update(Turn)
     .where(Turn.id == bindparam("turn"))
     .values(
@@ -55,7 +56,6 @@ _END = (
         completion_tokens=bindparam("completion"),
         route=bindparam("route"),
     )
-    .execution_options(synchronize_session=False)
 )
 
 FRAME_EVERY_S = 0.1
@@ -241,16 +241,16 @@ class Answerer:
         with self._database.begin() as session:
             if not release(session, claim.conversation_id, claim.fence):
                 raise LeaseLost
-            ended = {
-                "turn": claim.turn_id,
-                "end": state.value,
-                "first_at": draft.first_at,
-                "now": now,
-                "prompt": draft.prompt_tokens,
-                "completion": draft.completion_tokens,
-                "route": draft.route,
-            }
-            session.execute(_END, ended)
+            _END.run(
+                session,
+                turn=claim.turn_id,
+                end=state.value,
+                first_at=draft.first_at,
+                now=now,
+                prompt=draft.prompt_tokens,
+                completion=draft.completion_tokens,
+                route=draft.route,
+            )
             if state is not TurnState.DROPPED:
                 self._outbox.put(session, claim.to, text, author=Author.ASSISTANT, now=now, rich=draft.rich)
             if self._personal is not None and state is TurnState.ANSWERED:
@@ -304,7 +304,7 @@ class Answerer:
 
     def _files(self, session: Session, claim: Claim) -> str | None:
         """A sentence about the files that came with the message, None when none did."""
-        rows = session.execute(_FILES, {"conversation": claim.conversation_id, "turn": claim.turn_id}).all()
+        rows = _FILES.all(session, conversation=claim.conversation_id, turn=claim.turn_id)
         names: dict[bool, list[str]] = {True: [], False: []}
         for row_id, name, state, user_id in rows:
             # An erased person's files are nobody's business any more.

@@ -4,10 +4,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, bindparam, case, or_, select
+from sqlalchemy import ColumnElement, bindparam, case, func, literal_column, or_, select
 from sqlalchemy.orm import Session
 
 from parlour.engines.errors import PromptTooLong
@@ -17,6 +17,7 @@ from parlour.privacy.errors import KeyShredded
 from parlour.privacy.sealing import Sealer
 from parlour.store.ids import UserId
 from parlour.store.models import Message, Turn
+from parlour.store.prepared import Query
 from parlour.turns.announce import ANNOUNCED
 from parlour.turns.extras import open_extras
 from parlour.turns.order import Claim
@@ -27,7 +28,9 @@ CountTokens = Callable[[Sequence[ModelMessage]], int]
 
 # However short the messages, a prompt of more of them than this is not worth its reading.
 _LONGEST_HISTORY = 200
-_LEFT_OUT = (TurnState.REPLACED.value, TurnState.REFUSED.value, TurnState.DROPPED.value)
+_LEFT_OUT: Final[list[ColumnElement[str]]] = [
+    literal_column(f"'{state.value}'") for state in (TurnState.REPLACED, TurnState.REFUSED, TurnState.DROPPED)
+]
 _REMEMBERED_COUNTS = 20_000
 
 
@@ -47,9 +50,30 @@ class Remark:
 # The condition for turns that the claimed one, `turn`, answers: itself, and those merged into it.
 IS_ANSWERED: Final[ColumnElement[bool]] = or_(Turn.id == bindparam("turn"), Turn.merged_into == bindparam("turn"))
 
-# Built once: it runs for every answer, and building it takes longer than executing it.
-_REMARKS = (
-    select(Message.id, Message.user_id, Message.author, Message.body, Message.extras, IS_ANSWERED, Turn.kind)
+
+class _Row(NamedTuple):
+    """One message of the conversation as it is stored."""
+
+    message_id: UUID
+    # None for the person who is answered: an id less to read for nearly every message.
+    other_id: UUID | None
+    author: str
+    body: bytes
+    extras: bytes | None
+    is_asked: bool
+    kind: str
+
+
+_REMARKS = Query(
+    select(
+        Message.id,
+        func.nullif(Message.user_id, bindparam("person", type_=Message.user_id.type), type_=Message.user_id.type),
+        Message.author,
+        Message.body,
+        Message.extras,
+        IS_ANSWERED,
+        Turn.kind,
+    )
     .join(Turn, Turn.id == Message.turn_id)
     .where(
         Message.conversation_id == bindparam("conversation"),
@@ -68,7 +92,8 @@ _REMARKS = (
         Message.created_at.desc(),
         Message.id.desc(),
     )
-    .limit(_LONGEST_HISTORY)
+    .limit(_LONGEST_HISTORY),
+    _Row,
 )
 
 
@@ -77,27 +102,41 @@ def remarks(session: Session, sealer: Sealer, claim: Claim, *, now: datetime) ->
 
     What belongs to a person whose key is gone has no place in any prompt and is left out.
     """
-    wanted = {
-        "turn": claim.turn_id,
-        "conversation": claim.conversation_id,
-        "fresh_from": claim.fresh_from_seq,
-        "last": claim.seq,
-        "now": now,
-    }
-    rows = session.execute(_REMARKS, wanted).all()
+    rows = _REMARKS.all(
+        session,
+        person=claim.user_id,
+        turn=claim.turn_id,
+        conversation=claim.conversation_id,
+        fresh_from=claim.fresh_from_seq,
+        last=claim.seq,
+        now=now,
+    )
+    # By person: their key is looked for once, not for every message.
+    openers: dict[UUID | None, Callable[[UUID, bytes], str] | None] = {}
     found = []
-    for message_id, user_id, author, body, extras, is_asked, kind in reversed(rows):
-        try:
-            text = sealer.open_text(UserId(user_id), Message.body, message_id, body)
-            if extras is not None:
-                shown = open_extras(sealer, UserId(user_id), message_id, extras).in_words
-                text = f"{text}\n\n{shown}".strip()
-        except KeyShredded:
+    for row in reversed(rows):
+        user_id = UserId(row.other_id or claim.user_id)
+        if row.other_id not in openers:
+            openers[row.other_id] = _opener(sealer, user_id)
+        opened = openers[row.other_id]
+        if opened is None:
             continue
-        is_users = author == Author.USER.value
+        text = opened(row.message_id, row.body)
+        if row.extras is not None:
+            shown = open_extras(sealer, user_id, row.message_id, row.extras).in_words
+            text = f"{text}\n\n{shown}".strip()
+        is_users = row.author == Author.USER.value
         role: Role = "user" if is_users else "assistant"
-        found.append(Remark(message_id, role, text, is_asked and is_users, kind == ANNOUNCED and not is_users))
+        is_unasked = not is_users and row.kind == ANNOUNCED
+        found.append(Remark(row.message_id, role, text, row.is_asked and is_users, is_unasked))
     return found
+
+
+def _opener(sealer: Sealer, user_id: UserId) -> Callable[[UUID, bytes], str] | None:
+    try:
+        return sealer.opener(user_id, Message.body)
+    except KeyShredded:
+        return None
 
 
 class PromptBuilder:

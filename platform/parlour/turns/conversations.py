@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import bindparam, update
@@ -11,32 +12,42 @@ from sqlalchemy.orm import Session
 
 from parlour.people.admit import Person
 from parlour.privacy.service import Privacy
-from parlour.store.ids import UserId, WorkspaceId, new_id
+from parlour.store.ids import UserId, new_id
 from parlour.store.models import Conversation
+from parlour.store.prepared import Query
 from parlour.turns.ports import Address
 
-# Built once: it runs for every message, and building it takes longer than executing it.
-_ADVANCE = (
+
+class Entered(NamedTuple):
+    """A conversation with a new place in it, `last_seq`."""
+
+    id: UUID
+    last_seq: int
+    mode: str | None
+    handoff_id: UUID | None
+
+
+_ADVANCE = Query(
     update(Conversation)
     .where(Conversation.account_id == bindparam("account"), Conversation.lookup_hash == bindparam("found_by"))
     .values(last_seq=Conversation.last_seq + 1)
-    .returning(Conversation)
-    .execution_options(synchronize_session=False, populate_existing=True)
+    .returning(Conversation.id, Conversation.last_seq, Conversation.mode, Conversation.handoff_id),
+    Entered,
 )
 
 
 def enter(
     session: Session, privacy: Privacy, *, account_id: UUID, address: Address, person: Person, now: datetime
-) -> Conversation:
+) -> Entered:
     """The conversation at `address`, made on first sight, with `last_seq` moved on to this event's place.
 
     The update locks the row until the caller commits: events of one conversation get their places one after another.
     """
     lookup_hash = address_hash(privacy, account_id, address)
-    found = _advance(session, account_id, lookup_hash)
+    found = _ADVANCE.first(session, account=account_id, found_by=lookup_hash)
     if found is None:
         _open(session, privacy, account_id=account_id, address=address, lookup_hash=lookup_hash, person=person, now=now)
-        found = _advance(session, account_id, lookup_hash)
+        found = _ADVANCE.first(session, account=account_id, found_by=lookup_hash)
     if found is None:
         raise RuntimeError(f"conversation of account {account_id} vanished while it was being opened")
     return found
@@ -54,14 +65,13 @@ def message_hash(privacy: Privacy, conversation_id: UUID, key: str) -> bytes:
 
 def open_address(privacy: Privacy, conversation: Conversation) -> Address:
     """Where to post."""
-    owner, workspace = conversation.user_id, conversation.workspace_id
-    subject = UserId(owner) if owner else WorkspaceId(workspace)
-    opened = privacy.sealer.open(subject, Conversation.address, conversation.id, conversation.address)
-    return Address(**json.loads(opened))
+    subject = conversation.user_id or conversation.workspace_id
+    return opened_address(privacy, subject, conversation.id, conversation.address)
 
 
-def _advance(session: Session, account_id: UUID, lookup_hash: bytes) -> Conversation | None:
-    return session.scalars(_ADVANCE, {"account": account_id, "found_by": lookup_hash}).one_or_none()
+def opened_address(privacy: Privacy, subject: UUID, conversation_id: UUID, sealed: bytes) -> Address:
+    """The same from a conversation's columns; `subject` is its person, or the workspace where it is a group's."""
+    return Address(**json.loads(privacy.sealer.open(UserId(subject), Conversation.address, conversation_id, sealed)))
 
 
 def _open(

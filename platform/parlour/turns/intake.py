@@ -1,11 +1,11 @@
 """Taking events in: gated, sealed, ordered and committed before anybody acknowledges them."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -17,17 +17,17 @@ from parlour.privacy.classes import DataClass
 from parlour.privacy.retention import Retention
 from parlour.privacy.service import Privacy
 from parlour.store.database import Database
-from parlour.store.ids import ConversationId, TurnId, WorkspaceId, new_id
-from parlour.store.models import Account, Attachment, Conversation, Message, Turn, Workspace
+from parlour.store.ids import ConversationId, TurnId, WorkspaceId
+from parlour.store.models import Account, Conversation, Message, Turn
 from parlour.store.outbound_models import Handoff
 from parlour.turns import commands
 from parlour.turns.agents import AgentDesk
 from parlour.turns.command import Context
 from parlour.turns.conversations import address_hash, enter, message_hash
+from parlour.turns.entry import BOT, WAITING, Bot, Entry, EntryBook
 from parlour.turns.gate import RateGate
 from parlour.turns.handoffs import Handoffs, plain
 from parlour.turns.metrics import Metrics
-from parlour.turns.order import recipient_of
 from parlour.turns.outbox import Outbox
 from parlour.turns.ports import (
     Frame,
@@ -42,23 +42,13 @@ from parlour.turns.ports import (
 )
 from parlour.turns.pressing import say_pressed
 from parlour.turns.rating import rate
-from parlour.turns.states import Author, Mode, TurnState, is_open_turn
+from parlour.turns.states import Author, Mode, TurnState
 from parlour.turns.text import clean, detect_language
 from parlour.turns.wording import say
 
 log = structlog.get_logger(__name__)
 
-# Built once: these run for every message, and building one takes longer than executing it.
-_ACCOUNT = (
-    select(Account)
-    .join(Workspace, Workspace.id == Account.workspace_id)
-    .where(Account.id == bindparam("account"), Account.state != "removed", Workspace.removed_at.is_(None))
-)
-_WAITING = select(func.count()).where(Turn.conversation_id == bindparam("conversation"), is_open_turn(Turn.state))
-
 _OPEN = Access("open")
-# The sweeper looks for turns whose publication got lost only after this time: normally a worker has them long before.
-PUBLISH_GRACE = timedelta(seconds=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,25 +62,6 @@ class IntakeRules:
     stale_after: timedelta
     default_mode: Mode
     remembers: bool = True
-
-
-@dataclass(slots=True)
-class _Entry:
-    """One event on its way in, inside one transaction."""
-
-    session: Session
-    incoming: Incoming
-    text: str
-    account: Account
-    person: Person
-    conversation: Conversation
-    now: datetime
-    language: str
-    # What is published after the commit.
-    live: list[Live]
-    waiting: int = 0
-    turn: Turn = field(init=False)
-    message_id: UUID = field(init=False)
 
 
 class TakeIn:
@@ -122,6 +93,7 @@ class TakeIn:
         self._queue = queue
         self._bus = bus
         self._retention = retention
+        self._book = EntryBook(privacy=privacy, retention=retention, max_attachment_bytes=rules.max_attachment_bytes)
         self._gate = gate
         self._notice_gate = notice_gate
         self._metrics = metrics
@@ -181,7 +153,7 @@ class TakeIn:
         self, session: Session, incoming: Incoming, text: str, live: list[Live]
     ) -> tuple[Taken, TurnId | None]:
         now = self._database.clock.now()
-        account = self._account(session, incoming.account_id)
+        account = BOT.first(session, account=incoming.account_id)
         if account is None:
             return Taken(Verdict.REFUSED), None
         self._channels[account.id] = account.channel
@@ -200,7 +172,7 @@ class TakeIn:
             return Taken(Verdict.REFUSED), None
         if not self._gate.admits(person.user_id):
             return self._refuse_flood(session, incoming, text, account, person, now), None
-        heard = self._agents.hear(session, account, incoming, text, person, now) if is_agent else None
+        heard = self._hear(session, account, incoming, text, person, now) if is_agent else None
         if heard is not None:
             live += heard
             return Taken(Verdict.REPLIED), None
@@ -216,45 +188,39 @@ class TakeIn:
         entry.live = live
         return self._decide(entry)
 
-    def _account(self, session: Session, account_id: UUID) -> Account | None:
-        """The account, unless it or its workspace was removed."""
-        return session.scalars(_ACCOUNT, {"account": account_id}).one_or_none()
-
     def _enter(
-        self, session: Session, incoming: Incoming, text: str, account: Account, person: Person, now: datetime
-    ) -> _Entry:
+        self, session: Session, incoming: Incoming, text: str, account: Bot, person: Person, now: datetime
+    ) -> Entry:
         conversation = enter(
             session, self._privacy, account_id=account.id, address=incoming.address, person=person, now=now
         )
         language = person.language or detect_language(text, hint=incoming.sender.language)
-        entry = _Entry(session, incoming, text, account, person, conversation, now, language, [])
-        entry.waiting = session.scalars(_WAITING, {"conversation": conversation.id}).one()
-        return entry
+        waiting = WAITING.one(session, conversation=conversation.id)
+        return Entry(session, incoming, text, account, person, conversation, now, language, [], waiting)
 
-    def _decide(self, entry: _Entry) -> tuple[Taken, TurnId | None]:
+    def _decide(self, entry: Entry) -> tuple[Taken, TurnId | None]:
         """Refuse with a word, run a command, or queue the turn."""
         refusal = self._refusal(entry)
         if refusal is not None:
             return self._refuse(entry, *refusal), None
         if entry.incoming.kind is IncomingKind.COMMAND:
             return self._command(entry)
-        # A column of the row that is at hand: it costs a plain turn nothing.
-        handoff = self._handoffs.open_in(entry.session, entry.conversation)
+        handoff = self._handoff(entry)
         if handoff is not None:
             return self._pass_on(entry, handoff), None
         over = self._over_quota(entry)
         if over is not None:
             return self._refuse(entry, *over), None
-        self._add_turn(entry, TurnState.QUEUED)
-        self._add_message(entry, entry.text)
-        self._add_attachments(entry)
+        self._book.add_turn(entry, TurnState.QUEUED)
+        self._book.add_message(entry, entry.text)
+        self._book.add_attachments(entry)
         return self._queued(entry)
 
-    def _refuse(self, entry: _Entry, key: str, values: dict[str, object]) -> Taken:
-        self._add_turn(entry, TurnState.REFUSED, error=key)
+    def _refuse(self, entry: Entry, key: str, values: dict[str, object]) -> Taken:
+        self._book.add_turn(entry, TurnState.REFUSED, error=key)
         return self._reply(entry, say(key, entry.language, **values))
 
-    def _refusal(self, entry: _Entry) -> tuple[str, dict[str, object]] | None:
+    def _refusal(self, entry: Entry) -> tuple[str, dict[str, object]] | None:
         rules, incoming = self._rules, entry.incoming
         if entry.person.state == UserState.PENDING and not _is_linking(entry):
             return "pairing", {"code": entry.person.pairing_code}
@@ -266,7 +232,7 @@ class TakeIn:
             return "too_many_waiting", {"limit": rules.max_waiting}
         return None
 
-    def _over_quota(self, entry: _Entry) -> tuple[str, dict[str, object]] | None:
+    def _over_quota(self, entry: Entry) -> tuple[str, dict[str, object]] | None:
         """Count the turn against the day's quotas; what to say where one is used up."""
         person, now = entry.person, entry.now
         exceeded = self._quotas.take(entry.session, user_id=person.user_id, workspace_id=person.workspace_id, now=now)
@@ -277,43 +243,54 @@ class TakeIn:
         return f"quota_{exceeded.scope}_{exceeded.unit}", {**values, "hours": int(hours), "minutes": int(minutes)}
 
     def _refuse_flood(
-        self, session: Session, incoming: Incoming, text: str, account: Account, person: Person, now: datetime
+        self, session: Session, incoming: Incoming, text: str, account: Bot, person: Person, now: datetime
     ) -> Taken:
         """Say once a minute that messages are being left out; store nothing of the others."""
         if not self._notice_gate.admits(person.user_id):
             return Taken(Verdict.REFUSED)
         entry = self._enter(session, incoming, text, account, person, now)
-        self._add_turn(entry, TurnState.REFUSED, error="too_fast")
+        self._book.add_turn(entry, TurnState.REFUSED, error="too_fast")
         return self._reply(entry, say("too_fast", entry.language))
 
-    def _queued(self, entry: _Entry) -> tuple[Taken, TurnId | None]:
-        conversation, turn = entry.conversation, entry.turn
-        mode = Mode(conversation.mode) if conversation.mode else self._rules.default_mode
+    def _hear(
+        self, session: Session, account: Bot, incoming: Incoming, text: str, person: Person, now: datetime
+    ) -> list[Live] | None:
+        return self._agents.hear(session, session.get_one(Account, account.id), incoming, text, person, now)
+
+    def _handoff(self, entry: Entry) -> Handoff | None:
+        """The handoff that is open there. A plain turn is spared the question: the row at hand says so."""
+        if entry.conversation.handoff_id is None:
+            return None
+        return self._handoffs.open_in(entry.session, _conversation(entry))
+
+    def _queued(self, entry: Entry) -> tuple[Taken, TurnId | None]:
+        mode = Mode(entry.conversation.mode) if entry.conversation.mode else self._rules.default_mode
         if mode is Mode.INTERRUPT and entry.waiting:
             _interrupt(entry)
-        taken = Taken(Verdict.ACCEPTED, TurnId(turn.id), ConversationId(conversation.id))
+        taken = Taken(Verdict.ACCEPTED, entry.turn_id, entry.conversation_id)
         # Only the first open turn is published; whoever finishes a turn publishes the next one.
-        return taken, (TurnId(turn.id) if entry.waiting == 0 else None)
+        return taken, (entry.turn_id if entry.waiting == 0 else None)
 
-    def _pass_on(self, entry: _Entry, handoff: Handoff) -> Taken:
+    def _pass_on(self, entry: Entry, handoff: Handoff) -> Taken:
         """To the human who has the conversation, or will; the assistant is silent."""
-        self._add_turn(entry, TurnState.ANSWERED, kind="handoff")
-        self._add_message(entry, entry.text)
-        self._add_attachments(entry)
+        self._book.add_turn(entry, TurnState.ANSWERED, kind="handoff")
+        self._book.add_message(entry, entry.text)
+        self._book.add_attachments(entry)
         name = self._handoffs.name_of(entry.session, entry.person.user_id)
         files = [f"[{plain(file.name)}]" for file in entry.incoming.attachments]
         words = " ".join([entry.text, *files]).strip()
-        entry.live += self._handoffs.note(entry.session, handoff, f"**{name}**: {words}", entry.turn.id.hex, entry.now)
-        return Taken(Verdict.ACCEPTED, TurnId(entry.turn.id), ConversationId(entry.conversation.id))
+        entry.live += self._handoffs.note(entry.session, handoff, f"**{name}**: {words}", entry.turn_id.hex, entry.now)
+        return Taken(Verdict.ACCEPTED, entry.turn_id, entry.conversation_id)
 
-    def _command(self, entry: _Entry) -> tuple[Taken, TurnId | None]:
-        self._add_turn(entry, TurnState.ANSWERED, kind="command")
+    def _command(self, entry: Entry) -> tuple[Taken, TurnId | None]:
+        self._book.add_turn(entry, TurnState.ANSWERED, kind="command")
+        turn, conversation = entry.session.get_one(Turn, entry.turn_id), _conversation(entry)
         order = commands.run(
             Context(
                 session=entry.session,
                 privacy=self._privacy,
-                conversation=entry.conversation,
-                turn=entry.turn,
+                conversation=conversation,
+                turn=turn,
                 person=entry.person,
                 language=entry.language,
                 now=entry.now,
@@ -330,20 +307,19 @@ class TakeIn:
         over = self._over_quota(entry) if order.asks_again is not None else None
         if over is not None:
             key, values = over
-            entry.turn.state, entry.turn.error = TurnState.REFUSED.value, key
+            turn.state, turn.error = TurnState.REFUSED.value, key
             return self._reply(entry, say(key, entry.language, **values)), None
         if order.asks_again is not None:
-            entry.turn.state, entry.turn.kind, entry.turn.finished_at = TurnState.QUEUED.value, "retry", None
-            self._add_message(entry, order.asks_again)
+            turn.state, turn.kind, turn.finished_at = TurnState.QUEUED.value, "retry", None
+            self._book.add_message(entry, order.asks_again)
             return self._queued(entry)
         if order.reply is None:
-            return Taken(Verdict.REPLIED, TurnId(entry.turn.id), ConversationId(entry.conversation.id)), None
+            return Taken(Verdict.REPLIED, entry.turn_id, entry.conversation_id), None
         return self._reply(entry, order.reply), None
 
-    def _reply(self, entry: _Entry, text: str) -> Taken:
-        to = recipient_of(entry.turn, entry.account.channel)
-        self._outbox.put(entry.session, to, text, author=Author.NOTICE, now=entry.now)
-        return Taken(Verdict.REPLIED, TurnId(entry.turn.id), ConversationId(entry.conversation.id))
+    def _reply(self, entry: Entry, text: str) -> Taken:
+        self._outbox.put(entry.session, entry.recipient, text, author=Author.NOTICE, now=entry.now)
+        return Taken(Verdict.REPLIED, entry.turn_id, entry.conversation_id)
 
     def _amend(self, session: Session, incoming: Incoming, text: str, person: Person, now: datetime) -> Taken:
         """What changes something that is already there, and so is the same when it comes twice."""
@@ -396,80 +372,6 @@ class TakeIn:
         message.body = self._privacy.sealer.seal(person.user_id, Message.body, message.id, text)
         return Taken(Verdict.REPLIED)
 
-    def _add_turn(self, entry: _Entry, state: TurnState, *, kind: str = "message", error: str | None = None) -> None:
-        entry.turn = Turn(
-            id=new_id(),
-            conversation_id=entry.conversation.id,
-            account_id=entry.account.id,
-            user_id=entry.person.user_id,
-            event_id=entry.incoming.event_id,
-            seq=entry.conversation.last_seq,
-            kind=kind,
-            state=state.value,
-            language=entry.language,
-            error=error,
-            due_at=entry.now + PUBLISH_GRACE,
-            received_at=entry.now,
-            finished_at=None if state is TurnState.QUEUED else entry.now,
-            expires_at=self._until(entry, DataClass.OPERATIONAL),
-        )
-        entry.session.add(entry.turn)
-        entry.session.flush()
-
-    def _until(self, entry: _Entry, data_class: DataClass) -> datetime | None:
-        """When a row of this event goes."""
-        return self._retention.until(
-            entry.session,
-            data_class,
-            account_id=entry.account.id,
-            conversation_id=entry.conversation.id,
-            since=entry.now,
-        )
-
-    def _add_message(self, entry: _Entry, text: str) -> None:
-        message_id = new_id()
-        key = entry.incoming.message_key
-        seal, user_id = self._privacy.sealer.seal, entry.person.user_id
-        entry.session.execute(
-            insert(Message).values(
-                id=message_id,
-                conversation_id=entry.conversation.id,
-                turn_id=entry.turn.id,
-                user_id=entry.person.user_id,
-                seq=entry.turn.seq,
-                author=Author.USER.value,
-                body=seal(user_id, Message.body, message_id, text),
-                external_hash=message_hash(self._privacy, entry.conversation.id, key) if key else None,
-                external_key=seal(user_id, Message.external_key, message_id, key) if key else None,
-                created_at=entry.now,
-                expires_at=self._until(entry, DataClass.MESSAGE),
-            )
-        )
-        entry.message_id = message_id
-
-    def _add_attachments(self, entry: _Entry) -> None:
-        """Take the files in by reference; a background task of the gateway fetches them after the commit."""
-        seal = self._privacy.sealer.seal
-        user_id = entry.person.user_id
-        for file in entry.incoming.attachments:
-            row_id = new_id()
-            is_too_large = file.size is not None and file.size > self._rules.max_attachment_bytes
-            entry.session.add(
-                Attachment(
-                    id=row_id,
-                    message_id=entry.message_id,
-                    account_id=entry.account.id,
-                    user_id=user_id,
-                    state="too_large" if is_too_large else "waiting",
-                    size=file.size,
-                    name=seal(user_id, Attachment.name, row_id, clean(file.name) or "file"),
-                    media_type=seal(user_id, Attachment.media_type, row_id, file.media_type),
-                    reference=seal(user_id, Attachment.reference, row_id, file.reference),
-                    created_at=entry.now,
-                    expires_at=self._until(entry, DataClass.ATTACHMENT),
-                )
-            )
-
     def _publish(self, turn_id: TurnId) -> None:
         try:
             self._queue.publish(turn_id)
@@ -478,20 +380,25 @@ class TakeIn:
             log.warning("turn_not_published", turn_id=str(turn_id))
 
 
-def _is_linking(entry: _Entry) -> bool:
+def _is_linking(entry: Entry) -> bool:
     """Whether a stranger types the code of a person who is known: that needs no one else's approval."""
     name, _, code = entry.text.partition(" ")
     return entry.incoming.kind is IncomingKind.COMMAND and name.lower() == "link" and bool(code.strip())
 
 
-def _interrupt(entry: _Entry) -> None:
+def _conversation(entry: Entry) -> Conversation:
+    """Its row as it stands now, whatever was read of it before."""
+    return entry.session.get_one(Conversation, entry.conversation.id, populate_existing=True)
+
+
+def _interrupt(entry: Entry) -> None:
     """Stop the running turn; what waits behind it is answered together with this one."""
-    open_before = (Turn.conversation_id == entry.conversation.id, Turn.seq < entry.turn.seq)
+    open_before = (Turn.conversation_id == entry.conversation.id, Turn.seq < entry.conversation.last_seq)
     entry.session.execute(
         update(Turn).where(*open_before, Turn.state == TurnState.RUNNING.value).values(is_stop_requested=True)
     )
     entry.session.execute(
         update(Turn)
         .where(*open_before, Turn.state == TurnState.QUEUED.value)
-        .values(state=TurnState.MERGED.value, merged_into=entry.turn.id, finished_at=entry.now)
+        .values(state=TurnState.MERGED.value, merged_into=entry.turn_id, finished_at=entry.now)
     )

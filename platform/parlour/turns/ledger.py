@@ -6,12 +6,11 @@ anything is sent again.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, and_, bindparam, func, literal_column, or_, select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from parlour.privacy.errors import KeyShredded, PrivacyError
@@ -20,13 +19,13 @@ from parlour.store.changes import changed_rows
 from parlour.store.database import Database
 from parlour.store.errors import StoreError
 from parlour.store.ids import AccountId, ConversationId, DeliveryId, TurnId, UserId
-from parlour.store.models import Account, Attachment, Conversation, Delivery, Message, Turn
+from parlour.store.models import Account, Attachment, Delivery, Message
 from parlour.turns.announce import IN_THREAD
 from parlour.turns.budget import SendBudget
-from parlour.turns.conversations import message_hash, open_address
+from parlour.turns.conversations import message_hash, opened_address
 from parlour.turns.draft_rows import DraftRows
+from parlour.turns.due import DUE, FIRST_DUE, GIVE_UP, HELD, MARK, NEXT_DUE, PUT_OFF, REMEMBER, WAITING, Due, recording
 from parlour.turns.extras import open_extras
-from parlour.turns.heads import is_first_delivery
 from parlour.turns.message_keys import MessageKeys
 from parlour.turns.parts import Parts, pack, parts_of, unpack
 from parlour.turns.ports import Address, Messenger, PostedFile
@@ -36,48 +35,9 @@ from parlour.turns.states import Author, DeliveryState, DraftState, is_open_deli
 
 log = structlog.get_logger(__name__)
 
-_WAITING = (DeliveryState.PENDING.value, DeliveryState.UNKNOWN.value)
 # Given up after this long: an answer that comes a day late helps nobody.
 _GIVE_UP_AFTER = timedelta(days=1)
 _KNOWN_KEYS = 50
-
-
-def _is_waiting() -> tuple[ColumnElement[bool], ...]:
-    return (
-        Delivery.account_id == bindparam("account"),
-        is_open_delivery(Delivery.state),
-        Delivery.state.in_([literal_column(f"'{state}'") for state in _WAITING]),
-    )
-
-
-# Built once: these run for every answer, and building one takes longer than executing it.
-_HELD = (
-    select(Account.id)
-    .where(
-        Account.id == bindparam("account"),
-        Account.sender_owner == bindparam("sender"),
-        Account.sender_until >= bindparam("now"),
-    )
-    # Not against those who only refer to the account: intake goes on meanwhile.
-    .with_for_update(key_share=True)
-)
-_FIRST_DUE = select(func.min(Delivery.due_at)).where(*_is_waiting())
-_NEXT_DUE = _FIRST_DUE.where(Delivery.due_at > bindparam("now"))
-_DUE = (
-    select(Delivery, Conversation, Message, Turn.language, Turn.kind)
-    .join(Conversation, Conversation.id == Delivery.conversation_id)
-    .join(Message, Message.id == Delivery.message_id)
-    .join(Turn, Turn.id == Delivery.turn_id)
-    .where(*_is_waiting(), Delivery.due_at <= bindparam("now"), is_first_delivery())
-    .order_by(Delivery.due_at)
-    .limit(bindparam("at_most"))
-)
-_REMEMBER = (
-    update(Message)
-    .where(Message.id == bindparam("message"))
-    .values(external_hash=bindparam("found_by"))
-    .execution_options(synchronize_session=False)
-)
 
 
 class Ledger:
@@ -145,18 +105,18 @@ class Ledger:
         without the account's lease, whatever this process believes.
         """
         now = self._database.clock.now()
-        of_account = {"account": messenger.account_id}
+        account = messenger.account_id
         # Mostly there is nothing: seen without a transaction to write in, of which SQLite has one at a time.
         with self._database.read() as session:
-            first_due = session.scalar(_FIRST_DUE, of_account)
+            first_due = FIRST_DUE.first(session, account=account)
         if first_due is None or first_due > now:
             return [], (first_due - now).total_seconds() if first_due else None
         with self._database.begin() as session:
-            if session.scalar(_HELD, of_account | {"sender": self._owner, "now": now}) is None:
+            if HELD.first(session, account=account, sender=self._owner, now=now) is None:
                 return [], None
-            rows = session.execute(_DUE, of_account | {"now": now, "at_most": limit}).all()
-            taken = [shipment for row in rows if (shipment := self._take(session, messenger, *row, now))]
-            next_due = session.scalar(_NEXT_DUE, of_account | {"now": now})
+            rows = DUE.all(session, account=account, now=now, at_most=limit)
+            taken = [shipment for row in rows if (shipment := self._take(session, messenger, row, now))]
+            next_due = NEXT_DUE.first(session, account=account, now=now)
         return taken, (next_due - now).total_seconds() if next_due else None
 
     def record(self, outcomes: Sequence[Outcome]) -> None:
@@ -202,84 +162,66 @@ class Ledger:
 
     # ---- inside ----
 
-    def _take(
-        self,
-        session: Session,
-        messenger: Messenger,
-        delivery: Delivery,
-        conversation: Conversation,
-        message: Message,
-        language: str | None,
-        kind: str,
-        now: datetime,
-    ) -> Shipment | None:
+    def _take(self, session: Session, messenger: Messenger, due: Due, now: datetime) -> Shipment | None:
         """The next part of the delivery, marked `sending`; None when it has to wait or cannot be sent at all."""
         try:
-            address = open_address(self._privacy, conversation)
-            wait_s = self._budget.reserve(self._keys.lane(delivery.account_id, address), messenger.limits(address))
+            address = opened_address(self._privacy, due.owner_id or due.workspace_id, due.conversation_id, due.address)
+            wait_s = self._budget.reserve(self._keys.lane(due.account_id, address), messenger.limits(address))
             if wait_s > 0:
-                delivery.due_at = now + timedelta(seconds=wait_s)
+                PUT_OFF.run(session, delivery=due.id, until=now + timedelta(seconds=wait_s))
                 return None
-            shipment = self._shipment(session, messenger, delivery, message, address, language or "en")
-            if kind == IN_THREAD:
-                shipment = replace(shipment, under=self._keys.thread_of(session, delivery))
+            parts = self._plan(messenger, due)
+            shipment = self._shipment(session, due, address, parts)
         except StoreError:
             raise
         except Exception as error:  # noqa: BLE001 (one that cannot be read must not hold up the account; logged below)
-            _give_up(delivery, error)
+            _give_up(session, due, error)
             return None
-        delivery.state, delivery.owner = DeliveryState.SENDING.value, self._owner
+        MARK.run(session, delivery=due.id, sender=self._owner, planned=len(parts.all), kept=self._kept(due, parts))
         return shipment
 
-    def _shipment(
-        self,
-        session: Session,
-        messenger: Messenger,
-        delivery: Delivery,
-        message: Message,
-        address: Address,
-        language: str,
-    ) -> Shipment:
-        parts = self._plan(messenger, delivery, message)
-        part, is_handle = parts.all[delivery.part_index], delivery.part_index == parts.handle
-        is_settled = delivery.draft_state != DraftState.OPENING.value or delivery.part_index > 0
+    def _shipment(self, session: Session, due: Due, address: Address, parts: Parts) -> Shipment:
+        part, is_handle = parts.all[due.part_index], due.part_index == parts.handle
+        is_settled = due.draft_state != DraftState.OPENING.value or due.part_index > 0
         return Shipment(
-            delivery_id=DeliveryId(delivery.id),
-            turn_id=TurnId(delivery.turn_id),
-            conversation_id=ConversationId(delivery.conversation_id),
-            user_id=UserId(delivery.user_id),
-            message_id=message.id,
+            delivery_id=DeliveryId(due.id),
+            turn_id=TurnId(due.turn_id),
+            conversation_id=ConversationId(due.conversation_id),
+            user_id=UserId(due.user_id),
+            message_id=due.message_id,
             address=address,
-            lane=self._keys.lane(delivery.account_id, address),
+            lane=self._keys.lane(due.account_id, address),
             text=part if isinstance(part, str) else "",
-            index=delivery.part_index,
+            index=due.part_index,
             count=len(parts.all),
-            attempts=delivery.attempts,
-            must_settle=delivery.state == DeliveryState.UNKNOWN.value or not is_settled,
-            keys=self._keys.open(UserId(delivery.user_id), delivery.id, delivery.external_keys),
-            has_draft=delivery.draft_state == DraftState.OPEN.value,
-            reply_to=self._keys.answered_by(session, TurnId(delivery.turn_id)),
-            language=language,
-            is_answer=message.author == Author.ASSISTANT.value,
-            created_at=delivery.created_at,
+            attempts=due.attempts,
+            must_settle=due.state == DeliveryState.UNKNOWN.value or not is_settled,
+            keys=self._keys.open(UserId(due.user_id), due.id, due.external_keys),
+            has_draft=due.draft_state == DraftState.OPEN.value,
+            reply_to=self._keys.answered_by(session, TurnId(due.turn_id)),
+            language=due.language or "en",
+            is_answer=due.author == Author.ASSISTANT.value,
+            created_at=due.created_at,
             enclosure=None if isinstance(part, str) else part,
             buttons=parts.buttons if is_handle else (),
             is_handle=is_handle,
+            under=self._keys.thread_of(session, due) if due.kind == IN_THREAD else None,
         )
 
-    def _plan(self, messenger: Messenger, delivery: Delivery, message: Message) -> Parts:
-        """The parts of the delivery, kept, sealed, until all are sent."""
-        sealer, user_id = self._privacy.sealer, UserId(delivery.user_id)
-        extras = open_extras(sealer, UserId(message.user_id), message.id, message.extras)
-        if delivery.parts is not None:
-            return unpack(sealer.open(user_id, Delivery.parts, delivery.id, delivery.parts), extras)
-        text = sealer.open_text(UserId(message.user_id), Message.body, message.id, message.body)
-        has_draft = delivery.draft_state != DraftState.NONE.value
-        parts = parts_of(text, extras, messenger.split, has_draft=has_draft)
-        delivery.part_count = len(parts.all)
-        if parts.are_kept:
-            delivery.parts = sealer.seal(user_id, Delivery.parts, delivery.id, pack(parts))
-        return parts
+    def _plan(self, messenger: Messenger, due: Due) -> Parts:
+        """The parts of the delivery: as they were planned before, where some of them are sent already."""
+        sealer, user_id = self._privacy.sealer, UserId(due.message_user_id)
+        extras = open_extras(sealer, user_id, due.message_id, due.extras)
+        if due.parts is not None:
+            return unpack(sealer.open(UserId(due.user_id), Delivery.parts, due.id, due.parts), extras)
+        text = sealer.open_text(user_id, Message.body, due.message_id, due.body)
+        return parts_of(text, extras, messenger.split, has_draft=due.draft_state != DraftState.NONE.value)
+
+    def _kept(self, due: Due, parts: Parts) -> bytes | None:
+        """The parts as they are stored, sealed, until all are sent; None where there is but one text."""
+        if due.parts is not None or not parts.are_kept:
+            return due.parts
+        return self._privacy.sealer.seal(UserId(due.user_id), Delivery.parts, due.id, pack(parts))
 
     def _record(self, session: Session, outcome: Outcome, now: datetime) -> None:
         shipment, state = outcome.shipment, outcome.state
@@ -292,17 +234,16 @@ class Ledger:
         }
         if state is DeliveryState.SENT:
             values |= self._sent(shipment, outcome.external_key or "", now)
-        elif state.value in _WAITING and now - shipment.created_at > _GIVE_UP_AFTER:
+        elif state.value in WAITING and now - shipment.created_at > _GIVE_UP_AFTER:
             values |= {"state": DeliveryState.FAILED.value, "error": "too_late", "parts": None}
         if outcome.drops_draft:
             values |= {"draft_state": DraftState.NONE.value, "external_keys": None}
-        is_ours = and_(
-            Delivery.id == shipment.delivery_id,
-            Delivery.owner == self._owner,
-            Delivery.state == DeliveryState.SENDING.value,
+        moved = recording(values).run(
+            session,
+            delivery=shipment.delivery_id,
+            sender=self._owner,
+            **{f"new_{name}": value for name, value in values.items()},
         )
-        changes = update(Delivery).where(is_ours).values(**values).execution_options(synchronize_session=False)
-        moved = changed_rows(session, changes)
         if moved and shipment.is_handle and state is DeliveryState.SENT:
             self._remember_message(session, shipment, outcome.external_key or "")
         if moved and outcome.holds_up_chat:
@@ -323,15 +264,15 @@ class Ledger:
     def _remember_message(self, session: Session, shipment: Shipment, key: str) -> None:
         """Make the answer findable by the messenger's id of the part where the buttons are."""
         found_by = message_hash(self._privacy, shipment.conversation_id, key)
-        session.execute(_REMEMBER, {"message": shipment.message_id, "found_by": found_by})
+        REMEMBER.run(session, message=shipment.message_id, found_by=found_by)
 
 
-def _give_up(delivery: Delivery, error: Exception) -> None:
+def _give_up(session: Session, due: Due, error: Exception) -> None:
     """Nothing can be sent of what cannot be opened; of an erased person nothing shall be."""
     is_erased = isinstance(error, KeyShredded)
-    delivery.state, delivery.error = DeliveryState.FAILED.value, "erased" if is_erased else type(error).__name__
+    GIVE_UP.run(session, delivery=due.id, reason="erased" if is_erased else type(error).__name__)
     if not is_erased:
-        log.error("delivery_unreadable", delivery_id=str(delivery.id), exc_info=error)
+        log.error("delivery_unreadable", delivery_id=str(due.id), exc_info=error)
 
 
 def _hold_up(session: Session, shipment: Shipment, until: datetime) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import bindparam, select
@@ -10,14 +11,27 @@ from sqlalchemy.orm import Session
 from parlour.privacy.service import Privacy
 from parlour.store.ids import TurnId, UserId
 from parlour.store.models import Delivery, Message, Turn
+from parlour.store.prepared import Query
 from parlour.turns.announce import thread_root
 from parlour.turns.budget import Lane
+from parlour.turns.due import Due
 from parlour.turns.ports import Address
 from parlour.turns.states import Author
 
-# Built once: it runs for every answer, and building it takes longer than executing it.
-_ANSWERED = select(Message.id, Message.user_id, Message.external_key).where(
-    Message.turn_id == bindparam("turn"), Message.author == Author.USER.value
+
+class _Asked(NamedTuple):
+    """The message that a turn answers."""
+
+    id: UUID
+    user_id: UUID
+    external_key: bytes | None
+
+
+_ANSWERED = Query(
+    select(Message.id, Message.user_id, Message.external_key).where(
+        Message.turn_id == bindparam("turn"), Message.author == Author.USER.value
+    ),
+    _Asked,
 )
 
 
@@ -40,13 +54,13 @@ class MessageKeys:
 
     def answered_by(self, session: Session, turn_id: TurnId) -> str | None:
         """The messenger's id of the message that the turn answers, None where it told none."""
-        found = session.execute(_ANSWERED, {"turn": turn_id}).first()
+        found = _ANSWERED.first(session, turn=turn_id)
         if found is None or found.external_key is None:
             return None
         column = Message.external_key
         return self._privacy.sealer.open_text(UserId(found.user_id), column, found.id, found.external_key)
 
-    def thread_of(self, session: Session, delivery: Delivery) -> str | None:
+    def thread_of(self, session: Session, delivery: Due) -> str | None:
         """The messenger's id of the message that opened the thread which the delivery belongs to, None without one."""
         once = session.scalars(select(Turn.event_id).where(Turn.id == delivery.turn_id)).one()
         root = session.execute(

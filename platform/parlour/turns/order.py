@@ -1,6 +1,6 @@
 """Order among turns: one lease a conversation, one turn at a time, a fence against workers back from the dead."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -11,17 +11,16 @@ from sqlalchemy import and_, bindparam, or_, select, update
 from sqlalchemy.orm import Session
 
 from parlour.privacy.errors import KeyShredded
-from parlour.store.changes import changed_rows
 from parlour.store.database import Database
 from parlour.store.ids import AccountId, ConversationId, TurnId, UserId, WorkspaceId
 from parlour.store.models import Account, Conversation, Turn, User, Workspace
+from parlour.store.prepared import Change, Query
 from parlour.turns.outbox import Outbox, Recipient
 from parlour.turns.states import Author, Mode, TurnState, is_open_turn
 from parlour.turns.wording import say
 
 log = structlog.get_logger(__name__)
 
-# Built once: these run for every answer, and building one takes longer than executing it.
 _TAKE_LEASE = (
     update(Conversation)
     .where(
@@ -37,30 +36,50 @@ _TAKE_LEASE = (
         Conversation.fresh_from_seq,
         Conversation.is_private,
     )
-    .execution_options(synchronize_session=False)
 )
-_RELEASE = (
+_RELEASE = Change(
     update(Conversation)
     .where(Conversation.id == bindparam("conversation"), Conversation.fence == bindparam("held_fence"))
     .values(lease_owner=None, lease_until=None)
-    .execution_options(synchronize_session=False)
 )
 _OPEN_TURNS = (
-    select(Turn).where(Turn.conversation_id == bindparam("conversation"), is_open_turn(Turn.state)).order_by(Turn.seq)
+    select(
+        Turn.id,
+        Turn.conversation_id,
+        Turn.account_id,
+        Turn.user_id,
+        Turn.seq,
+        Turn.attempts,
+        Turn.language,
+        Turn.received_at,
+        Turn.started_at,
+    )
+    .where(Turn.conversation_id == bindparam("conversation"), is_open_turn(Turn.state))
+    .order_by(Turn.seq)
 )
-# A few suffice to give up poisoned ones and take the next.
-_FIRST_OPEN_TURNS = _OPEN_TURNS.limit(4)
-_NEXT_OPEN = (
+_NEXT_OPEN = Query(
     select(Turn.id)
     .where(Turn.conversation_id == bindparam("conversation"), is_open_turn(Turn.state))
     .order_by(Turn.seq)
-    .limit(1)
+    .limit(1),
+    TurnId,
 )
 _SURROUNDINGS = (
     select(Account.channel, Workspace.system_prompt, User.consent, User.role)
     .join(Workspace, Workspace.id == Account.workspace_id)
     .join(User, User.id == bindparam("user"))
     .where(Account.id == bindparam("account"))
+)
+_BEGIN = Change(
+    update(Turn)
+    .where(Turn.id == bindparam("turn"))
+    .values(
+        state=TurnState.RUNNING.value,
+        attempts=bindparam("attempt"),
+        error=None,
+        started_at=bindparam("started"),
+        due_at=bindparam("due"),
+    )
 )
 
 
@@ -99,6 +118,36 @@ class _Leased(NamedTuple):
     mode: str | None
     fresh_from_seq: int
     is_private: bool
+
+
+class _Open(NamedTuple):
+    """A turn's row, while it is open."""
+
+    id: UUID
+    conversation_id: UUID
+    account_id: UUID
+    user_id: UUID
+    seq: int
+    attempts: int
+    language: str | None
+    received_at: datetime
+    started_at: datetime | None
+
+
+class _Surroundings(NamedTuple):
+    """What a turn's other rows say about how to answer it."""
+
+    channel: str
+    system_prompt: str | None
+    consent: str | None
+    role: str
+
+
+_LEASE = Query(_TAKE_LEASE, _Leased)
+_EVERY_OPEN = Query(_OPEN_TURNS, _Open)
+# A few suffice to give up poisoned ones and take the next.
+_FIRST_OPEN = Query(_OPEN_TURNS.limit(4), _Open)
+_AROUND = Query(_SURROUNDINGS, _Surroundings)
 
 
 class Order:
@@ -186,11 +235,9 @@ class Order:
             )
 
     def _take_lease(self, session: Session, turn_id: TurnId, now: datetime) -> _Leased | None:
-        values = {"turn": turn_id, "now": now, "worker": self.owner, "until": now + self._lease}
-        row = session.execute(_TAKE_LEASE, values).one_or_none()
-        return None if row is None else _Leased(*row)
+        return _LEASE.first(session, turn=turn_id, now=now, worker=self.owner, until=now + self._lease)
 
-    def _first_open(self, session: Session, conversation: _Leased, now: datetime) -> Turn | None:
+    def _first_open(self, session: Session, conversation: _Leased, now: datetime) -> _Open | None:
         """The turn to answer next: given-up ones settled, those to be merged folded into the last."""
         turns = self._open_turns(session, conversation)
         while turns and turns[0].attempts >= self._max_attempts:
@@ -202,32 +249,31 @@ class Order:
             return turns[0]
         *earlier, last = turns
         for turn in earlier:
-            turn.state, turn.merged_into, turn.finished_at = TurnState.MERGED.value, last.id, now
+            _close(session, turn, TurnState.MERGED, now, merged_into=last.id)
         return last
 
-    def _open_turns(self, session: Session, conversation: _Leased) -> list[Turn]:
+    def _open_turns(self, session: Session, conversation: _Leased) -> list[_Open]:
         mode = conversation.mode or self._default_mode.value
         # Merging needs them all.
-        wanted = _OPEN_TURNS if mode == Mode.MERGE.value else _FIRST_OPEN_TURNS
-        return list(session.scalars(wanted, {"conversation": conversation.id}))
+        wanted = _EVERY_OPEN if mode == Mode.MERGE.value else _FIRST_OPEN
+        return wanted.all(session, conversation=conversation.id)
 
-    def _give_up(self, session: Session, turn: Turn, now: datetime) -> None:
-        turn.state, turn.error, turn.finished_at = TurnState.FAILED.value, "gave_up", now
+    def _give_up(self, session: Session, turn: _Open, now: datetime) -> None:
         channel = session.scalars(select(Account.channel).where(Account.id == turn.account_id)).one()
-        text = say("failed", turn.language, reference=turn.id)
+        text, state = say("failed", turn.language or "en", reference=turn.id), TurnState.FAILED
         try:
             self._outbox.put(session, recipient_of(turn, channel), text, author=Author.NOTICE, now=now)
         except KeyShredded:
             # Its person was erased: nobody is left to be told.
-            turn.state = TurnState.DROPPED.value
+            state = TurnState.DROPPED
+        _close(session, turn, state, now, error="gave_up")
         log.warning("turn_given_up", turn_id=str(turn.id), attempts=turn.attempts)
 
-    def _begin(self, session: Session, conversation: _Leased, turn: Turn, now: datetime) -> Claim:
-        turn.state, turn.attempts, turn.error = TurnState.RUNNING.value, turn.attempts + 1, None
+    def _begin(self, session: Session, conversation: _Leased, turn: _Open, now: datetime) -> Claim:
         # The first start counts: it tells how long the engine has kept the turn waiting.
-        turn.started_at = turn.started_at or now
-        turn.due_at = now + self._lease
-        surroundings = session.execute(_SURROUNDINGS, {"account": turn.account_id, "user": turn.user_id}).one()
+        started_at, attempt = turn.started_at or now, turn.attempts + 1
+        _BEGIN.run(session, turn=turn.id, attempt=attempt, started=started_at, due=now + self._lease)
+        around = _AROUND.one(session, account=turn.account_id, user=turn.user_id)
         return Claim(
             turn_id=TurnId(turn.id),
             conversation_id=ConversationId(turn.conversation_id),
@@ -235,20 +281,24 @@ class Order:
             user_id=UserId(turn.user_id),
             seq=turn.seq,
             fence=conversation.fence,
-            attempt=turn.attempts,
+            attempt=attempt,
             language=turn.language or "en",
             received_at=turn.received_at,
-            first_started_at=turn.started_at,
+            first_started_at=started_at,
             fresh_from_seq=conversation.fresh_from_seq,
-            system_prompt=surroundings.system_prompt,
-            to=recipient_of(turn, surroundings.channel),
+            system_prompt=around.system_prompt,
+            to=recipient_of(turn, around.channel),
             is_private=conversation.is_private,
-            consent=surroundings.consent,
-            role=surroundings.role,
+            consent=around.consent,
+            role=around.role,
         )
 
 
-def recipient_of(turn: Turn, channel: str) -> Recipient:
+def _close(session: Session, turn: _Open, state: TurnState, now: datetime, **more: object) -> None:
+    session.execute(update(Turn).where(Turn.id == turn.id).values(state=state.value, finished_at=now, **more))
+
+
+def recipient_of(turn: Turn | _Open, channel: str) -> Recipient:
     """Whom an answer to `turn` goes to."""
     return Recipient(
         channel=channel,
@@ -262,10 +312,9 @@ def recipient_of(turn: Turn, channel: str) -> Recipient:
 
 def release(session: Session, conversation_id: UUID, fence: int) -> bool:
     """Let the conversation go, if this fence is still the latest. False: someone else has it, write nothing."""
-    return changed_rows(session, _RELEASE, conversation=conversation_id, held_fence=fence) == 1
+    return _RELEASE.run(session, conversation=conversation_id, held_fence=fence) == 1
 
 
 def next_open(session: Session, conversation_id: UUID) -> TurnId | None:
     """The conversation's first open turn. Read after `release` in one transaction: whoever adds a turn waits for it."""
-    found: Sequence[UUID] = session.scalars(_NEXT_OPEN, {"conversation": conversation_id}).all()
-    return TurnId(found[0]) if found else None
+    return _NEXT_OPEN.first(session, conversation=conversation_id)

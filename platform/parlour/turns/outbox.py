@@ -16,6 +16,7 @@ from parlour.privacy.service import Privacy
 from parlour.skills.rich import PLAIN, Enclosed, Rich
 from parlour.store.ids import AccountId, AttachmentId, ConversationId, TurnId, UserId, new_id
 from parlour.store.models import Attachment, Delivery, Message
+from parlour.store.prepared import Change
 from parlour.turns.conversations import message_hash
 from parlour.turns.extras import extras_of, seal_extras
 from parlour.turns.states import PULL_CHANNELS, Author, DeliveryState
@@ -29,8 +30,15 @@ def _deliver_on(dialect: str) -> Insert:
     return row.on_conflict_do_update(index_elements=["turn_id", "ordinal"], set_=outcome)
 
 
-# Built once: one of them runs for every answer, and building it takes longer than executing it.
-_DELIVER: Final = {dialect: _deliver_on(dialect) for dialect in ("sqlite", "postgresql")}
+_DELIVERY: Final = (
+    "id conversation_id account_id turn_id user_id turn_seq ordinal part_count part_index "
+    "draft_state attempts created_at message_id state due_at sent_at"
+)
+_DELIVER: Final = Change(_deliver_on, columns=_DELIVERY)
+_WRITE: Final = Change(
+    insert(Message),
+    columns=("id conversation_id turn_id user_id seq author body extras external_hash created_at expires_at"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,23 +83,22 @@ class Outbox:
         if rich.closing:
             text = f"{text}\n\n{rich.closing}".strip()
         is_pull = to.channel in PULL_CHANNELS
-        row = {
-            "id": message_id,
-            "conversation_id": to.conversation_id,
-            "turn_id": to.turn_id,
-            "user_id": to.user_id,
-            "seq": to.turn_seq,
-            "author": author.value,
-            "body": self._privacy.sealer.seal(to.user_id, Message.body, message_id, text),
+        sealer, file_ids = self._privacy.sealer, [AttachmentId(new_id()) for _ in rich.enclosed]
+        _WRITE.run(
+            session,
+            id=message_id,
+            conversation_id=to.conversation_id,
+            turn_id=to.turn_id,
+            user_id=to.user_id,
+            seq=to.turn_seq,
+            author=author.value,
+            body=sealer.seal(to.user_id, Message.body, message_id, text),
+            extras=seal_extras(sealer, to.user_id, message_id, extras_of(rich, file_ids)) if rich else None,
             # Where nothing is sent, an answer goes by its turn's id; messengers tell theirs when it is delivered.
-            "external_hash": message_hash(self._privacy, to.conversation_id, str(to.turn_id)) if is_pull else None,
-            "created_at": now,
-            "expires_at": self._until(session, to, DataClass.MESSAGE, now),
-        }
-        file_ids = [AttachmentId(new_id()) for _ in rich.enclosed]
-        if rich:
-            row["extras"] = seal_extras(self._privacy.sealer, to.user_id, message_id, extras_of(rich, file_ids))
-        session.execute(insert(Message), row)
+            external_hash=message_hash(self._privacy, to.conversation_id, str(to.turn_id)) if is_pull else None,
+            created_at=now,
+            expires_at=self._until(session, to, DataClass.MESSAGE, now),
+        )
         if file_ids:
             self._enclose(session, to, message_id, zip(file_ids, rich.enclosed, strict=True), now)
         self._deliver(session, to, message_id, now, is_pull=is_pull, due_at=due_at or now, ordinal=ordinal)
@@ -143,22 +150,22 @@ class Outbox:
         due_at: datetime,
         ordinal: int,
     ) -> None:
-        row = {
-            "id": new_id(),
-            "conversation_id": to.conversation_id,
-            "account_id": to.account_id,
-            "turn_id": to.turn_id,
-            "user_id": to.user_id,
-            "turn_seq": to.turn_seq,
-            "ordinal": ordinal,
-            "part_count": 0,
-            "part_index": 0,
-            "draft_state": "none",
-            "attempts": 0,
-            "created_at": now,
-            "message_id": message_id,
-            "state": (DeliveryState.SENT if is_pull else DeliveryState.PENDING).value,
-            "due_at": due_at,
-            "sent_at": now if is_pull else None,
-        }
-        session.execute(_DELIVER[session.get_bind().dialect.name], row)
+        _DELIVER.run(
+            session,
+            id=new_id(),
+            conversation_id=to.conversation_id,
+            account_id=to.account_id,
+            turn_id=to.turn_id,
+            user_id=to.user_id,
+            turn_seq=to.turn_seq,
+            ordinal=ordinal,
+            part_count=0,
+            part_index=0,
+            draft_state="none",
+            attempts=0,
+            created_at=now,
+            message_id=message_id,
+            state=(DeliveryState.SENT if is_pull else DeliveryState.PENDING).value,
+            due_at=due_at,
+            sent_at=now if is_pull else None,
+        )

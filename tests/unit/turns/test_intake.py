@@ -41,7 +41,7 @@ def test_what_cannot_be_committed_raises_and_leaves_nothing(stage: Stage, monkey
     def fail(*_: object) -> None:
         raise DatabaseUnavailable("the disk is gone")
 
-    monkeypatch.setattr(stage.platform.intake, "_add_attachments", fail)
+    monkeypatch.setattr(stage.platform.intake._book, "add_attachments", fail)
 
     with pytest.raises(DatabaseUnavailable):
         stage.say("hello")

@@ -7,7 +7,7 @@ from sqlalchemy import update
 
 from parlour.store.ids import TurnId
 from parlour.store.models import Turn
-from parlour.turns.intake import PUBLISH_GRACE
+from parlour.turns.entry import PUBLISH_GRACE
 from tests.support.stage import Stage
 
 
