@@ -36,6 +36,7 @@ log = structlog.get_logger()
 
 # An update is text of 4,096 characters with its surroundings; a reply quotes one more.
 _MAX_BODY: Final = 1_000_000
+_CURSOR_EVERY_S: Final = 1.0
 _SECRET_HEADER: Final = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105 (the header's name)
 
 
@@ -70,6 +71,8 @@ class TelegramChannel:
         self._intake: Intake
         self._accounts: Accounts
         self._thanks: set[asyncio.Task[None]] = set()
+        self._confirmed = 0
+        self._noting: asyncio.Task[None] | None = None
 
     @property
     def name(self) -> str:
@@ -127,6 +130,10 @@ class TelegramChannel:
         """Let go of the connections. Safe to call twice."""
         for task in list(self._thanks):
             task.cancel()
+        if self._noting is not None:
+            # Cut short, it writes at once.
+            self._noting.cancel()
+            await asyncio.gather(self._noting, return_exceptions=True)
         if self._messenger is not None:
             messenger, self._messenger = self._messenger, None
             await messenger.close()
@@ -186,9 +193,20 @@ class TelegramChannel:
         return self._bot
 
     async def _move_cursor(self, update_id: int) -> None:
-        """Note how far it is confirmed, for operators: what counts is Telegram's offset and the turns' event ids."""
-        with suppress(StoreError):
-            await asyncio.to_thread(self._accounts.move_cursor, self._me.account_id, update_id)
+        """Note how far it is confirmed, for operators: what counts is Telegram's offset and the turns' event ids.
+
+        Once a second: a write of its own for every message would cost more than it tells.
+        """
+        self._confirmed = update_id
+        if self._noting is None or self._noting.done():
+            self._noting = asyncio.create_task(self._note_cursor(), name="telegram-cursor")
+
+    async def _note_cursor(self) -> None:
+        try:
+            await asyncio.sleep(_CURSOR_EVERY_S)
+        finally:
+            with suppress(StoreError):
+                await asyncio.to_thread(self._accounts.move_cursor, self._me.account_id, self._confirmed)
 
     async def _note_rejected(self) -> None:
         with suppress(StoreError):

@@ -9,6 +9,7 @@ from parlour.engines.protocol import Finish, Message, Piece, Request
 
 DEFAULT_CONTEXT_TOKENS = 8192
 DEFAULT_MAX_CONCURRENCY = 32
+_PIECES_AT_ONCE = 32
 # What a chat template would add around each message.
 TOKENS_PER_MESSAGE = 3
 # A word with the space before it; one CJK character; never more than 16 characters, so that no text is too cheap.
@@ -67,8 +68,10 @@ class EchoEngine:
             raise PromptTooLong(f"The prompt has {prompt_tokens} tokens, the window {self._context_tokens}.")
         room = min(request.sampling.max_tokens, self._context_tokens - prompt_tokens)
         tokens, finish = _answer(request, room)
-        for token in tokens:
-            await asyncio.sleep(self._pace_s)
+        for number, token in enumerate(tokens):
+            # Without a pace it lets others run now and then; for every word it would be mostly switching to and fro.
+            if self._pace_s or number % _PIECES_AT_ONCE == 0:
+                await asyncio.sleep(self._pace_s)
             if not self._is_open:
                 raise EngineDied("The echo engine was closed in the middle of an answer.")
             yield Piece(token)

@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from base64 import b64decode, b64encode
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 from uuid import UUID
@@ -42,7 +43,7 @@ class InProcessBus:
             self._subscribers.append(subscriber)
         try:
             while True:
-                yield await subscriber.frames.get()
+                yield await subscriber.next()
         finally:
             with self._lock:
                 self._subscribers.remove(subscriber)
@@ -54,18 +55,31 @@ class _Subscriber:
     def __init__(self, account_ids: frozenset[AccountId], loop: asyncio.AbstractEventLoop) -> None:
         self._account_ids = account_ids
         self._loop = loop
-        self.frames: asyncio.Queue[Live] = asyncio.Queue(_BUFFERED)
+        self._frames: deque[Live] = deque(maxlen=_BUFFERED)
+        self._has_come = asyncio.Event()
+        self._is_woken = False
 
     def offer(self, live: Live) -> None:
-        if live.account_id in self._account_ids:
+        if live.account_id not in self._account_ids:
+            return
+        self._frames.append(live)
+        # Waking a loop from another thread costs more than all the rest, so it is done once for what comes together.
+        if not self._is_woken:
+            self._is_woken = True
             # The loop may close between here and there; whoever read is gone then.
             with contextlib.suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(self._put, live)
+                self._loop.call_soon_threadsafe(self._wake)
 
-    def _put(self, live: Live) -> None:
-        if self.frames.full():
-            self.frames.get_nowait()
-        self.frames.put_nowait(live)
+    def _wake(self) -> None:
+        # Before the frames are looked at: one that comes later wakes anew.
+        self._is_woken = False
+        self._has_come.set()
+
+    async def next(self) -> Live:
+        while not self._frames:
+            self._has_come.clear()
+            await self._has_come.wait()
+        return self._frames.popleft()
 
 
 class RedisBus:

@@ -309,7 +309,7 @@ class Sender:
     async def _record(self, outcomes: list[Outcome]) -> None:
         while True:
             try:
-                await asyncio.to_thread(self._ledger.record, outcomes)
+                is_more_waiting = await asyncio.to_thread(self._ledger.record, outcomes)
                 break
             except StoreError as error:
                 # What the messenger said must not be forgotten while we live; after a crash it would be settled anew.
@@ -320,7 +320,8 @@ class Sender:
             if outcome.state is DeliveryState.FAILED or (outcome.state is DeliveryState.SENT and is_last):
                 self._metrics.delivered(self._channel, outcome.state.value)
         # The next part, or the next answer of these conversations, may go now.
-        self._wake.set()
+        if is_more_waiting:
+            self._wake.set()
 
     async def _wind_up(self, helpers: list[asyncio.Task[None]]) -> None:
         lease, listen, record = helpers

@@ -8,6 +8,7 @@ anything is sent again.
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import structlog
 from sqlalchemy import or_, select, update
@@ -119,12 +120,17 @@ class Ledger:
             next_due = NEXT_DUE.first(session, account=account, now=now)
         return taken, (next_due - now).total_seconds() if next_due else None
 
-    def record(self, outcomes: Sequence[Outcome]) -> None:
-        """Write down what the messenger said, many at once. Rows that were taken over meanwhile are left alone."""
+    def record(self, outcomes: Sequence[Outcome]) -> bool:
+        """Write down what the messenger said, many at once; whether anything else waits in the account.
+
+        Rows that were taken over meanwhile are left alone.
+        """
         now = self._database.clock.now()
+        accounts = {UUID(outcome.shipment.lane.account) for outcome in outcomes}
         with self._database.begin(is_durable=False) as session:
             for outcome in outcomes:
                 self._record(session, outcome, now)
+            return any(FIRST_DUE.first(session, account=account) is not None for account in accounts)
 
     def known_keys(self, shipment: Shipment) -> frozenset[str]:
         """The messenger's ids of other messages of ours in the conversation, newest first, as many as may matter."""
