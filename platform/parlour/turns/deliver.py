@@ -307,14 +307,7 @@ class Sender:
                 await self._record(outcomes)
 
     async def _record(self, outcomes: list[Outcome]) -> None:
-        while True:
-            try:
-                is_more_waiting = await asyncio.to_thread(self._ledger.record, outcomes)
-                break
-            except StoreError as error:
-                # What the messenger said must not be forgotten while we live; after a crash it would be settled anew.
-                log.warning("outcomes_not_recorded", count=len(outcomes), reason=type(error).__name__)
-                await asyncio.sleep(0.5)
+        is_more_waiting = await self._written(outcomes)
         for outcome in outcomes:
             is_last = outcome.shipment.index + 1 == outcome.shipment.count
             if outcome.state is DeliveryState.FAILED or (outcome.state is DeliveryState.SENT and is_last):
@@ -322,6 +315,16 @@ class Sender:
         # The next part, or the next answer of these conversations, may go now.
         if is_more_waiting:
             self._wake.set()
+
+    async def _written(self, outcomes: list[Outcome]) -> bool:
+        """Write them down however long it takes; whether more is waiting."""
+        while True:
+            try:
+                return await asyncio.to_thread(self._ledger.record, outcomes)
+            except StoreError as error:
+                # What the messenger said must not be forgotten while we live; after a crash it would be settled anew.
+                log.warning("outcomes_not_recorded", count=len(outcomes), reason=type(error).__name__)
+                await asyncio.sleep(0.5)
 
     async def _wind_up(self, helpers: list[asyncio.Task[None]]) -> None:
         lease, listen, record = helpers
