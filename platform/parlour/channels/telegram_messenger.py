@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from hashlib import sha256
 from http import HTTPStatus
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import httpx
 from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, LinkPreviewOptions, MessageEntity, ReplyParameters
@@ -134,17 +134,20 @@ class TelegramMessenger:
         is_silent: bool = False,
     ) -> int:
         async def request(chat_id: int, entities: list[MessageEntity]) -> int:
-            message = await self._bot.send_message(
-                chat_id,
-                rendered.text,
-                entities=entities,
-                message_thread_id=_thread(address),
-                reply_parameters=_reply(address, reply_to),
-                reply_markup=markup,
-                link_preview_options=_NO_PREVIEW,
-                disable_notification=is_silent,
-            )
-            return message.message_id
+            asked = {
+                "chat_id": chat_id,
+                "text": rendered.text,
+                "entities": entities or None,
+                "message_thread_id": _thread(address),
+                "reply_parameters": _reply(address, reply_to),
+                "reply_markup": markup,
+                "link_preview_options": _NO_PREVIEW,
+                "disable_notification": is_silent or None,
+            }
+            # Not `Bot.send_message`: of all that Telegram says of the message, only its id is wanted. In lower case,
+            # which the server takes too: python-telegram-bot warns about names it has methods for.
+            told: Any = await self._bot.do_api_request("sendmessage", api_kwargs=asked)
+            return int(told["message_id"])
 
         async with translated(is_repeatable=False):
             message_id = await self._in_chat(address, rendered, request)

@@ -8,6 +8,7 @@ What runs once in a while goes through the session as ever.
 from collections.abc import Callable
 from typing import Any, Final, Generic, TypeVar
 
+from sqlalchemy import Connection
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.base import Executable
@@ -42,16 +43,17 @@ class _Compiled:
             (name, into[name], name in constants, constants.get(name))
             for name in (compiled.positiontup or binds if compiled.positional else binds)
         ]
+        self._names: Final = [name for name, *_ in self._slots]
         out_of = [one.type.dialect_impl(dialect).result_processor(dialect, None) for one in statement.exported_columns]
         self._processed: Final = [(place, process) for place, process in enumerate(out_of) if process is not None]
 
     def parameters(self, values: dict[str, Any]) -> Any:  # noqa: ANN401 (as the driver takes them)
         """The values as the driver takes them."""
         made = [
-            (name, constant if is_constant else (values[name] if process is None else process(values[name])))
+            constant if is_constant else (values[name] if process is None else process(values[name]))
             for name, process, is_constant, constant in self._slots
         ]
-        return [value for _, value in made] if self._is_positional else dict(made)
+        return made if self._is_positional else dict(zip(self._names, made, strict=True))
 
     def columns(self, row: Any) -> Any:  # noqa: ANN401 (a row of any columns)
         """The driver's row with values of SQLAlchemy's types."""
@@ -83,12 +85,7 @@ class _Prepared:
         session.flush()
         connection = session.connection()
         compiled = self._in(connection.dialect)
-        cursor = driver_connection(connection).cursor()
-        try:
-            cursor.execute(compiled.sql, compiled.parameters(values))
-        except connection.dialect.loaded_dbapi.Error as error:
-            raise_told(connection, compiled.sql, error)
-        return compiled, cursor
+        return compiled, execute(connection, compiled.sql, compiled.parameters(values))
 
 
 class Query(_Prepared, Generic[Made]):
@@ -135,3 +132,13 @@ class Change(_Prepared):
 def only(value: Any) -> Any:  # noqa: ANN401 (a column's)
     """For a query of one column: its value."""
     return value
+
+
+def execute(connection: Connection, sql: str, parameters: Any) -> Any:  # noqa: ANN401 (as the driver has them)
+    """The driver's cursor after the statement. Raises what a session would."""
+    cursor = driver_connection(connection).cursor()
+    try:
+        cursor.execute(sql, parameters)
+    except connection.dialect.loaded_dbapi.Error as error:
+        raise_told(connection, sql, error)
+    return cursor

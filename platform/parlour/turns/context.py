@@ -2,9 +2,8 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, bindparam, case, func, literal_column, or_, select
@@ -24,6 +23,7 @@ from parlour.turns.order import Claim
 from parlour.turns.states import Author, TurnState
 from parlour.turns.wording import ENGLISH_NAMES
 
+Key = TypeVar("Key", UUID, str)
 CountTokens = Callable[[Sequence[ModelMessage]], int]
 
 # However short the messages, a prompt of more of them than this is not worth its reading.
@@ -34,9 +34,8 @@ _LEFT_OUT: Final[list[ColumnElement[str]]] = [
 _REMEMBERED_COUNTS = 20_000
 
 
-@dataclass(frozen=True, slots=True)
-class Remark:
-    """One opened message of the conversation."""
+class Remark(NamedTuple):
+    """One opened message of the conversation. A tuple: some hundred are made for every answer."""
 
     message_id: UUID
     role: Role
@@ -150,6 +149,8 @@ class PromptBuilder:
         # A quarter of a small window, at least, belongs to the question: an answer may not crowd it out.
         self._room = context_tokens - min(answer_tokens, context_tokens * 3 // 4)
         self._counts: OrderedDict[UUID, int] = OrderedDict()
+        # Of instructions: one for each workspace and language.
+        self._plain_counts: OrderedDict[str, int] = OrderedDict()
 
     def build(
         self, claim: Claim, said: Sequence[Remark], *, default_prompt: str, about: Sequence[str] = ()
@@ -171,7 +172,7 @@ class PromptBuilder:
     def _with(self, plain: str, about: Sequence[str], language: str) -> tuple[ModelMessage, int]:
         """The system message with as many lines about the person as fit, and its tokens."""
         system = ModelMessage("system", plain)
-        used = self._count_tokens([system])
+        used = self._remembered(self._plain_counts, plain, system)
         most = used + min(self._about_tokens, self._room // 4)
         kept = list(about)
         while kept:
@@ -197,12 +198,17 @@ class PromptBuilder:
         return _alternate(list(reversed(kept)))
 
     def _tokens(self, remark: Remark) -> int:
-        count = self._counts.pop(remark.message_id, None)
+        return self._remembered(self._counts, remark.message_id, ModelMessage(remark.role, remark.text))
+
+    def _remembered(self, counts: OrderedDict[Key, int], key: Key, message: ModelMessage) -> int:
+        """The message's tokens. Counting asks the engine, in a thread of its own: only what was not counted before."""
+        count = counts.get(key)
         if count is None:
-            count = self._count_tokens([ModelMessage(remark.role, remark.text)])
-        self._counts[remark.message_id] = count
-        while len(self._counts) > _REMEMBERED_COUNTS:
-            self._counts.popitem(last=False)
+            count = counts[key] = self._count_tokens([message])
+            while len(counts) > _REMEMBERED_COUNTS:
+                counts.popitem(last=False)
+        else:
+            counts.move_to_end(key)
         return count
 
 

@@ -6,11 +6,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, delete, event, select, update
+from sqlalchemy import Connection, Engine, delete, event, select, update
 
 from parlour.people.states import UserState
 from parlour.sdk.errors import NotAvailable
 from parlour.skills.desk import Whose
+from parlour.store import prepared
 from parlour.store.ids import AccountId, SkillId, UserId, WorkspaceId, new_id
 from parlour.store.models import Message, User
 from parlour.store.outbound_models import Handoff
@@ -418,16 +419,23 @@ def test_a_plain_turn_costs_no_query_more_with_a_place_than_without(stage: Stage
 
 @contextmanager
 def counted() -> Iterator[list[str]]:
-    """The statements that are executed meanwhile."""
+    """The statements that are executed meanwhile, those that are prepared and all others."""
     statements: list[str] = []
+    execute = prepared.execute
 
     def note(_: object, __: object, statement: str, *___: object) -> None:
         statements.append(statement)
 
+    def note_prepared(connection: Connection, sql: str, parameters: object) -> object:
+        statements.append(sql)
+        return execute(connection, sql, parameters)
+
     event.listen(Engine, "before_cursor_execute", note)
+    prepared.execute = note_prepared
     try:
         yield statements
     finally:
+        prepared.execute = execute
         event.remove(Engine, "before_cursor_execute", note)
 
 
