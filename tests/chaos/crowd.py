@@ -66,9 +66,14 @@ class Crowd:
         is_late = self._is_ever_late and self._dice.randrange(100) < _LATE_PERCENT
         self._telegram.say(speaker, said, age_s=self._dice.uniform(0, _LATEST_S) if is_late else 0.0)
 
-    def trouble(self, person: int, text: str) -> None:
-        """This person, whom nothing else is asked of, says this to a broken skill in Telegram."""
+    def trouble(self, person: int, text: str, *, is_endless: bool = False) -> None:
+        """This person, of whom nothing else is judged, says this to a broken skill in Telegram.
+
+        `is_endless`: it may not have answered yet when the judge looks.
+        """
         self._special.trouble.add(("telegram", person))
+        if is_endless:
+            self._special.forgotten.add(text)
         self._telegram.say(person, text)
 
     def forget(self, person: int) -> None:

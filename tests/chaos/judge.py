@@ -55,7 +55,7 @@ def judge(*messengers: Heard, special: Special | None = None) -> Verdict:
     for chat, texts in asked.items():
         there = standing.get(chat, {})
         if chat in special.trouble:
-            lost += texts[len(there) :]
+            lost += [text for text in texts[len(there) :] if text not in special.forgotten]
             doubled += list(there.values())[len(texts) :]
             continue
         # Places grow within a chat, and an edit keeps its message's.

@@ -57,6 +57,7 @@ def celery_config(broker_url: str, *, threads: int) -> dict[str, Any]:
         "task_serializer": "json",
         "accept_content": ["json"],
         "worker_pool": "threads",
+        "worker_consumer": "parlour.turns.consumer:PromptConsumer",
         "worker_concurrency": threads + JOB_THREADS,
         "worker_prefetch_multiplier": 1,
         # Quorum queues know no global prefetch count.

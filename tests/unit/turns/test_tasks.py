@@ -4,7 +4,9 @@ from uuid import uuid4
 
 import pytest
 from celery import Celery
+from kombu.connection import Connection
 from kombu.exceptions import OperationalError
+from kombu.utils.imports import symbol_by_name
 
 from parlour.store.ids import JobId, TurnId
 from parlour.turns.ports import QueueUnavailable
@@ -129,3 +131,22 @@ def test_a_task_that_breaks_tells_the_log_its_turn_and_not_what_it_choked_on(
     told = capsys.readouterr()
     assert "task_broke" in told.out + told.err
     assert str(turn_id) in told.out + told.err
+
+
+def test_a_worker_asks_for_its_broker_every_second(app: Celery, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not ever more rarely, as Celery does: whoever wrote meanwhile would wait half a minute after a long outage."""
+    consumer_class = symbol_by_name(app.conf.worker_consumer)
+    consumer = consumer_class.__new__(consumer_class)
+    consumer.app, consumer.first_connection_attempt, consumer.broker_connection_retry_attempt = app, True, 0
+    waits: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        if sum(waits) > 60:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("kombu.utils.functional.sleep", sleep)
+    with Connection("redis://127.0.0.1:1") as nowhere, pytest.raises(KeyboardInterrupt):
+        consumer.ensure_connected(nowhere)
+
+    assert consumer.broker_connection_retry_attempt > 50
