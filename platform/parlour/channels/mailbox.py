@@ -26,8 +26,8 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 # Ids are ordered by the time they were made, not by the time they were committed: looking back so far finds what was
-# made earlier and committed later, by a slow transaction or on a machine whose clock is behind.
-OVERLAP_MS = 60_000
+# made earlier and committed later, by a slow transaction or on a machine whose clock is behind, by ten minutes even.
+OVERLAP_MS = 900_000
 PAGE = 50
 _THREADS = 8
 

@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
+from uuid import UUID
 
 import pytest
 
 from parlour.channels.mailbox import Away, Beat, Draft, Event, Mailbox, Waiting
 from parlour.channels.typed import Person
-from parlour.store.ids import AccountId, TurnId, new_id
+from parlour.store.ids import AccountId, MessageId, TurnId, new_id
 from parlour.turns.said import Said
 from tests.fakes.talk import FakeTalk
 
@@ -134,6 +136,24 @@ async def test_a_message_committed_late_with_an_older_id_is_still_seen(talk: Fak
 
     assert isinstance(event, Said)
     assert event.turn_id == first
+
+
+async def test_an_answer_from_a_machine_whose_clock_is_ten_minutes_behind_is_seen(
+    talk: FakeTalk, mailbox: Mailbox
+) -> None:
+    turn = _write(talk, "one")
+    events = Followed(mailbox.follow(PERSON.address))
+    while not isinstance(await events.next(), Waiting):
+        pass
+
+    talk.answer(turn, "One!")
+    said = talk.chats["someone"].said
+    answer = said.pop()
+    said.insert(0, replace(answer, id=MessageId(UUID(int=answer.id.int - (600_000 << 80)))))
+    event = await events.next()
+
+    assert isinstance(event, Said)
+    assert event.text == "One!"
 
 
 async def test_a_database_that_goes_away_is_told_and_survived(talk: FakeTalk, mailbox: Mailbox) -> None:
