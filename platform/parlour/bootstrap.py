@@ -35,7 +35,7 @@ from parlour.privacy.service import Privacy, open_privacy
 from parlour.sdk.errors import NotAvailable
 from parlour.settings import Settings, SettingsError
 from parlour.skills.crowd import CrowdCounts
-from parlour.skills.documents import KEEP_DOCUMENTS, Documents
+from parlour.skills.documents import Documents
 from parlour.skills.environment import Environments
 from parlour.skills.forgetting import Forgetting
 from parlour.skills.job_runs import JobRunner
@@ -154,12 +154,12 @@ class Platform:
     @cached_property
     def profiles(self) -> Profiles:
         """What is remembered about people."""
-        return Profiles(self.privacy, keep=timedelta(days=self.settings.personalisation.keep_days))
+        return Profiles(self.privacy, retention=self.retention, clock=self.clock)
 
     @cached_property
     def quotas(self) -> Quotas:
         """What people and workspaces may use in a day."""
-        return Quotas(QuotaRules(**self.settings.quotas.model_dump()))
+        return Quotas(QuotaRules(**self.settings.quotas.model_dump()), retention=self.retention)
 
     @cached_property
     def personal(self) -> Remembering | None:
@@ -190,7 +190,7 @@ class Platform:
     def handoffs(self) -> Handoffs:
         """Conversations that humans take over."""
         place = Place.of(self.settings.handoff.place)
-        return Handoffs(privacy=self.privacy, outbox=self.outbox, place=place, keep=self._keep_messages)
+        return Handoffs(privacy=self.privacy, outbox=self.outbox, place=place, retention=self.retention)
 
     @cached_property
     def history(self) -> History:
@@ -294,7 +294,7 @@ class Platform:
     def skills(self) -> SkillRoom:
         """Skills at work in this process. Nothing is started before a turn is for one."""
         environments = Environments(self.settings.data_dir.resolve() / "skills")
-        documents = Documents(database=self.database, privacy=self.privacy, clock=self.clock, keep=KEEP_DOCUMENTS)
+        documents = Documents(database=self.database, privacy=self.privacy, clock=self.clock, retention=self.retention)
         crowd = CrowdCounts(database=self.database, privacy=self.privacy, clock=self.clock)
         supervisor = supervised(self.database, self.privacy, environments, self.settings.skills.isolation)
         return SkillRoom(
@@ -371,7 +371,8 @@ class Platform:
     @cached_property
     def retention(self) -> Retention:
         """How long what is written now is kept."""
-        return Retention(keep_messages=self._keep_messages)
+        keep_profiles = timedelta(days=self.settings.personalisation.keep_days)
+        return Retention(keep_messages=self._keep_messages, keep_profiles=keep_profiles)
 
     @property
     def _keep_messages(self) -> timedelta:

@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from parlour.people.accounts import AccountBook
 from parlour.privacy.models import DataKeyRow, Tombstone
+from parlour.privacy.retention import Retention
 from parlour.privacy.service import Privacy, open_privacy
 from parlour.store import schema
 from parlour.store.database import Database
@@ -24,6 +26,11 @@ class Storage:
     keys_url: str
     key_file: Path
     clock: FakeClock
+
+    @property
+    def retention(self) -> Retention:
+        """How long things are kept where no rule is set, as the settings have it."""
+        return Retention(keep_messages=timedelta(days=90), keep_profiles=timedelta(days=365))
 
     def shred(self, subject: SubjectId) -> None:
         """Destroy the subject's key behind the platform's back, as another process would."""

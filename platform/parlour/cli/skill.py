@@ -254,7 +254,9 @@ def import_file(
     """Hand a file to a skill: a catalogue, past dialogues, whatever it takes in. Fails where it keeps nothing of it."""
     with (
         _book() as (storage, book),
-        closing(open_inbox(database=storage.database, privacy=storage.privacy, book=book)) as inbox,
+        closing(
+            open_inbox(database=storage.database, privacy=storage.privacy, retention=storage.retention, book=book)
+        ) as inbox,
         _progress(file) as on_progress,
     ):
         report = _say_all(inbox.take_in(book.workspace_id, name, what, file, on_progress=on_progress))

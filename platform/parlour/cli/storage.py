@@ -32,7 +32,10 @@ class Storage:
     @property
     def retention(self) -> Retention:
         """How long things are kept by the rules, and where there is none."""
-        return Retention(keep_messages=timedelta(days=self.settings.turns.keep_messages_days))
+        return Retention(
+            keep_messages=timedelta(days=self.settings.turns.keep_messages_days),
+            keep_profiles=timedelta(days=self.settings.personalisation.keep_days),
+        )
 
 
 def operator_settings() -> Settings:

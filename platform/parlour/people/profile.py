@@ -3,19 +3,23 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import bindparam, delete, or_, select
 from sqlalchemy.orm import Session
 
 from parlour.people.errors import ProfileFull
 from parlour.people.facts import EntryKind, Fact, Slot, Source
+from parlour.privacy.classes import DataClass
+from parlour.privacy.retention import Retention
 from parlour.privacy.service import Privacy
 from parlour.store.changes import changed_rows
+from parlour.store.clock import Clock
 from parlour.store.ids import TurnId, UserId, new_id
+from parlour.store.models import User
 from parlour.store.people_models import ProfileEntry
 
 MOST_ENTRIES: Final = 200
@@ -23,7 +27,10 @@ MOST_ENTRIES: Final = 200
 # Built once: it runs for every answer to a person who is remembered.
 _OF_USER = (
     select(ProfileEntry)
-    .where(ProfileEntry.user_id == bindparam("user"))
+    .where(
+        ProfileEntry.user_id == bindparam("user"),
+        or_(ProfileEntry.expires_at.is_(None), ProfileEntry.expires_at > bindparam("now")),
+    )
     .order_by(ProfileEntry.created_at, ProfileEntry.id)
     .limit(MOST_ENTRIES)
 )
@@ -50,15 +57,19 @@ class Remembered(StrEnum):
 
 
 class Profiles:
-    """The profiles of people. Every method works in the caller's transaction; entries untouched for `keep` expire."""
+    """The profiles of people. Every method works in the caller's transaction. Entries that nobody touched for as long
+    as the rules say are read no more, and go with the next purge.
+    """
 
-    def __init__(self, privacy: Privacy, *, keep: timedelta) -> None:
+    def __init__(self, privacy: Privacy, *, retention: Retention, clock: Clock) -> None:
         self._privacy = privacy
-        self._keep = keep
+        self._retention = retention
+        self._clock = clock
 
     def entries(self, session: Session, user_id: UserId) -> list[Entry]:
         """All that is remembered of a person, oldest first. Raises `KeyShredded` for an erased one."""
-        return [self._opened(user_id, row) for row in session.scalars(_OF_USER, {"user": user_id})]
+        found = {"user": user_id, "now": self._clock.now()}
+        return [self._opened(user_id, row) for row in session.scalars(_OF_USER, found)]
 
     def remember(
         self,
@@ -86,6 +97,8 @@ class Profiles:
             known = self._opened(user_id, row).fact
             outcome = Remembered.KNOWN if known.text == fact.text else Remembered.CORRECTED
         self._write(user_id, row, fact, source=source, turn_id=turn_id, now=now)
+        workspace_id = session.scalars(select(User.workspace_id).where(User.id == user_id)).one()
+        row.expires_at = self._retention.until_of_person(session, DataClass.PROFILE, workspace_id, now)
         session.flush()
         return outcome
 
@@ -132,7 +145,7 @@ class Profiles:
         row.body = seal(user_id, ProfileEntry.body, row.id, body)
         row.vector = seal(user_id, ProfileEntry.vector, row.id, fact.vector) if fact.vector is not None else None
         row.source, row.turn_id = source.value, turn_id
-        row.updated_at, row.expires_at = now, now + self._keep
+        row.updated_at = now
 
     def _make_room(self, session: Session, user_id: UserId) -> None:
         kept = session.execute(

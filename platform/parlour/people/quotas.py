@@ -12,13 +12,13 @@ from sqlalchemy import Insert, bindparam, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from parlour.privacy.classes import DataClass
+from parlour.privacy.retention import Retention
 from parlour.store.ids import UserId, WorkspaceId, new_id
 from parlour.store.people_models import UsageDay
 
 # What workspaces used is read again after so long: so much they can go over, for no lock that all their turns share.
 _FRESH_S: Final = 2.0
-# Long enough for an operator to look back a month.
-_KEEP: Final = timedelta(days=31)
 
 Unit = Literal["turns", "tokens"]
 Scope = Literal["user", "workspace", "total"]
@@ -101,8 +101,11 @@ _UNCOUNT = (
 class Quotas:
     """Counts what is used and says when it is too much. One for each process; safe to use from many threads."""
 
-    def __init__(self, rules: QuotaRules, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, rules: QuotaRules, *, retention: Retention, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self._rules = rules
+        self._retention = retention
         self._monotonic = monotonic
         self._shared = _Shared()
         self._lock = threading.Lock()
@@ -156,7 +159,7 @@ class Quotas:
             "day": _day(now),
             "turns": turns,
             "tokens": tokens,
-            "expires_at": _day(now) + _KEEP,
+            "expires_at": self._retention.until_of_person(session, DataClass.OPERATIONAL, workspace_id, _day(now)),
         }
         counting = _COUNT[session.get_bind().dialect.name].values(row).returning(UsageDay.turns, UsageDay.tokens)
         return Used(*session.execute(counting).one())

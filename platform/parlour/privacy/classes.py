@@ -35,6 +35,8 @@ class Kept:
     data_class: DataClass
     since: InstrumentedAttribute[Any]
     conversation: ColumnElement[Any] | InstrumentedAttribute[Any] | None = None
+    # Stays until somebody ends it, unless a rule is set: what holds for its class by default is not for it.
+    is_ended_by_people: bool = False
 
     @property
     def user(self) -> InstrumentedAttribute[Any]:
@@ -81,7 +83,9 @@ KEPT: Final = (
     Kept(Message, DataClass.MESSAGE, Message.created_at, Message.conversation_id),
     Kept(Turn, DataClass.OPERATIONAL, Turn.received_at, Turn.conversation_id),
     Kept(ProfileEntry, DataClass.PROFILE, ProfileEntry.updated_at),
-    Kept(Subscription, DataClass.PROFILE, Subscription.created_at, Subscription.conversation_id),
+    Kept(
+        Subscription, DataClass.PROFILE, Subscription.created_at, Subscription.conversation_id, is_ended_by_people=True
+    ),
     Kept(Handoff, DataClass.OPERATIONAL, Handoff.created_at, Handoff.conversation_id),
     Kept(SkillDocument, DataClass.SKILL_DOCUMENT, SkillDocument.updated_at),
     Kept(UsageDay, DataClass.OPERATIONAL, UsageDay.day),

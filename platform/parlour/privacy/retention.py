@@ -34,22 +34,24 @@ _DEFAULTS: Final = {
     DataClass.SKILL_DOCUMENT: timedelta(days=365),
     DataClass.FEEDBACK: timedelta(days=365),
     DataClass.OPERATIONAL: timedelta(days=365),
-    DataClass.PROFILE: None,
     DataClass.IDENTITY: None,
 }
 _ACCOUNTS: Final = select(Account.id, Account.workspace_id, Account.channel)
 
 
-def defaults(keep_messages: timedelta) -> dict[DataClass, timedelta | None]:
+def defaults(keep_messages: timedelta, keep_profiles: timedelta) -> dict[DataClass, timedelta | None]:
     """What holds where no rule is set."""
-    return {**_DEFAULTS, DataClass.MESSAGE: keep_messages, DataClass.ATTACHMENT: keep_messages}
+    said = {DataClass.MESSAGE: keep_messages, DataClass.ATTACHMENT: keep_messages}
+    return {**_DEFAULTS, **said, DataClass.PROFILE: keep_profiles}
 
 
 class Retention:
     """The dates that new rows get. Safe to use from many threads; knows the rules by heart for a few seconds."""
 
-    def __init__(self, *, keep_messages: timedelta, elapsed: Callable[[], float] = time.monotonic) -> None:
-        self.defaults = defaults(keep_messages)
+    def __init__(
+        self, *, keep_messages: timedelta, keep_profiles: timedelta, elapsed: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.defaults = defaults(keep_messages, keep_profiles)
         self._elapsed = elapsed
         self._lock = Lock()
         self._known: tuple[float, Policy, dict[UUID, tuple[UUID, str]]] | None = None
@@ -275,13 +277,7 @@ def _redate(
             rows = session.execute(_to_date(one, change.workspace_id, scope, after).limit(batch)).all()
             dated = []
             for row_id, since, old, conversation_id, channel in rows:
-                new = policy.until(
-                    one.data_class,
-                    since,
-                    change.workspace_id,
-                    channel=channel,
-                    conversation_id=conversation_id,
-                )
+                new = _date(policy, one, change.workspace_id, since, conversation_id, channel)
                 if new != old:
                     dated.append({"row": row_id, "new": new})
             if dated:
@@ -291,6 +287,16 @@ def _redate(
         if len(rows) < batch:
             return done
         after = rows[-1][0]
+
+
+def _date(
+    policy: Policy, one: Kept, workspace_id: UUID, since: datetime, conversation_id: UUID | None, channel: str | None
+) -> datetime | None:
+    """When the row goes by the rules as they stand."""
+    where: dict[str, Any] = {"channel": channel, "conversation_id": conversation_id}
+    if one.is_ended_by_people and policy.rule_for(one.data_class, workspace_id, **where) is None:
+        return None
+    return policy.until(one.data_class, since, workspace_id, **where)
 
 
 def _to_date(one: Kept, workspace_id: UUID, scope: Scope, after: UUID | None) -> Select[Any]:

@@ -78,12 +78,21 @@ class Policy:
         conversation_id: UUID | None = None,
     ) -> timedelta | None:
         """How long a row is kept: by the rule of its conversation, its channel, its workspace, or by default."""
+        rule = self.rule_for(data_class, workspace_id, channel=channel, conversation_id=conversation_id)
+        return self.defaults.get(data_class) if rule is None else rule.keep
+
+    def rule_for(
+        self,
+        data_class: DataClass,
+        workspace_id: UUID,
+        *,
+        channel: str | None = None,
+        conversation_id: UUID | None = None,
+    ) -> Rule | None:
+        """The narrowest rule there is for such a row."""
         scopes = [Scope(channel=channel, conversation_id=conversation_id), Scope(channel=channel), Scope()]
-        for scope in scopes:
-            rule = self._by_place.get((workspace_id, scope.word, data_class))
-            if rule is not None:
-                return rule.keep
-        return self.defaults.get(data_class)
+        found = (self._by_place.get((workspace_id, scope.word, data_class)) for scope in scopes)
+        return next((rule for rule in found if rule is not None), None)
 
     def until(
         self,

@@ -64,7 +64,9 @@ def _skill(parts: Platform, book: SkillBook, environments: Environments, folder:
 
 def _files(parts: Platform, book: SkillBook, name: str, folder: Path) -> Iterator[str]:
     """Each file is handed to the import that has its name."""
-    with closing(open_inbox(database=parts.database, privacy=parts.privacy, book=book)) as inbox:
+    with closing(
+        open_inbox(database=parts.database, privacy=parts.privacy, retention=parts.retention, book=book)
+    ) as inbox:
         for file in sorted(folder.glob("*.*")):
             for reply in inbox.take_in(book.workspace_id, name, file.stem, file):
                 yield f"{name}, {file.stem}: {as_markdown(reply)}"

@@ -3,12 +3,14 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import ColumnElement, delete, func, or_, select
 from sqlalchemy.orm import Session
 
+from parlour.privacy.classes import DataClass
+from parlour.privacy.retention import Retention
 from parlour.privacy.service import Privacy
 from parlour.sdk.errors import Invalid, TooMuch
 from parlour.store.changes import changed_rows
@@ -21,8 +23,6 @@ LARGEST_BYTES: Final = 64_000
 MOST_DOCUMENTS: Final = 10_000
 MOST_AT_ONCE: Final = 1_000
 _LONGEST_ID: Final = 200
-# What nobody touched for so long is no longer needed.
-KEEP_DOCUMENTS: Final = timedelta(days=365)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +40,13 @@ class Shelf:
 
 
 class Documents:
-    """All shelves. Documents about a person go when they were not touched for `keep`."""
+    """All shelves. Documents about a person go when they were not touched for as long as the rules say."""
 
-    def __init__(self, *, database: Database, privacy: Privacy, clock: Clock, keep: timedelta) -> None:
+    def __init__(self, *, database: Database, privacy: Privacy, clock: Clock, retention: Retention) -> None:
         self._database = database
         self._privacy = privacy
         self._clock = clock
-        self._keep = keep
+        self._retention = retention
 
     def put(self, shelf: Shelf, kind: str, document: Mapping[str, Any], name: str | None) -> str:
         """Store it under `name`, made up where there is none, and return that. Raises `Invalid` and `TooMuch`."""
@@ -69,13 +69,14 @@ class Documents:
                 session.add(row)
             row.body = self._privacy.sealer.seal(shelf.subject_id, SkillDocument.body, row.id, body)
             row.updated_at = now
-            row.expires_at = None if shelf.user_id is None else now + self._keep
+            row.expires_at = self._until(session, shelf, now)
         return name
 
     def get(self, shelf: Shelf, kind: str, name: str) -> dict[str, Any] | None:
         """The document, None where there is none."""
         with self._database.read() as session:
-            row = session.scalars(self._wanted(shelf, kind, _checked_name(name))).one_or_none()
+            wanted = self._wanted(shelf, kind, _checked_name(name)).where(self._is_kept())
+            row = session.scalars(wanted).one_or_none()
         return None if row is None else self._opened(shelf, row)
 
     def all(self, shelf: Shelf, kind: str) -> list[dict[str, Any]]:
@@ -86,6 +87,7 @@ class Documents:
                 SkillDocument.skill_id == shelf.skill_id,
                 SkillDocument.subject_id == shelf.subject_id,
                 SkillDocument.kind == kind,
+                self._is_kept(),
             )
             .order_by(SkillDocument.created_at, SkillDocument.id)
             .limit(MOST_AT_ONCE)
@@ -102,6 +104,15 @@ class Documents:
     def _wanted(self, shelf: Shelf, kind: str, name: str) -> Any:  # noqa: ANN401 (a select)
         found = SkillDocument.lookup_hash == self._hash(shelf, kind, name)
         return select(SkillDocument).where(_on(shelf, kind), found)
+
+    def _is_kept(self) -> ColumnElement[bool]:
+        """Not past its date: what is goes with the next purge, and is read by nobody before that."""
+        return or_(SkillDocument.expires_at.is_(None), SkillDocument.expires_at > self._clock.now())
+
+    def _until(self, session: Session, shelf: Shelf, now: datetime) -> datetime | None:
+        if shelf.user_id is None:
+            return None
+        return self._retention.until_of_person(session, DataClass.SKILL_DOCUMENT, shelf.workspace_id, now)
 
     def _hash(self, shelf: Shelf, kind: str, name: str) -> bytes:
         return _name_hash(self._privacy, shelf.skill_id, shelf.subject_id, kind, name)

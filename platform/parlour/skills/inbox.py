@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
+from parlour.privacy.retention import Retention
 from parlour.privacy.service import Privacy
 from parlour.sdk.errors import Invalid
 from parlour.sdk.manifest import Entry
@@ -13,7 +14,7 @@ from parlour.sdk.replies import Reply
 from parlour.sdk.schema import problems
 from parlour.skills.crowd import CrowdCounts
 from parlour.skills.desk import HostDesk, Services, Whose
-from parlour.skills.documents import KEEP_DOCUMENTS, Documents
+from parlour.skills.documents import Documents
 from parlour.skills.errors import BadInput, SkillUnavailable
 from parlour.skills.http import SkillHttp
 from parlour.skills.process import Work
@@ -145,11 +146,11 @@ class SkillInbox:
         )
 
 
-def open_inbox(*, database: Database, privacy: Privacy, book: SkillBook) -> SkillInbox:
+def open_inbox(*, database: Database, privacy: Privacy, retention: Retention, book: SkillBook) -> SkillInbox:
     """An inbox for the skills of one workspace, with processes of its own."""
     return SkillInbox(
         book_of=lambda _: book,
         supervisor=Supervisor(starter(book.environments)),
-        documents=Documents(database=database, privacy=privacy, clock=database.clock, keep=KEEP_DOCUMENTS),
+        documents=Documents(database=database, privacy=privacy, clock=database.clock, retention=retention),
         crowd=CrowdCounts(database=database, privacy=privacy, clock=database.clock),
     )

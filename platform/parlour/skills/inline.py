@@ -35,15 +35,31 @@ class InlineChild:
 def _live(entry_point: str, version: str, paths: list[str], line: socket.socket) -> None:
     with line:
         serve(line, entry_point, version, {}, load=lambda name: _loaded(name, paths))
+    _unload(_package(entry_point), paths)
+
+
+def _unload(package: str, paths: list[str]) -> None:
+    """What its modules remember goes with them (somebody may have been erased), unless they are a newer start's."""
+    with _LOADING:
+        if _PATHS.get(package) is paths:
+            _drop(package)
 
 
 def _loaded(entry_point: str, paths: list[str]) -> Skill:
     """The skill, loaded anew: its modules may be those of a version before."""
-    package = entry_point.partition(":")[0].partition(".")[0]
+    package = _package(entry_point)
     with _LOADING:
-        for name in [one for one in sys.modules if one == package or one.startswith(f"{package}.")]:
-            del sys.modules[name]
+        _drop(package)
         # Last, so that nothing of the skill takes the place of the platform's own; what it imports later is found too.
         sys.path[:] = [*(one for one in sys.path if one not in _PATHS.get(package, ())), *paths]
         _PATHS[package] = paths
         return load(entry_point)
+
+
+def _drop(package: str) -> None:
+    for name in [one for one in sys.modules if one == package or one.startswith(f"{package}.")]:
+        del sys.modules[name]
+
+
+def _package(entry_point: str) -> str:
+    return entry_point.partition(":")[0].partition(".")[0]

@@ -1,7 +1,7 @@
 """Handing a conversation over to a human: asked for, taken by one, talked through, ended. All of it in SQL."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from statistics import median
 from typing import Final
 from uuid import UUID
@@ -11,7 +11,9 @@ from sqlalchemy.orm import Session
 
 from parlour.people.admit import Person
 from parlour.people.states import Role, UserState
+from parlour.privacy.classes import DataClass
 from parlour.privacy.errors import PrivacyError
+from parlour.privacy.retention import Retention
 from parlour.privacy.service import Privacy
 from parlour.sdk.replies import Button
 from parlour.skills.rich import PLAIN, Rich
@@ -76,10 +78,10 @@ class Handoffs:
     once that is committed.
     """
 
-    def __init__(self, *, privacy: Privacy, outbox: Outbox, place: Place | None, keep: timedelta) -> None:
+    def __init__(self, *, privacy: Privacy, outbox: Outbox, place: Place | None, retention: Retention) -> None:
         self._privacy = privacy
         self._outbox = outbox
-        self._keep = keep
+        self._retention = retention
         self.place = place
 
     def is_at_place(self, channel: str, address: Address) -> bool:
@@ -108,7 +110,13 @@ class Handoffs:
             state=HandoffState.WAITING.value,
             language=language,
             created_at=now,
-            expires_at=now + self._keep,
+            expires_at=self._retention.until(
+                session,
+                DataClass.OPERATIONAL,
+                account_id=conversation.account_id,
+                conversation_id=conversation.id,
+                since=now,
+            ),
         )
         session.add(handoff)
         conversation.handoff_id = handoff.id

@@ -1,7 +1,5 @@
 """Profile, linking and quotas on both databases."""
 
-from datetime import timedelta
-
 import pytest
 
 from parlour.people import consent
@@ -16,8 +14,6 @@ from parlour.store.ids import UserId, WorkspaceId
 from parlour.turns.ports import Sender
 from tests.support.leaks import find_bytes
 from tests.support.storage import Storage
-
-KEEP = timedelta(days=365)
 
 
 def _write(storage: Storage, name: str, *, channel: str = "telegram", workspace: str = "default") -> Person:
@@ -36,17 +32,21 @@ def _write(storage: Storage, name: str, *, channel: str = "telegram", workspace:
     return person
 
 
+def _profiles(storage: Storage) -> Profiles:
+    return Profiles(storage.privacy, retention=storage.retention, clock=storage.clock)
+
+
 def _remember(storage: Storage, person: Person, text: str, *, slot: Slot | None = None) -> Remembered:
     kind = EntryKind.PREFERENCE if slot else EntryKind.MEMORY
     with storage.database.begin() as session:
-        return Profiles(storage.privacy, keep=KEEP).remember(
+        return _profiles(storage).remember(
             session, person.user_id, Fact(kind, text, slot), source=Source.TOLD, now=storage.clock.now()
         )
 
 
 def _texts(storage: Storage, user_id: UserId) -> list[str]:
     with storage.database.read() as session:
-        return [one.fact.text for one in Profiles(storage.privacy, keep=KEEP).entries(session, user_id)]
+        return [one.fact.text for one in _profiles(storage).entries(session, user_id)]
 
 
 def test_an_entry_is_kept_once_and_sealed(storage: Storage) -> None:
@@ -63,7 +63,7 @@ def test_an_entry_is_kept_once_and_sealed(storage: Storage) -> None:
 
 def test_a_full_profile_of_told_things_takes_no_more(storage: Storage) -> None:
     ann = _write(storage, "ann")
-    profiles = Profiles(storage.privacy, keep=KEEP)
+    profiles = _profiles(storage)
     with storage.database.begin() as session:
         for number in range(MOST_ENTRIES):
             fact = Fact(EntryKind.MEMORY, f"thing {number}")
@@ -79,7 +79,7 @@ def test_a_full_profile_of_told_things_takes_no_more(storage: Storage) -> None:
 
 def test_two_messengers_become_one_person(storage: Storage) -> None:
     ann, other = _write(storage, "ann"), _write(storage, "u012", channel="slack")
-    profiles = Profiles(storage.privacy, keep=KEEP)
+    profiles = _profiles(storage)
     for person, name in ((ann, "Ann"), (other, "Annie")):
         with storage.database.begin() as session:
             consent.decide(session, person.user_id, is_given=True, language="en", now=storage.clock.now())
@@ -136,7 +136,7 @@ def _take(storage: Storage, quotas: Quotas, person: Person, *, tokens: int = 0) 
 
 def test_a_persons_turns_and_tokens_are_counted(storage: Storage) -> None:
     ann = _write(storage, "ann")
-    quotas = Quotas(QuotaRules(user_turns=3, user_tokens=50))
+    quotas = Quotas(QuotaRules(user_turns=3, user_tokens=50), retention=storage.retention)
 
     assert [_take(storage, quotas, ann, tokens=20) for _ in range(4)] == [None, None, None, "user turns"]
     with storage.database.read() as session:
@@ -145,7 +145,7 @@ def test_a_persons_turns_and_tokens_are_counted(storage: Storage) -> None:
 
 def test_one_workspaces_use_is_none_of_anothers(storage: Storage) -> None:
     ann, ben = _write(storage, "ann"), _write(storage, "ben", workspace="other")
-    quotas = Quotas(QuotaRules(workspace_turns=2))
+    quotas = Quotas(QuotaRules(workspace_turns=2), retention=storage.retention)
 
     assert [_take(storage, quotas, ann) for _ in range(3)] == [None, None, "workspace turns"]
     assert _take(storage, quotas, ben) is None
@@ -155,14 +155,14 @@ def test_what_many_processes_used_is_seen(storage: Storage) -> None:
     ann, bob = _write(storage, "ann"), _write(storage, "bob")
     rules = QuotaRules(workspace_turns=2)
     for person in (ann, bob):
-        assert _take(storage, Quotas(rules), person) is None
+        assert _take(storage, Quotas(rules, retention=storage.retention), person) is None
 
-    assert _take(storage, Quotas(rules), ann) == "workspace turns"
+    assert _take(storage, Quotas(rules, retention=storage.retention), ann) == "workspace turns"
 
 
 def test_a_workspace_below_its_share_is_served_when_the_total_is_used_up(storage: Storage) -> None:
     ann, ben = _write(storage, "ann"), _write(storage, "ben", workspace="other")
-    quotas = Quotas(QuotaRules(total_turns=4), monotonic=storage.clock.elapsed)
+    quotas = Quotas(QuotaRules(total_turns=4), retention=storage.retention, monotonic=storage.clock.elapsed)
     assert _take(storage, quotas, ben) is None
     greedy = [_take(storage, quotas, ann) for _ in range(5)]
 

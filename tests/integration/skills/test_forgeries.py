@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -64,7 +63,7 @@ def ask(storage: Storage, tmp_path: Path) -> Callable[[str, str], str]:
     """Runs an attempt in the turn of a person; Ann has a document with the marker."""
     skill_id, people = _skill(storage), {name: _person(storage, name) for name in ("ann", "bob")}
     documents = Documents(
-        database=storage.database, privacy=storage.privacy, clock=storage.clock, keep=timedelta(days=365)
+        database=storage.database, privacy=storage.privacy, clock=storage.clock, retention=storage.retention
     )
     ann = Shelf(skill_id, storage.workspace(), people["ann"])
     documents.put(ann, "plant", {"name": "MARKER"}, "of-ann")

@@ -1,7 +1,6 @@
 """Files and events for a skill, and what it may count of everybody's documents: real processes, both databases."""
 
 from collections.abc import Iterator
-from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -84,7 +83,9 @@ def inbox(storage: Storage, book: SkillBook, tmp_path: Path) -> Iterator[SkillIn
 
 
 def _documents(storage: Storage) -> Documents:
-    return Documents(database=storage.database, privacy=storage.privacy, clock=storage.clock, keep=timedelta(days=365))
+    return Documents(
+        database=storage.database, privacy=storage.privacy, clock=storage.clock, retention=storage.retention
+    )
 
 
 def _person(storage: Storage, name: str) -> UserId:

@@ -1,6 +1,9 @@
 """`skills.isolation = inline`: a skill in this very process, with the same protocol, grants and honest ends."""
 
+import gc
 import os
+import sys
+import weakref
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +11,7 @@ import pytest
 
 from parlour.skills.errors import SkillBroke, SkillFailed
 from parlour.skills.process import SkillProcess
+from tests.processes import until
 from tests.support.skills import FakeDesk, launch, running, said
 
 WHERE = """
@@ -58,3 +62,16 @@ def test_code_that_is_not_what_it_says_does_not_start(tmp_path: Path) -> None:
 
     with pytest.raises(SkillBroke, match="not what its manifest says"):
         SkillProcess(launched)
+
+
+def test_what_its_modules_remember_goes_with_it(tmp_path: Path) -> None:
+    """As a process's memory does: whoever was erased is in none."""
+    launched = launch(tmp_path, WHERE, is_inline=True)
+    process = SkillProcess(launched)
+    name = launched.manifest.entry_point.partition(":")[0]
+    there = weakref.ref(sys.modules[name])
+
+    process.end("somebody was erased")
+
+    until(lambda: name not in sys.modules)
+    until(lambda: gc.collect() is not None and there() is None)

@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -72,7 +71,9 @@ def standing(storage: Storage, environments: Environments) -> SkillStanding:
 
 @pytest.fixture
 def documents(storage: Storage) -> Documents:
-    return Documents(database=storage.database, privacy=storage.privacy, clock=storage.clock, keep=timedelta(days=365))
+    return Documents(
+        database=storage.database, privacy=storage.privacy, clock=storage.clock, retention=storage.retention
+    )
 
 
 @pytest.fixture
