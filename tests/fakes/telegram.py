@@ -133,13 +133,14 @@ class FakeTelegram:
 
     def files(self, chat: int) -> list[tuple[Json, bytes]]:
         """The bot's messages that are files or pictures, oldest first, with their bytes."""
-        stored: Json = self._call(lambda app: dict(app.world.files))
         media = [
             (message, one)
             for message in self.messages(chat)
             for one in (message.get("document"), *(message.get("photo") or ())[-1:])
             if one
         ]
+        # Looked up behind the messages: a file that comes meanwhile is one of a message that is not listed yet.
+        stored: Json = self._call(lambda app: dict(app.world.files))
         return [(message, stored[one["file_id"]].content) for message, one in media]
 
     def drafts(self, chat: int) -> list[Json]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.slack import FakeSlack
 from tests.fakes.telegram import FakeTelegram
 from tests.integration.e2e.layouts import Embedded, Layout, Production, Start, environment, production_environment
 
@@ -16,6 +17,13 @@ _PEOPLE = count(1_000)
 def telegram() -> Iterator[FakeTelegram]:
     """A Telegram of this test's own."""
     with FakeTelegram() as fake:
+        yield fake
+
+
+@pytest.fixture
+def slack() -> Iterator[FakeSlack]:
+    """A Slack of this test's own."""
+    with FakeSlack() as fake:
         yield fake
 
 
@@ -58,3 +66,14 @@ def _starter(request: pytest.FixtureRequest, kind: str, folder: Path) -> Start:
 def telegram_variables(telegram: FakeTelegram) -> dict[str, str]:
     """The settings that make the fake the installation's Telegram."""
     return {"PARLOUR_TELEGRAM__TOKEN": telegram.token, "PARLOUR_TELEGRAM__BASE_URL": telegram.base_url}
+
+
+def slack_variables(slack: FakeSlack, mode: str) -> dict[str, str]:
+    """The same for Slack, by sockets or over HTTP."""
+    return {
+        "PARLOUR_SLACK__BOT_TOKEN": slack.bot_token,
+        "PARLOUR_SLACK__APP_TOKEN": slack.app_token,
+        "PARLOUR_SLACK__SIGNING_SECRET": slack.signing_secret,
+        "PARLOUR_SLACK__MODE": mode,
+        "PARLOUR_SLACK__BASE_URL": slack.base_url,
+    }

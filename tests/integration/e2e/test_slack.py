@@ -1,27 +1,19 @@
 """People talk in Slack, over sockets and over signed HTTP; Parlour's real processes answer."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.fakes.slack import FakeSlack
+from tests.integration.e2e.conftest import slack_variables
 from tests.integration.e2e.layouts import Start
 from tests.processes import until
 from tests.services import free_port
-
-
-@pytest.fixture
-def slack() -> Iterator[FakeSlack]:
-    """A Slack of this test's own."""
-    with FakeSlack() as fake:
-        yield fake
 
 
 @pytest.mark.parametrize("mode", ["socket", "http"])
 def test_people_are_answered_once(embedded: Start, slack: FakeSlack, mode: str) -> None:
     """A direct message and a mention in a channel, the second one's confirmation lost: each is answered once."""
     port = free_port()
-    with embedded(**_variables(slack, mode), PARLOUR_WEB__PORT=str(port)) as house:
+    with embedded(**slack_variables(slack, mode), PARLOUR_WEB__PORT=str(port)) as house:
         if mode == "http":
             slack.do("events_url", url=f"http://127.0.0.1:{port}/slack/events")
         said = slack.say("U7", "Good morning")
@@ -41,19 +33,9 @@ def test_people_are_answered_once(embedded: Start, slack: FakeSlack, mode: str) 
 
 def test_production_answers_in_slack_too(production: Start, slack: FakeSlack) -> None:
     """Gateway and worker as processes of their own."""
-    with production(**_variables(slack, "socket")) as house:
+    with production(**slack_variables(slack, "socket")) as house:
         said = slack.say("U7", "Good morning")
 
         until(lambda: slack.texts(said["channel"]), told=lambda: house.output)
 
         assert slack.texts(said["channel"]) == ["Good morning"]
-
-
-def _variables(slack: FakeSlack, mode: str) -> dict[str, str]:
-    return {
-        "PARLOUR_SLACK__BOT_TOKEN": slack.bot_token,
-        "PARLOUR_SLACK__APP_TOKEN": slack.app_token,
-        "PARLOUR_SLACK__SIGNING_SECRET": slack.signing_secret,
-        "PARLOUR_SLACK__MODE": mode,
-        "PARLOUR_SLACK__BASE_URL": slack.base_url,
-    }
