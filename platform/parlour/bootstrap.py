@@ -371,12 +371,9 @@ class Platform:
     @cached_property
     def retention(self) -> Retention:
         """How long what is written now is kept."""
+        keep_messages = timedelta(days=self.settings.turns.keep_messages_days)
         keep_profiles = timedelta(days=self.settings.personalisation.keep_days)
-        return Retention(keep_messages=self._keep_messages, keep_profiles=keep_profiles)
-
-    @property
-    def _keep_messages(self) -> timedelta:
-        return timedelta(days=self.settings.turns.keep_messages_days)
+        return Retention(keep_messages=keep_messages, keep_profiles=keep_profiles)
 
     @cached_property
     def privacy_requests(self) -> PrivacyRequests:
