@@ -70,6 +70,7 @@ from parlour.turns.ports import LiveBus
 from parlour.turns.privacy_requests import PrivacyRequests
 from parlour.turns.remembering import Remembering
 from parlour.turns.running import Running
+from parlour.turns.second_look import SecondLook
 from parlour.turns.sending import FileSender
 from parlour.turns.skilled import SkillPath
 from parlour.turns.states import Mode
@@ -184,6 +185,7 @@ class Platform:
             ask=host.whole,
             pack=self.meaning.pack,
             nearness=self.meaning.nearness,
+            seems_sensitive=SecondLook(lambda: self.knowledge.embedder).is_like_sensitive,
         )
 
     @cached_property

@@ -26,6 +26,7 @@ from parlour.settings import Settings, load
 from parlour.store.ids import AccountId, TurnId, UserId
 from parlour.store.models import Message, Turn
 from parlour.turns.ports import Address, Incoming, IncomingKind, Sender
+from parlour.turns.second_look import SecondLook
 from parlour.turns.states import Author
 
 TABLE: Final = "The same questions, by path"
@@ -81,7 +82,8 @@ def run_personalisation(options: PersonalisationOptions, report: Report, progres
         host.start()
         try:
             _compare(personas, House(parts, host), report, progress)
-            _filter(report, House(parts, host) if options.is_learning else None, progress)
+            look = SecondLook(lambda: parts.knowledge.embedder).is_like_sensitive
+            _filter(report, House(parts, host) if options.is_learning else None, look, progress)
             if options.is_learning:
                 _learning(personas, House(parts, host), report, progress)
         finally:
@@ -235,26 +237,31 @@ def _learning(personas: Sequence[Persona], house: House, report: Report, progres
             )
 
 
-def _filter(report: Report, house: House | None, progress: Progress) -> None:
-    """How often sensitive sentences are held back, and harmless ones with them."""
+def _filter(report: Report, house: House | None, seems_sensitive: Callable[[str], bool], progress: Progress) -> None:
+    """How often sensitive sentences are held back, and harmless ones with them: by rules, and with the second look."""
     sets = (
         ("named, looked at", sentences.LOOKED_AT, sentences.HARMLESS_LOOKED_AT),
         ("named, held out", sentences.HELD_OUT, sentences.HARMLESS_HELD_OUT),
-        ("in a roundabout way", sentences.ROUNDABOUT, ()),
+        ("in a roundabout way, seen before the second look's examples", sentences.ROUNDABOUT, ()),
+        ("in a roundabout way, held out", sentences.UNNAMED, sentences.HARMLESS_UNNAMED),
     )
     for name, sensitive, harmless in sets:
         every = [one for group in sensitive.values() for one in group]
-        passed = [one for one in every if not is_sensitive(one)]
-        held = [one for one in harmless if is_sensitive(one)]
+        let_through = [one for one in every if not is_sensitive(one)]
+        passed = [one for one in let_through if not seems_sensitive(one)]
+        by_rules = [one for one in harmless if is_sensitive(one)]
+        held = [one for one in harmless if is_sensitive(one) or seems_sensitive(one)]
         kept = _kept(house, passed, progress) if house is not None else None
         report.add(
             FILTER_TABLE,
             {
                 "sentences": name,
                 "sensitive": len(every),
-                "held_back_by_rules": len(every) - len(passed),
+                "held_back_by_rules": len(every) - len(let_through),
+                "held_back": len(every) - len(passed),
                 "learned_in_the_end": kept,
                 "harmless": len(harmless),
+                "harmless_held_back_by_rules": len(by_rules),
                 "harmless_held_back": len(held),
             },
         )

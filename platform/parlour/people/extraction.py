@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -70,11 +70,11 @@ def prompt_for(text: str, known: Sequence[str]) -> list[Message]:
     return [Message("system", _SYSTEM), Message("user", asked)]
 
 
-def proposals(answer: str, message: str) -> list[Proposal]:
+def proposals(answer: str, message: str, *, seems_sensitive: Callable[[str], bool] = lambda _: False) -> list[Proposal]:
     """What is believed of the model's answer: in the message's own words, lasting, and nothing sensitive.
 
     The sentence that a fact was taken from counts as well: what is harmless only because half of it was left out is
-    not learned.
+    not learned. `seems_sensitive` looks once more at what the rules let pass; wishes are no matter for it.
     """
     try:
         found = json.loads(answer)["facts"]
@@ -84,7 +84,7 @@ def proposals(answer: str, message: str) -> list[Proposal]:
     wanted = []
     for one in found if isinstance(found, list) else []:
         proposal = _read(one)
-        if proposal is not None and _is_believed(proposal.fact, told_in):
+        if proposal is not None and _is_believed(proposal.fact, told_in, seems_sensitive):
             wanted.append(proposal)
     return wanted[:_MOST_FACTS]
 
@@ -100,7 +100,7 @@ def _read(one: Any) -> Proposal | None:  # noqa: ANN401 (whatever a model writes
     return Proposal(fact, replaces if isinstance(replaces, int) else 0)
 
 
-def _is_believed(fact: Fact, told_in: Sequence[str]) -> bool:
+def _is_believed(fact: Fact, told_in: Sequence[str], seems_sensitive: Callable[[str], bool]) -> bool:
     words = plain_words(fact.text)
     if not words or fact.text.endswith(("?", "？")):
         return False
@@ -112,7 +112,9 @@ def _is_believed(fact: Fact, told_in: Sequence[str]) -> bool:
     stated = told(origin)
     if fact.slot is not None and not (stated.slot is fact.slot if stated else is_wish(origin)):
         return False
-    return not is_sensitive(fact.text) and not is_sensitive(origin)
+    if is_sensitive(fact.text) or is_sensitive(origin):
+        return False
+    return fact.slot is not None or not (seems_sensitive(origin) or seems_sensitive(fact.text))
 
 
 def _told_in(text: str) -> list[str]:

@@ -62,6 +62,7 @@ class Learner:
         ask: Callable[[Request], str],
         pack: Callable[[Sequence[str]], list[bytes | None]],
         nearness: Callable[[str, Sequence[Entry]], Sequence[float]],
+        seems_sensitive: Callable[[str], bool],
     ) -> None:
         self._database = database
         self._sealer = sealer
@@ -69,6 +70,7 @@ class Learner:
         self._ask = ask
         self._pack = pack
         self._nearness = nearness
+        self._seems_sensitive = seems_sensitive
 
     def learn(self, turn_id: TurnId) -> int:
         """Remember what the turn tells about its person; how many facts. Nothing without consent, then and now."""
@@ -106,9 +108,14 @@ class Learner:
         found = [Learned(told(what) or Fact(EntryKind.MEMORY, what), Source.TOLD) for what in asked]
         for sentence in sentences(lesson.text):
             fact = None if any(what in sentence for what in asked) else told(sentence)
-            if fact is not None and not is_sensitive(sentence) and not is_sensitive(fact.text):
+            if fact is not None and not self._is_held_back(sentence, fact):
                 found.append(Learned(fact, Source.LEARNED))
         return found
+
+    def _is_held_back(self, sentence: str, fact: Fact) -> bool:
+        if is_sensitive(sentence) or is_sensitive(fact.text):
+            return True
+        return fact.slot is None and self._seems_sensitive(sentence)
 
     def _from_model(self, lesson: Lesson, known: Sequence[Entry]) -> list[Learned]:
         if not might_tell(lesson.text):
@@ -128,7 +135,7 @@ class Learner:
             return []
         return [
             Learned(proposal.fact, Source.LEARNED, self._replaced(proposal, known))
-            for proposal in proposals(answer, lesson.text)
+            for proposal in proposals(answer, lesson.text, seems_sensitive=self._seems_sensitive)
         ]
 
     def _replaced(self, proposal: Proposal, known: Sequence[Entry]) -> Entry | None:

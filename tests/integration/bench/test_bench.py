@@ -76,3 +76,25 @@ def test_serving_through_celery_is_measured_beside_the_bare_engine(tmp_path: Pat
     assert through["tokens"] == bare["tokens"] > 0
     assert bare["ratio_to_bare"] == 1
     assert through["tokens_per_s"] > 0
+
+
+def test_privacy_is_measured_on_both_databases(tmp_path: Path, postgres_url: str) -> None:
+    """Sealing, wrapping anew, erasing, purging and turns beside it; the tables are filled and emptied as they say."""
+    shape = ("--turns", "5", "--keys", "20", "--messages", "30", "--table", "100", "--rounds", "1", "--seconds", "1")
+
+    told = _bench(tmp_path, "privacy", "--postgres", postgres_url, *shape)
+
+    tables = told["tables"]
+    [sealing] = tables["Sealing and opening a turn with 20 messages of history"]
+    assert 0 < sealing["p50_ms"] <= sealing["p99_ms"]
+    assert 0 < sealing["share_of_turn"] < 1
+    [wrapped] = tables["Wrapping keys anew, file provider"]
+    assert wrapped["keys"] == 22
+    assert [row["database"] for row in tables["Erasing a person"]] == ["sqlite", "postgresql"]
+    assert all(row["messages"] == 30 and row["refused_elsewhere_s"] > 0 for row in tables["Erasing a person"])
+    [purged] = tables["Purging messages that are past their time"]
+    assert (purged["table_rows"], purged["purged_a_round"]) == (100, 10)
+    [turns] = tables["Turns meanwhile, from event to committed answer"]
+    assert turns["turns"] > 0
+    assert turns["purged_meanwhile"] >= 10
+    assert postgres_url not in json.dumps(told)
