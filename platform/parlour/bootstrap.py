@@ -37,6 +37,7 @@ from parlour.settings import Settings, SettingsError
 from parlour.skills.crowd import CrowdCounts
 from parlour.skills.documents import Documents
 from parlour.skills.environment import Environments
+from parlour.skills.files import SkillFiles
 from parlour.skills.forgetting import Forgetting
 from parlour.skills.job_runs import JobRunner
 from parlour.skills.jobs import JobBook, JobClaim
@@ -312,6 +313,7 @@ class Platform:
             documents=documents,
             crowd=crowd,
             lookup=self.lookup,
+            files=SkillFiles(self.settings.skills.folders, private=[self.settings.data_dir]),
             notify=self.notifier,
             handoff=HandoffRequests(database=self.database, handoffs=self.handoffs, bus=self.bus),
             search=self._passages,
@@ -332,10 +334,8 @@ class Platform:
     def _passages(self, workspace_id: WorkspaceId, role: str, query: str, limit: int) -> list[dict[str, Any]]:
         """What a person of that role may find, as skills are told it."""
         found = self.knowledge.search.find(Asker(workspace_id, role), query, limit=limit)
-        return [
-            {"text": one.text, "source": one.source, "place": one.place, "score": one.similarity or 0.0}
-            for one in found
-        ]
+        whole = ("text", "source", "place")
+        return [{**{name: getattr(one, name) for name in whole}, "score": one.similarity or 0.0} for one in found]
 
     def _vectors(self, texts: Sequence[str]) -> list[list[float]]:
         """The meanings of texts, for skills. Raises `NotAvailable` where there is nothing to embed with."""

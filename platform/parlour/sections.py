@@ -190,6 +190,7 @@ class SkillsSettings(Section):
         description="`process`: each skill in a confined process of its own. `inline`: in the worker's, for developing "
         "a skill with a debugger; refused with PostgreSQL, a broker, a bus or `PARLOUR_IS_PRODUCTION`.",
     )
+    folders: dict[str, Path] = Field(default_factory=dict, description="Folders that skills may be let read, by name.")
 
 
 class TurnsSettings(Section):

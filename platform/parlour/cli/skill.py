@@ -21,7 +21,7 @@ from parlour.people.accounts import AccountBook
 from parlour.sdk.capabilities import MEANINGS
 from parlour.sdk.manifest import Manifest
 from parlour.sdk.replies import Reply, as_markdown
-from parlour.sdk.schema import names_hosts
+from parlour.sdk.schema import names_folders, names_hosts
 from parlour.skills import authoring
 from parlour.skills.environment import Environments
 from parlour.skills.inbox import OnProgress, Report, open_inbox
@@ -279,7 +279,7 @@ def _nothing_kept(file: Path, report: Report) -> str:
     if not report.refused:
         return f"Nothing of {file} was kept."
     shown = [f"row {number} {word.rstrip('.')}" for number, word in list(report.rows.items())[:_ROWS_SHOWN]]
-    more = "; …" if report.refused > len(shown) and shown else ""
+    more = "; and more" if report.refused > len(shown) and shown else ""
     first = f": {'; '.join(shown)}{more}" if shown else ""
     rows = "row was" if report.refused == 1 else "rows were"
     return f"Nothing of {file} was kept: {report.refused:,} {rows} refused{first}. Mend the file and hand it in again."
@@ -365,6 +365,7 @@ def _show(manifest: Manifest) -> None:
     for name in manifest.to_grant:
         typer.echo(f"  may {MEANINGS[name][0]} ({name})")
     _listed("hosts", [*manifest.hosts, *(f"those that you set in {name}" for name in names_hosts(manifest.settings))])
+    _listed("reads", [f"the folder that you name in {name}" for name in names_folders(manifest.settings)])
     _listed("asks the skill", manifest.asks)
     _listed("keeps", [f"{kind}: {why}" for kind, why in manifest.keeps.items()])
     _listed("commands", [f"/{one.name}: {one.about}" for one in manifest.of_kind("command")])

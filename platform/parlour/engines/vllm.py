@@ -46,6 +46,7 @@ class VllmEngine:
         self._llm: AsyncLLM | None = None
         self._tokenizer: Any = None
         self._tool_parser: type[Any] | None = None
+        self._template: str | None = None
 
     @property
     def name(self) -> str:
@@ -80,17 +81,15 @@ class VllmEngine:
             return
         model = find_safetensors(self._options.model, self._options.models_dir)
         _prepare_environment(self._options, is_local=isinstance(model, Path))
-        template = self._options.chat_template
-        written = None if template is None else read_template(template)
+        named = self._options.chat_template
+        self._template = None if named is None else read_template(named)
         llm = await _launch(self._arguments(str(model)), self.name)
         try:
             tokenizer = llm.get_tokenizer()
             self._tokenizer = await tokenizer if inspect.isawaitable(tokenizer) else tokenizer
-            if written is not None:
-                self._tokenizer.chat_template = written
             if self.calls_tools:
                 self._tool_parser = find_parser(self._options.tool_parser)
-                _refuse_deaf(self._tokenizer)
+                _refuse_deaf(self._tokenizer, self._template)
         except BaseException:
             await asyncio.to_thread(llm.shutdown)
             raise
@@ -155,7 +154,7 @@ class VllmEngine:
                     continue
                 if answer.finish_reason not in {"stop", "length"}:
                     raise EngineDied(f"{self.name} ended an answer with '{answer.finish_reason}'.")  # noqa: TRY301 (an end like the others)
-                rest, calls = ("", ()) if reader is None else reader.end()
+                rest, calls = ("", ()) if reader is None else reader.end(is_whole=answer.finish_reason == "stop")
                 counts = len(output.prompt_token_ids), completion_tokens
                 yield Piece(text + rest, answer.finish_reason, *counts, calls=calls)
                 return
@@ -196,6 +195,8 @@ class VllmEngine:
                 self._tokenizer.apply_chat_template(
                     chat,
                     tools=[described(tool) for tool in tools] or None,
+                    # Not set on the tokenizer: vLLM hands out one of several behind a common face.
+                    chat_template=self._template,
                     add_generation_prompt=True,
                     tokenize=True,
                     return_dict=False,
@@ -282,10 +283,10 @@ async def _launch(arguments: Mapping[str, Any], name: str) -> "AsyncLLM":
         ) from error
 
 
-def _refuse_deaf(tokenizer: Any) -> None:  # noqa: ANN401 (Hugging Face's class)
+def _refuse_deaf(tokenizer: Any, written: str | None) -> None:  # noqa: ANN401 (Hugging Face's class)
     """Raises `EngineUnavailable` where the chat template tells the model of no tools: it would never call one."""
     try:
-        template = tokenizer.get_chat_template(tools=[])
+        template = tokenizer.get_chat_template(chat_template=written, tools=[])
     except Exception as error:
         raise EngineUnavailable(
             f"engine.tool_parser is set, and the model has no chat template ({type(error).__name__}). "

@@ -46,16 +46,16 @@ class ToolReader:
         self._said += said
         return said
 
-    def end(self) -> tuple[str, tuple[ToolCall, ...]]:
+    def end(self, *, is_whole: bool = True) -> tuple[str, tuple[ToolCall, ...]]:
         """What was held back and is text after all, and the calls. The whole answer is read once more for them.
 
-        Read piece by piece, a call that the model broke off would be half of one.
+        Read piece by piece, a call that is broken off (the answer is not `is_whole`) would be half of one.
         """
         found = self._whole.extract_tool_calls(self._text, self._request)
         content = found.content or ""
         calls = found.tool_calls if found.tools_called else ()
         # A call that was broken off is no text for people.
-        is_text = content.startswith(self._said) and (bool(calls) or not self._has_called)
+        is_text = content.startswith(self._said) and (bool(calls) or (is_whole and not self._has_called))
         rest = content[len(self._said) :] if is_text else ""
         return rest, tuple(ToolCall(one.id, one.function.name, one.function.arguments) for one in calls)
 

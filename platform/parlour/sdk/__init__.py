@@ -3,6 +3,8 @@
 from parlour.sdk.capabilities import (
     Clock,
     Crowd,
+    Files,
+    FolderFile,
     Handoff,
     Http,
     Knowledge,
@@ -28,7 +30,7 @@ from parlour.sdk.errors import (
     TurnOver,
 )
 from parlour.sdk.replies import Button, Buttons, Chart, File, Image, Question, Reply, Series, Text
-from parlour.sdk.schema import Host, Secret
+from parlour.sdk.schema import Folder, Host, Secret
 from parlour.sdk.skill import Skill
 
 __all__ = [
@@ -39,6 +41,9 @@ __all__ = [
     "Clock",
     "Crowd",
     "File",
+    "Files",
+    "Folder",
+    "FolderFile",
     "Handoff",
     "Host",
     "Http",

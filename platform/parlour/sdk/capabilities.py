@@ -257,6 +257,47 @@ class Http(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class FolderFile:
+    """A file in a folder that the skill was given."""
+
+    name: str
+    size_bytes: int
+    changed_at: datetime
+
+
+class Files(Protocol):
+    """Files of folders on the platform's machine, read by the host: those that its operator lets skills read
+    (`PARLOUR_SKILLS__FOLDERS`) and that a setting of type `Folder` names. Nothing can be written.
+
+    Only the files that lie in the folder itself are there: no folder below it, no hidden file, no link.
+
+    ```python
+    @skill.settings
+    class Settings:
+        plants: Folder = Folder("")
+
+
+    @skill.every("5m")
+    async def watch(files: Files, settings: Settings, shared: SharedStore):
+        for file in await files.list(settings.plants) if settings.plants else []:
+            text = (await files.read(settings.plants, file.name)).decode()
+            await shared.put("plants", {"names": text.splitlines()}, id=file.name)
+    ```
+    """
+
+    async def list(self, folder: str) -> "list[FolderFile]":
+        """The files in it: the 1,000 that changed last, the newest at the end.
+
+        Raises `NotGranted` where no setting names it, `NotAvailable` where it is not there.
+        """
+        ...
+
+    async def read(self, folder: str, name: str) -> bytes:
+        """What the file holds. Raises `TooMuch` beyond 8 MB, `Invalid` for what is no file of the folder."""
+        ...
+
+
 class Notify(Protocol):
     """Messages that nobody asked for just now, to conversations that subscribed to this skill.
 
@@ -388,6 +429,7 @@ CapabilityName = Literal[
     "Crowd",
     "Upload",
     "Http",
+    "Files",
     "Notify",
     "Handoff",
     "Skills",
@@ -405,6 +447,7 @@ CAPABILITIES: Final[Mapping[CapabilityName, type]] = {
     "Crowd": Crowd,
     "Upload": Upload,
     "Http": Http,
+    "Files": Files,
     "Notify": Notify,
     "Handoff": Handoff,
     "Skills": Skills,
@@ -428,6 +471,7 @@ MEANINGS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "Upload": ("read the file that an operator hands to it", "读取管理员交给它的文件"),
     "Http": ("reach the hosts named below, over the network", "访问下列主机（网络）"),
+    "Files": ("read the files of folders that you name for it in its settings", "读取您在其设置中指定的文件夹里的文件"),
     "Notify": ("write to conversations that subscribed", "向已订阅的对话发送消息"),
     "Handoff": ("hand a conversation over to a human", "把对话转给人工"),
     "Skills": ("ask the skills named below, in the name of the person", "以该用户的名义询问下列技能"),

@@ -11,7 +11,7 @@ from parlour.sdk.handlers import Handler, Kind
 from parlour.sdk.hosts import HOST
 from parlour.sdk.ranges import SDK_RANGE, SDK_VERSION, fits, is_range
 from parlour.sdk.schedule import read_schedule
-from parlour.sdk.schema import names_hosts, object_schema
+from parlour.sdk.schema import names_folders, names_hosts, object_schema
 from parlour.sdk.skill import NAME, RESERVED_COMMANDS, Skill, is_name
 
 FILE: Final = "parlour-skill.json"
@@ -68,6 +68,9 @@ def manifest_of(skill: Skill, *, version: str, entry_point: str) -> Manifest:
     settings = object_schema(skill.settings_class) if skill.settings_class else {}
     if "Http" in asked and not skill.hosts and not names_hosts(settings):
         raise SkillMistake(f"The skill {skill.name!r} asks for Http and names no host. Say which: Skill(…, hosts=[…]).")
+    if "Files" in asked and not names_folders(settings):
+        remedy = "Let an operator name one: a setting of type Folder."
+        raise SkillMistake(f"The skill {skill.name!r} asks for Files and has no setting for a folder. {remedy}")
     if asked & {"UserStore", "SharedStore"} and not skill.keeps:
         remedy = 'Say it: Skill(…, keeps={"plant": "the plants you told about"}).'
         raise SkillMistake(f"The skill {skill.name!r} stores documents and does not say which kinds. {remedy}")

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Final, Protocol
 
-from parlour.sdk.capabilities import Answer, Passage, Response, Turn
+from parlour.sdk.capabilities import Answer, FolderFile, Passage, Response, Turn
 from parlour.sdk.replies import replies_of, to_wire
 
 MOST_ROWS_SHOWN: Final = 100
@@ -140,6 +140,23 @@ class RemoteHttp:
         return Response(**await self._line.call("Http", "post", url=url, body=body, headers=dict(headers or {})))
 
 
+class RemoteFiles:
+    """`Files`, asked over the line."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+
+    async def list(self, folder: str) -> list[FolderFile]:
+        """The files in it."""
+        found = await self._line.call("Files", "list", folder=folder)
+        return [FolderFile(name, size, datetime.fromtimestamp(changed, UTC)) for name, size, changed in found]
+
+    async def read(self, folder: str, name: str) -> bytes:
+        """What the file holds."""
+        content: bytes = await self._line.call("Files", "read", folder=folder, name=name)
+        return content
+
+
 class RemoteKnowledge:
     """`Knowledge`, asked over the line."""
 
@@ -242,6 +259,7 @@ _KINDS: Mapping[str, type] = {
     "Crowd": RemoteCrowd,
     "Upload": RemoteUpload,
     "Http": RemoteHttp,
+    "Files": RemoteFiles,
     "Knowledge": RemoteKnowledge,
     "Notify": RemoteNotify,
     "Handoff": RemoteHandoff,

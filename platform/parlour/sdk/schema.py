@@ -1,9 +1,10 @@
 """JSON schemas of the types that settings and tools may use, and checking values against them."""
 
 import dataclasses
+import re
 import types
-from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
 from parlour.sdk.hosts import HOST
 
@@ -23,6 +24,13 @@ class Host(str):
     __slots__ = ()
 
 
+class Folder(str):
+    """A setting that names one of the folders that the machine's operator lets skills read (`Files`)."""
+
+    __slots__ = ()
+
+
+FOLDER: Final = re.compile(r"[a-z][a-z0-9-]{0,63}")
 _SIMPLE: Mapping[Any, dict[str, Any]] = {
     str: {"type": "string"},
     int: {"type": "integer"},
@@ -30,6 +38,11 @@ _SIMPLE: Mapping[Any, dict[str, Any]] = {
     bool: {"type": "boolean"},
     Secret: {"type": "string", "format": "password", "writeOnly": True},
     Host: {"type": "string", "format": "hostname"},
+    Folder: {"type": "string", "format": "folder"},
+}
+_SHAPES: Mapping[str, tuple[re.Pattern[str], str]] = {
+    "hostname": (HOST, "is no host; write a name without scheme, port and path, such as api.example.org"),
+    "folder": (FOLDER, "is no folder's name; write one of those in PARLOUR_SKILLS__FOLDERS, not a path"),
 }
 _TYPES: Mapping[str, type | tuple[type, ...]] = {
     "string": str,
@@ -43,7 +56,8 @@ _TYPES: Mapping[str, type | tuple[type, ...]] = {
 
 
 def schema_of(kind: Any) -> dict[str, Any]:  # noqa: ANN401 (any annotation)
-    """The JSON schema of a type: str, int, float, bool, Secret, Host, Literal, list, tuple, dict of str, or with None.
+    """The JSON schema of a type: str, int, float, bool, Secret, Host, Folder, Literal, list, tuple, dict of
+    str, or with None.
 
     Text in `Annotated[…, "text"]` is its description. Raises `TypeError` for any other type.
     """
@@ -104,8 +118,8 @@ def problems(schema: Mapping[str, Any], value: object, *, at: str = "") -> Itera
     # In Python a bool is an int; in JSON it is none.
     if not isinstance(value, _TYPES[kind]) or (kind in {"integer", "number"} and isinstance(value, bool)):
         yield f"{place} must be of type {kind}"
-    elif schema.get("format") == "hostname" and not HOST.fullmatch(str(value)):
-        yield f"{place} is no host; write a name without scheme, port and path, such as api.example.org"
+    elif (shape := _SHAPES.get(schema.get("format", ""))) is not None and not shape[0].fullmatch(str(value)):
+        yield f"{place} {shape[1]}"
     elif isinstance(value, list):
         for number, one in enumerate(value):
             yield from problems(schema.get("items", {}), one, at=f"{at}[{number}]")
@@ -115,18 +129,34 @@ def problems(schema: Mapping[str, Any], value: object, *, at: str = "") -> Itera
 
 def hosts_set(schema: Mapping[str, Any], values: Mapping[str, Any]) -> tuple[str, ...]:
     """The hosts that an operator set in settings of type `Host`. A default, which the author wrote, grants nothing."""
-    found: list[str] = []
-    for name in names_hosts(schema):
-        value = values.get(name)
-        if value and value != schema["properties"][name].get("default"):
-            found += [value] if isinstance(value, str) else list(value)
-    return tuple(host for host in found if HOST.fullmatch(host))
+    return tuple(host for host in _set(schema, values, names_hosts(schema)) if HOST.fullmatch(host))
+
+
+def folders_set(schema: Mapping[str, Any], values: Mapping[str, Any]) -> tuple[str, ...]:
+    """The folders that an operator set in settings of type `Folder`, by name. A default grants nothing here either."""
+    return tuple(name for name in _set(schema, values, names_folders(schema)) if FOLDER.fullmatch(name))
 
 
 def names_hosts(schema: Mapping[str, Any]) -> list[str]:
     """The settings in which an operator names hosts."""
+    return _of_format(schema, "hostname")
+
+
+def names_folders(schema: Mapping[str, Any]) -> list[str]:
+    """The settings in which an operator names folders."""
+    return _of_format(schema, "folder")
+
+
+def _of_format(schema: Mapping[str, Any], wanted: str) -> list[str]:
     kinds = {name: one.get("items", one) for name, one in schema.get("properties", {}).items()}
-    return [name for name, kind in kinds.items() if kind.get("format") == "hostname"]
+    return [name for name, kind in kinds.items() if kind.get("format") == wanted]
+
+
+def _set(schema: Mapping[str, Any], values: Mapping[str, Any], names: Sequence[str]) -> Iterator[str]:
+    for name in names:
+        value = values.get(name)
+        if value and value != schema["properties"][name].get("default"):
+            yield from [value] if isinstance(value, str) else value
 
 
 def _object_problems(schema: Mapping[str, Any], value: Mapping[str, Any], at: str) -> Iterator[str]:

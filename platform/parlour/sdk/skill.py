@@ -198,7 +198,8 @@ class Skill:
         """What an operator can set: a class of typed fields. Write it above the handlers that take it.
 
         It becomes a frozen dataclass. Text in `Annotated[int, "…"]` is shown beside the field; `Secret` fields are
-        sealed, and read through `Secrets`; servers named in `Host` fields may be reached through `Http`.
+        sealed, and read through `Secrets`; servers named in `Host` fields may be reached through `Http`, folders named
+        in `Folder` fields read through `Files`.
         """
         if self.settings_class is not None:
             raise SkillMistake(
@@ -212,7 +213,7 @@ class Skill:
             object_schema(made)
         except TypeError as error:
             raise SkillMistake(
-                f"{kind.__qualname__}: {error}. Use str, int, float, bool, Secret, Host, Literal, lists."
+                f"{kind.__qualname__}: {error}. Use str, int, float, bool, Secret, Host, Folder, Literal, lists."
             ) from None
         self.settings_class = made
         return made

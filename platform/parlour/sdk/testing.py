@@ -22,12 +22,12 @@ from itertools import count
 from typing import Any, TypeVar
 
 from parlour.sdk import calling, crowd
-from parlour.sdk.capabilities import Answer, Passage, Response, Turn
+from parlour.sdk.capabilities import Answer, FolderFile, Passage, Response, Turn
 from parlour.sdk.errors import Invalid, NotAvailable, NotGranted
 from parlour.sdk.handlers import Handler
 from parlour.sdk.hosts import is_named
 from parlour.sdk.replies import Reply, as_markdown, replies_of
-from parlour.sdk.schema import hosts_set, object_schema
+from parlour.sdk.schema import folders_set, hosts_set, object_schema
 from parlour.sdk.skill import Skill
 
 T = TypeVar("T")
@@ -220,6 +220,38 @@ class FakeHttp:
         return page if isinstance(page, Response) else Response(200, page.encode())
 
 
+class FakeFiles:
+    """Folders in memory, by name: files and what they hold. A folder that no setting names is refused."""
+
+    def __init__(self, folders: Mapping[str, Mapping[str, bytes]] | None = None) -> None:
+        self.folders = {name: dict(files) for name, files in (folders or {}).items()}
+        self.named: tuple[str, ...] = ()
+        # When a file was changed last; those that are not here, at the start.
+        self.changed: dict[tuple[str, str], datetime] = {}
+
+    async def list(self, folder: str) -> list[FolderFile]:
+        """The files in it."""
+        found = [
+            FolderFile(name, len(content), self.changed.get((folder, name), _START))
+            for name, content in self._there(folder).items()
+        ]
+        return sorted(found, key=lambda one: (one.changed_at, one.name))
+
+    async def read(self, folder: str, name: str) -> bytes:
+        """What the file holds."""
+        there = self._there(folder)
+        if name not in there:
+            raise Invalid(f"The folder {folder!r} has no file of this name.")
+        return there[name]
+
+    def _there(self, folder: str) -> dict[str, bytes]:
+        if folder not in self.named:
+            raise NotGranted(f"The folder {folder!r} is named by no setting. Named: {', '.join(self.named) or 'none'}.")
+        if folder not in self.folders:
+            raise NotAvailable(f"There is no folder {folder!r} here.")
+        return self.folders[folder]
+
+
 class FakeNotify:
     """Remembers who subscribed, and what was told."""
 
@@ -315,6 +347,7 @@ class Rehearsal:
     knowledge: FakeKnowledge = field(default_factory=FakeKnowledge)
     shared: FakeStore = field(default_factory=FakeStore)
     http: FakeHttp = field(default_factory=FakeHttp)
+    files: FakeFiles = field(default_factory=FakeFiles)
     notify: FakeNotify = field(default_factory=FakeNotify)
     handoff: FakeHandoff = field(default_factory=FakeHandoff)
     skills: FakeSkills = field(default_factory=FakeSkills)
@@ -402,7 +435,9 @@ class Rehearsal:
             kind = self.skill.settings_class
             return kind(**self.settings) if kind else None
         kind = self.skill.settings_class
-        self.http.hosts = (*self.skill.hosts, *hosts_set(object_schema(kind) if kind else {}, self.settings))
+        schema = object_schema(kind) if kind else {}
+        self.http.hosts = (*self.skill.hosts, *hosts_set(schema, self.settings))
+        self.files.named = folders_set(schema, self.settings)
         self.notify.conversation = turn.conversation if turn else ""
         self.skills.named = self.skill.asks
         parts: dict[str, Any] = {
@@ -413,6 +448,7 @@ class Rehearsal:
             "Crowd": self.crowd,
             "Upload": self.upload,
             "Http": self.http,
+            "Files": self.files,
             "Notify": self.notify,
             "Handoff": self.handoff,
             "Skills": self.skills,

@@ -9,6 +9,7 @@ from parlour.sdk.replies import Reply, from_wire
 from parlour.sdk.schema import problems
 from parlour.skills.crowd import CrowdCounts
 from parlour.skills.documents import Documents, Shelf
+from parlour.skills.files import SkillFiles
 from parlour.skills.http import SkillHttp
 from parlour.store.ids import ConversationId, SkillId, UserId, WorkspaceId
 
@@ -54,11 +55,12 @@ METHODS: Final[Mapping[str, Mapping[str, Mapping[str, Any]]]] = {
         "pairs": {**_KIND, "field": _TEXT, "within": _MAYBE_NUMBER},
     },
     # The rows are read where they are taken: `skills.inbox`.
-    "Upload": {"read": {"at": _NUMBER}, "report": {"kept": _NUMBER, "refused": _NUMBER, "rows": {"type": "array"}}},
+    "Upload": {"read": {"at": _NUMBER}, "report": {"kept": _NUMBER, "refused": _NUMBER, "rows": {}}},
     "Http": {
         "get": {"url": _TEXT, "headers": _TEXTS_BY_NAME},
         "post": {"url": _TEXT, "body": {}, "headers": _TEXTS_BY_NAME},
     },
+    "Files": {"list": {"folder": _TEXT}, "read": {"folder": _TEXT, "name": _TEXT}},
     "Notify": {
         "subscribe": {"topic": _TEXT},
         "unsubscribe": {"topic": _TEXT},
@@ -81,12 +83,13 @@ class Grants:
     capabilities: frozenset[str]
     hosts: tuple[str, ...] = ()
     asks: frozenset[str] = frozenset()
+    folders: tuple[str, ...] = ()
     kinds: frozenset[str] = frozenset()
     secrets: frozenset[str] = frozenset()
 
-    def reaching(self, hosts: Sequence[str]) -> "Grants":
-        """The same, and the hosts that the operator set."""
-        return replace(self, hosts=(*self.hosts, *hosts))
+    def reaching(self, hosts: Sequence[str], folders: Sequence[str] = ()) -> "Grants":
+        """The same, and the hosts and folders that the operator set."""
+        return replace(self, hosts=(*self.hosts, *hosts), folders=tuple(folders))
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +145,7 @@ class UploadPort(Protocol):
         """The bytes from there on, a piece of them."""
         ...
 
-    def report(self, kept: int, refused: int, rows: Sequence[object]) -> None:
+    def report(self, kept: int, refused: int, rows: object) -> None:
         """How it went, as the skill says. Raises `Invalid`."""
         ...
 
@@ -173,6 +176,7 @@ class Services:
 
     documents: Documents | None = None
     http: SkillHttp | None = None
+    files: SkillFiles | None = None
     model: ModelPort | None = None
     search: Callable[[str, int], list[dict[str, Any]]] | None = None
     embed: Callable[[Sequence[str]], list[list[float]]] | None = None
@@ -193,6 +197,7 @@ class Services:
             "Crowd": self.crowd,
             "Upload": self.upload,
             "Http": self.http,
+            "Files": self.files,
             "Vectors": self.embed,
             "Secrets": self.secret,
             "Notify": self.notify,
@@ -286,6 +291,12 @@ class HostDesk:
         if not isinstance(body, bytes):
             raise Invalid("Http.post: body must be bytes.")
         return http.post(self._grants.hosts, url, body, headers)
+
+    def _files(self, method: str, *, folder: str, name: str = "") -> object:
+        files = _there(self._services.files)
+        if method == "list":
+            return files.list(self._grants.folders, folder)
+        return files.read(self._grants.folders, folder, name)
 
     def _model(self, method: str, **arguments: Any) -> object:  # noqa: ANN401
         model, system = _there(self._services.model), arguments["system"]

@@ -1,6 +1,6 @@
 """What comes to skills from outside of conversations: files that an operator hands in, events told over the API."""
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -57,9 +57,9 @@ class HandedIn:
         self._on_progress(at + len(piece))
         return piece
 
-    def report(self, kept: int, refused: int, rows: Sequence[object]) -> None:
+    def report(self, kept: int, refused: int, rows: object) -> None:
         """Take what the skill says. Raises `Invalid` for what is no report."""
-        if min(kept, refused) < 0 or len(rows) > MOST_ROWS_SHOWN:
+        if min(kept, refused) < 0 or not isinstance(rows, list) or len(rows) > MOST_ROWS_SHOWN:
             raise Invalid(f"Upload.report: counts are 0 or more, and at most {MOST_ROWS_SHOWN} rows are told.")
         wrong: dict[int, str] = {}
         for row in rows:

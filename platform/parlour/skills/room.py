@@ -20,6 +20,7 @@ from parlour.skills.crowd import CrowdCounts
 from parlour.skills.desk import HandoffPort, HostDesk, NotifyPort, Services, Whose
 from parlour.skills.documents import Documents
 from parlour.skills.errors import SkillBroke, SkillError, SkillFailed, SkillRemoved
+from parlour.skills.files import SkillFiles
 from parlour.skills.forgetting import Forgetting
 from parlour.skills.http import SkillHttp
 from parlour.skills.inbox import SkillInbox
@@ -51,7 +52,7 @@ _MOST_TOOLS: Final = 32
 # What answers a skill's calls here; a skill that asks for more is refused before anything of it is installed.
 OFFERED: Final = frozenset(
     {"Model", "Knowledge", "UserStore", "SharedStore", "Crowd", "Upload", "Http", "Notify", "Handoff"}
-    | {"Vectors", "Secrets", "Skills"}
+    | {"Vectors", "Secrets", "Skills", "Files"}
 )
 
 # A vector of length 1 for each text. Raises `NotAvailable` where there is no model to embed with.
@@ -92,6 +93,7 @@ class SkillRoom:
         crowd: CrowdCounts,
         lookup: Lookup,
         http: SkillHttp | None = None,
+        files: SkillFiles | None = None,
         notify: NotifyPort | None = None,
         handoff: HandoffPort | None = None,
         search: Search | None = None,
@@ -106,6 +108,7 @@ class SkillRoom:
         self._crowd = crowd
         self._lookup = lookup
         self._http = http or SkillHttp()
+        self._files = files
         self._notify = notify
         self._handoff = handoff
         self._search = search
@@ -265,6 +268,7 @@ class SkillRoom:
             documents=self._documents,
             crowd=self._crowd,
             http=self._http,
+            files=self._files,
             model=model,
             search=None if search is None else lambda query, limit: search(workspace_id, role, query, limit),
             embed=self._embed,

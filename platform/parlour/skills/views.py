@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from parlour.sdk.capabilities import HARMLESS
 from parlour.sdk.errors import SkillMistake
 from parlour.sdk.manifest import Manifest, from_json
-from parlour.sdk.schema import hosts_set
+from parlour.sdk.schema import folders_set, hosts_set
 from parlour.skills.desk import Grants
 from parlour.store.ids import ConversationId, SkillId, WorkspaceId
 from parlour.store.skill_models import SkillGrant, SkillRow, SkillScope
@@ -86,8 +86,9 @@ class SkillView:
         )
 
     def allowed_with(self, settings: Mapping[str, Any]) -> Grants:
-        """The same, and the hosts that an operator set in `settings`."""
-        return self.allowed.reaching(hosts_set(self.manifest.settings, settings))
+        """The same, and the hosts and folders that an operator set in `settings`."""
+        schema = self.manifest.settings
+        return self.allowed.reaching(hosts_set(schema, settings), folders_set(schema, settings))
 
 
 def installed(session: Session, workspace_id: WorkspaceId) -> list[SkillView]:

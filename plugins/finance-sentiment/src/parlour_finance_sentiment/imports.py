@@ -1,5 +1,7 @@
-"""Files that an operator hands in. A skill reads no folder by itself: its process may open no file of the machine."""
+"""Files that an operator hands in. A folder that goes on by itself is `folder.py`."""
 
+import re
+from collections.abc import Sequence
 from typing import Final
 
 from parlour.sdk import Clock, SharedStore, Upload
@@ -23,6 +25,7 @@ async def import_news(upload: Upload, shared: SharedStore, clock: Clock, setting
     try:
         items = read_file(await _whole(upload), "file", now)
     except (BadFeed, TooLarge) as error:
+        await upload.report(kept=0)
         return f"Nothing was read. {error}"
     taken = await take_in(shelf, Judge(await readers_of(shelf), await subjects_of(shelf, settings)), items, now)
     told = f"{len(taken.kept)} items are new, {taken.repeated} are known or older than {OLDEST.days} days."
@@ -35,8 +38,10 @@ async def import_companies(upload: Upload, shared: SharedStore) -> str:
     try:
         lines = [line for line in _text(await _whole(upload)).splitlines() if line.strip()]
     except TooLarge as error:
+        await upload.report(kept=0)
         return f"Nothing was read. {error}"
     good, problems = read_companies(lines)
+    await upload.report(kept=len(good), refused=len(problems), rows=_by_row(problems))
     await Shelf(shared).put_companies([" | ".join((one.ticker, *one.names)) for one in good])
     return "\n".join([f"{len(good)} companies.", *problems[:_MOST_PROBLEMS]])
 
@@ -48,7 +53,9 @@ async def import_labels(upload: Upload, shared: SharedStore) -> str:
     try:
         labels, problems = teaching.read_labels(_text(await _whole(upload)))
     except TooLarge as error:
+        await upload.report(kept=0)
         return f"Nothing was read. {error}"
+    await upload.report(kept=len(labels), refused=len(problems), rows=_by_row(problems))
     await shelf.put_labels(labels)
     learnt = await teaching.retrain(shelf, "en")
     return "\n".join([f"{len(labels)} labels.", *problems[:_MOST_PROBLEMS], *learnt])
@@ -56,6 +63,12 @@ async def import_labels(upload: Upload, shared: SharedStore) -> str:
 
 class TooLarge(Exception):
     """The file is larger than what is read at once."""
+
+
+def _by_row(problems: Sequence[str]) -> dict[int, str]:
+    """Problems that begin with their row (`Line 3: …`), by it."""
+    found = (re.match(r"\w+ (\d+): (.+)", problem) for problem in problems)
+    return {int(one[1]): one[2] for one in found if one}
 
 
 async def _whole(upload: Upload) -> bytes:

@@ -3,9 +3,10 @@
 from datetime import timedelta
 from typing import Final
 
-from parlour.sdk import Clock, Http, Model, Notify, SharedStore
+from parlour.sdk import Clock, Files, Http, Model, Notify, SharedStore
 from parlour_finance_sentiment.alerts import look
 from parlour_finance_sentiment.definition import Settings, days_kept, quiet_of, skill, subjects_of
+from parlour_finance_sentiment.folder import read_folder
 from parlour_finance_sentiment.judging import Judge, second_opinions
 from parlour_finance_sentiment.readers import readers_of
 from parlour_finance_sentiment.shelf import Shelf
@@ -17,14 +18,16 @@ _MOST_UNSURE: Final = 200
 
 
 @skill.every("30m")
-async def poll(http: Http, shared: SharedStore, notify: Notify, clock: Clock, settings: Settings) -> None:
-    """Read the sources, judge what is new, and tell of surges."""
+async def poll(http: Http, files: Files, shared: SharedStore, notify: Notify, clock: Clock, settings: Settings) -> None:
+    """Read the sources and the folder, judge what is new, and tell of surges."""
     shelf, now = Shelf(shared), clock.now()
     await shelf.began(now)
     if await shelf.was_learning_asked():
         await retrain(shelf, settings.language)
     subjects = await subjects_of(shelf, settings)
     items = await read_sources(shelf, http, settings.sources, now)
+    if settings.folder:
+        items += await read_folder(shelf, files, settings.folder, now)
     if items:
         await take_in(shelf, Judge(await readers_of(shelf), subjects), items, now)
     await look(

@@ -156,6 +156,20 @@ class Shelf:
         document = await self._shared.get("state", "sources")
         return dict(document["sources"]) if document else {}
 
+    async def put_folder(self, folder: str, problem: str, items: int, now: datetime) -> None:
+        """Write how the folder went, beside the sources."""
+        state = {"problem": problem, "items": items, "at": now.isoformat()}
+        await self.put_sources({**await self.sources(), f"folder {folder}": state})
+
+    async def files_read(self) -> dict[str, list[int]]:
+        """The files of the folder as they were when they were read."""
+        document = await self._shared.get("state", "files")
+        return dict(document["files"]) if document else {}
+
+    async def put_files_read(self, files: Mapping[str, list[int]]) -> None:
+        """Remember them, in the place of those before."""
+        await self._shared.put("state", {"files": dict(files)}, id="files")
+
     async def ask_for_learning(self) -> None:
         """Learn at the next poll."""
         await self._shared.put("state", {}, id="learning")

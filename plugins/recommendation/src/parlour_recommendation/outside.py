@@ -6,7 +6,7 @@ from typing import Any
 from parlour.sdk import Clock, Crowd, SharedStore, Turn, Upload, UserStore
 from parlour_recommendation.asking import told, why
 from parlour_recommendation.behaviour import STEP_WITHIN, WINDOWS, behaviour, from_likings
-from parlour_recommendation.catalogue import rows_of, take_in
+from parlour_recommendation.catalogue import Report, rows_of, take_in
 from parlour_recommendation.choosing import choose, note_event
 from parlour_recommendation.history import Kind, recall
 from parlour_recommendation.knowing import OWN, PAST, behaviour_of, keep_behaviour, keep_blend
@@ -20,6 +20,7 @@ from parlour_recommendation.trade import MOST_SHOWN, Settings, knowing, skill
 async def take_catalogue(upload: Upload, shared: SharedStore, clock: Clock) -> str:
     """Make the file the catalogue. A row that cannot be used is told by its number; the others are kept."""
     report = await take_in(shared, rows_of(upload.pieces()), now=clock.now().timestamp())
+    await _tell(upload, report)
     return told(report, "en")
 
 
@@ -30,8 +31,10 @@ async def take_behaviour(upload: Upload, shared: SharedStore) -> str:
     """Learn from a log: what at least five people share is kept, as counts, and how much each sign counts."""
     known = await knowing.now(shared)
     if known is None:
+        await upload.report(kept=0)
         return say("en", "no_catalogue")
     log = await read_log(rows_of(upload.pieces()), known.catalogue)
+    await _tell(upload, log.report)
     if not log.likings:
         return told(log.report, "en")
     now = max(one.at for one in log.likings)
@@ -41,6 +44,11 @@ async def take_behaviour(upload: Upload, shared: SharedStore) -> str:
     await keep_blend(shared, blend)
     shared_by_many = f"{len(found.items):,} items were liked by five people or more; that is what is kept of it."
     return f"{told(log.report, 'en')}\n{shared_by_many}"
+
+
+async def _tell(upload: Upload, report: Report) -> None:
+    """Whether the file was of any use, for the command that handed it in."""
+    await upload.report(kept=report.kept, refused=report.broken, rows={one.number: one.problem for one in report.first})
 
 
 @skill.event("did")

@@ -45,7 +45,12 @@ class Rows:
         """The rows that are complete with this piece."""
         *lines, self._rest = (self._rest + piece).split(b"\n")
         for line in lines:
-            yield from self._line(line)
+            row = self._plain(line)
+            if row is None:
+                yield from self._line(line)
+            else:
+                self._number += 1
+                yield row
         if len(self._rest) > LONGEST_ROW_BYTES:
             # One line that does not end is not gathered in memory: what is cut off is reported as broken rows.
             yield from self._line(self._rest)
@@ -58,6 +63,21 @@ class Rows:
             self._rest = b""
         while self._open:
             yield from self._give_up()
+
+    def _plain(self, raw: bytes) -> Row | None:
+        """The row in a line that is nothing but fields and delimiters, which most of them are; None for any other.
+
+        A million of them by way of the general reader take four times as long.
+        """
+        if not self._header or self._open or b'"' in raw or b"\0" in raw or len(raw) > LONGEST_ROW_BYTES:
+            return None
+        try:
+            fields = raw.removesuffix(b"\r").decode("utf-8").split(self._delimiter)
+        except UnicodeDecodeError:
+            return None
+        if len(fields) != len(self._header) or b"\r" in raw[:-1]:
+            return None
+        return Row(self._number + 1, dict(zip(self._header, fields, strict=True)))
 
     def _line(self, raw: bytes) -> Iterator[Row | Broken]:
         self._number += 1
