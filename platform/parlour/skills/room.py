@@ -251,12 +251,8 @@ class SkillRoom:
         settings = self._book_of(workspace_id).settings(skill)
         desk = HostDesk(Whose(skill.id, workspace_id, None), skill.allowed_with(settings), services)
         work = Work(claim.handler, settings=settings, arguments=arguments)
-        process = self._supervisor.start_apart(skill)
-        try:
-            with process.begin(work, desk, timeout_s=JOB_TIMEOUT_S) as run:
-                yield run
-        finally:
-            process.end("its job is over")
+        with self._supervisor.apart(skill) as process, process.begin(work, desk, timeout_s=JOB_TIMEOUT_S) as run:
+            yield run
 
     def name_of(self, skill: SkillView, user_id: UserId) -> str:
         """What a person is called in this skill, and in no other."""

@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -75,6 +76,8 @@ class Supervisor:
         self._is_closed = threading.Event()
         self._monotonic = monotonic
         self._places: dict[SkillId, _Place] = {}
+        # How often processes beside those broke, by the folder of their version.
+        self._breaks_apart: dict[str, int] = {}
         self._lock = threading.Lock()
 
     def begin(self, skill: SkillView, work: Work, desk: Desk, *, timeout_s: float) -> Run:
@@ -88,9 +91,25 @@ class Supervisor:
                 if not process.is_retired:
                     raise
 
-    def start_apart(self, skill: SkillView) -> SkillProcess:
-        """A process of the skill beside the one that answers people; whoever asked for it ends it. `SkillBroke`."""
-        return self._start(skill)
+    @contextmanager
+    def apart(self, skill: SkillView) -> Iterator[SkillProcess]:
+        """A process of the skill beside the one that answers people, ended at the end of the block. `SkillBroke`.
+
+        How it did counts for a new version as an answer to a person does: some skills only do things by themselves.
+        """
+        try:
+            process = self._start(skill)
+        except SkillBroke:
+            self._judge(skill, has_answered=False)
+            raise
+        try:
+            yield process
+        finally:
+            # One that was told to stop before it came to its end has neither answered nor broken.
+            is_judged = process.has_answered or not process.is_alive
+            process.end("its job is over")
+            if is_judged:
+                self._judge(skill, has_answered=process.has_answered)
 
     def renew(self) -> None:
         """Let every process end once it is idle: whatever it remembers is forgotten. The next call starts another."""
@@ -152,6 +171,18 @@ class Supervisor:
             self._prove(place, skill)
             assert place.process is not None  # noqa: S101 (for the type checker)
             return place.process
+
+    def _judge(self, skill: SkillView, *, has_answered: bool) -> None:
+        """Tell how a process beside the others did, where its version is on trial: once it answered, or broke again."""
+        if not skill.is_on_trial or self._standing is None:
+            return
+        with self._lock:
+            breaks = 0 if has_answered else self._breaks_apart.get(skill.folder, 0) + 1
+            self._breaks_apart[skill.folder] = breaks
+        if has_answered:
+            self._standing.passed(skill.id, skill.folder)
+        elif breaks >= _TRIED:
+            self._standing.failed(skill.id, skill.folder)
 
     def _prove(self, place: _Place, skill: SkillView) -> None:
         """Tell once that a new version has answered."""

@@ -216,3 +216,66 @@ def test_the_idle_process_of_a_removed_skill_ends_by_itself() -> None:
 
     assert [one.ended for one in machine.started] == [["it was removed"], []]
     supervisor.close()
+
+
+# ---- new versions that nobody talks to ----
+
+
+def _runs(supervisor: Supervisor, machine: Machine, how: str, *, is_on_trial: bool = True) -> None:
+    """A job of the version `two` comes to its end, breaks, or is told to stop."""
+    with supervisor.apart(_skill("two", is_on_trial=is_on_trial)):
+        machine.started[-1].has_answered = how == "ends"
+        machine.started[-1].is_alive = how != "breaks"
+
+
+def test_a_job_that_comes_to_its_end_confirms_a_new_version() -> None:
+    """A skill without anything for people would stay on trial for ever."""
+    machine, standing = Machine(), FakeStanding()
+    supervisor = machine.supervisor(standing)
+
+    _runs(supervisor, machine, "ends")
+
+    assert standing.told == [("passed", "two")]
+    assert machine.started[0].ended == ["its job is over"]
+
+
+def test_a_version_whose_jobs_break_twice_is_taken_back() -> None:
+    machine, standing = Machine(), FakeStanding()
+    supervisor = machine.supervisor(standing)
+
+    _runs(supervisor, machine, "breaks")
+    assert standing.told == []
+    _runs(supervisor, machine, "breaks")
+
+    assert standing.told == [("failed", "two")]
+
+
+def test_a_version_that_does_not_start_for_its_jobs_is_taken_back() -> None:
+    machine, standing = Machine(does_start=False), FakeStanding()
+    supervisor = machine.supervisor(standing)
+
+    for _ in range(2):
+        with pytest.raises(SkillBroke), supervisor.apart(_skill("two", is_on_trial=True)):
+            pytest.fail("it did not start")
+
+    assert standing.told == [("failed", "two")]
+
+
+def test_a_job_that_is_told_to_stop_says_nothing_about_its_version() -> None:
+    machine, standing = Machine(), FakeStanding()
+    supervisor = machine.supervisor(standing)
+
+    for how in ("stops", "stops", "breaks"):
+        _runs(supervisor, machine, how)
+
+    assert standing.told == []
+
+
+def test_a_version_that_is_not_on_trial_is_not_judged_by_its_jobs() -> None:
+    machine, standing = Machine(), FakeStanding()
+    supervisor = machine.supervisor(standing)
+
+    for how in ("breaks", "breaks", "ends"):
+        _runs(supervisor, machine, how, is_on_trial=False)
+
+    assert standing.told == []
