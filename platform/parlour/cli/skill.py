@@ -39,7 +39,10 @@ app = typer.Typer(no_args_is_help=True, help="Write, check, install, set and rem
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The skill's name, from: parlour skill list")]
 Source = Annotated[
     str,
-    typer.Argument(metavar="SOURCE", help="A folder, a wheel, an sdist, git+https://…@REF, or NAME==VERSION."),
+    typer.Argument(
+        metavar="SOURCE",
+        help="A folder, a wheel, an sdist, https://….whl#sha256=…, git+https://…@REF, or NAME==VERSION.",
+    ),
 ]
 OtherSource = Annotated[str | None, typer.Argument(metavar="[SOURCE]", help="By default where it came from.")]
 OneSkill = Annotated[str | None, typer.Argument(metavar="[NAME]", help="One skill's alone.")]

@@ -105,10 +105,11 @@ class Counter:
             if len(files) != 1:
                 raise InstallRefused("The upload is not there any more. Upload the file again.")
             return files[0]
-        if source.startswith("git+https://") or _FROM_INDEX.fullmatch(source):
+        if source.startswith(("git+https://", "https://")) or _FROM_INDEX.fullmatch(source):
             return source
         raise InstallRefused(
-            f"{source[:80]!r} is no source here. Upload a file, or give git+https://… or NAME==VERSION."
+            f"{source[:80]!r} is no source here. Upload a file, or give https://….whl#sha256=…, git+https://… or "
+            "NAME==VERSION."
         )
 
     def _place(self, book: SkillBook, token: str) -> Path:

@@ -17,6 +17,7 @@ from parlour.sdk.hosts import is_named
 
 LARGEST_BYTES: Final = 8_000_000
 _MOST_REDIRECTS: Final = 5
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _TIMEOUT_S: Final = 20.0
 _LONGEST_URL: Final = 4_000
 # What the connection itself needs, or what would speak in the host's name.
@@ -34,16 +35,33 @@ def resolve(host: str) -> list[str]:
 class SkillHttp:
     """Fetches for skills. `transport` and `find` are a test's; the hosts come with every call."""
 
-    def __init__(self, *, transport: httpx.BaseTransport | None = None, find: Resolve = resolve) -> None:
+    def __init__(
+        self,
+        *,
+        transport: httpx.BaseTransport | None = None,
+        find: Resolve = resolve,
+        largest_bytes: int = LARGEST_BYTES,
+    ) -> None:
         self._transport = transport
         self._find = find
+        self._largest_bytes = largest_bytes
 
     def get(self, hosts: Sequence[str], url: str, headers: Mapping[str, str]) -> dict[str, Any]:
         """The answer to a GET, redirects followed as long as they stay within `hosts`."""
         for _ in range(_MOST_REDIRECTS + 1):
             answer = self._send("GET", hosts, url, headers, None)
             location = answer["headers"].get("location")
-            if answer["status"] not in {301, 302, 303, 307, 308} or not location:
+            if answer["status"] not in _REDIRECTS or not location:
+                return answer
+            url = urljoin(url, location)
+        raise TooMuch(f"More than {_MOST_REDIRECTS} redirects.")
+
+    def fetch(self, url: str) -> dict[str, Any]:
+        """The answer of any public host to a GET, for the platform itself; redirects lead to public addresses alone."""
+        for _ in range(_MOST_REDIRECTS + 1):
+            answer = self._send("GET", [_host(url)], url, {}, None)
+            location = answer["headers"].get("location")
+            if answer["status"] not in _REDIRECTS or not location:
                 return answer
             url = urljoin(url, location)
         raise TooMuch(f"More than {_MOST_REDIRECTS} redirects.")
@@ -66,7 +84,7 @@ class SkillHttp:
                 # The certificate is checked against the name, not against the address.
                 request.extensions["sni_hostname"] = host
                 response = client.send(request, stream=True)
-                return _read(response)
+                return _read(response, self._largest_bytes)
         except httpx.HTTPError as error:
             raise NotAvailable(f"{host} did not answer: {type(error).__name__}.") from None
         except ValueError:
@@ -92,6 +110,13 @@ def is_public(address: str) -> bool:
     return found.is_global and not found.is_multicast and not found.is_reserved
 
 
+def _host(url: str) -> str:
+    try:
+        return (urlsplit(url).hostname or "").lower().rstrip(".")
+    except ValueError:
+        return ""
+
+
 def _checked_host(url: str, hosts: Sequence[str]) -> str:
     if len(url) > _LONGEST_URL or any(character.isspace() or ord(character) < ord(" ") for character in url):
         raise Invalid("That is no web address.")
@@ -107,12 +132,12 @@ def _checked_host(url: str, hosts: Sequence[str]) -> str:
     return host
 
 
-def _read(response: httpx.Response) -> dict[str, Any]:
+def _read(response: httpx.Response, largest_bytes: int) -> dict[str, Any]:
     body = bytearray()
     # As it comes decompressed: a small answer may unfold to any size.
     for part in response.iter_bytes(1 << 16):
         body += part
-        if len(body) > LARGEST_BYTES:
-            raise TooMuch(f"The answer has more than {LARGEST_BYTES:,} bytes.")
+        if len(body) > largest_bytes:
+            raise TooMuch(f"The answer has more than {largest_bytes:,} bytes.")
     headers = {name.lower(): value for name, value in response.headers.items()}
     return {"status": response.status_code, "body": bytes(body), "headers": headers}

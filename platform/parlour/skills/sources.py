@@ -1,4 +1,6 @@
-"""Where skills come from: a folder, a wheel, an sdist, a git address, a package of an index. Nothing of them is run.
+"""Where skills come from: a folder, a wheel (here or at an address), an sdist, a git address, a package of an index.
+
+Nothing of them is run.
 
 An sdist and a repository are read as they are, like a folder: a skill's manifest is frozen in its sources, so that no
 build, which would run the skill's own code with Parlour's rights, is needed to know what it is.
@@ -16,15 +18,20 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
+from parlour.sdk.errors import CapabilityError
 from parlour.skills.errors import InstallRefused
+from parlour.skills.http import SkillHttp
 
 GIT_TIMEOUT_S: Final = 120.0
 _INDEX_TIMEOUT_S: Final = 120.0
-_KINDS: Final = "Give a folder, a .whl, a .tar.gz, git+https://… or NAME==VERSION."
+_KINDS: Final = "Give a folder, a .whl, a .tar.gz, https://….whl#sha256=…, git+https://… or NAME==VERSION."
+_WHEEL_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]{0,199}\.whl")
+_SHA256: Final = re.compile(r"sha256=([0-9a-fA-F]{64})")
 _LARGEST_BYTES: Final = 100_000_000
 _MOST_MEMBERS: Final = 10_000
 _LONGEST: Final = 500
@@ -48,12 +55,15 @@ class Fetched:
 
 
 @contextmanager
-def fetched(source: str, *, git_timeout_s: float = GIT_TIMEOUT_S) -> Iterator[Fetched]:
+def fetched(source: str, *, git_timeout_s: float = GIT_TIMEOUT_S, http: SkillHttp | None = None) -> Iterator[Fetched]:
     """The skill that `source` names, for as long as the block lasts. Raises `InstallRefused`."""
     if len(source) > _LONGEST:
         raise InstallRefused(f"The source is longer than {_LONGEST} characters. Give a shorter path or address.")
     with tempfile.TemporaryDirectory(prefix="parlour-skill-") as made:
-        yield _fetch(source, Path(made), git_timeout_s)
+        if source.startswith(("https://", "http://")) and not source.endswith(".git"):
+            yield _from_address(source, Path(made), http or SkillHttp(largest_bytes=_LARGEST_BYTES))
+        else:
+            yield _fetch(source, Path(made), git_timeout_s)
 
 
 def _fetch(source: str, folder: Path, git_timeout_s: float) -> Fetched:
@@ -66,9 +76,7 @@ def _fetch(source: str, folder: Path, git_timeout_s: float) -> Fetched:
         pin = {"sha256": _sha256(path)} if path.is_file() else {}
         return Fetched(path, str(path.resolve()), pin)
     if "/" in source or source.endswith((".whl", ".gz", ".tgz")):
-        raise InstallRefused(
-            f"{source} is not there. Give a folder, a .whl, a .tar.gz, git+https://… or NAME==VERSION."
-        )
+        raise InstallRefused(f"{source} is not there. {_KINDS}")
     if not _PACKAGE.fullmatch(source):
         raise InstallRefused(f"{source[:80]!r} is no folder, file, address or package. {_KINDS}")
     return _from_index(source, folder)
@@ -77,6 +85,44 @@ def _fetch(source: str, folder: Path, git_timeout_s: float) -> Fetched:
 def _sha256(path: Path) -> str:
     with path.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+# ---- a wheel at an address --------------------------------------------------------------------------------------
+
+
+def _from_address(source: str, folder: Path, http: SkillHttp) -> Fetched:
+    """A wheel of any public server: `https://example.org/greenhouse-1.0-py3-none-any.whl#sha256=…`.
+
+    The hash stands in the address, since nothing else tells whether what comes is what was meant, now and later.
+    """
+    url, _, fragment = source.partition("#")
+    name = unquote(url.partition("?")[0].rpartition("/")[2])
+    told, wanted = _shown(url), _SHA256.fullmatch(fragment)
+    if not _WHEEL_NAME.fullmatch(name):
+        raise InstallRefused(f"{told} is the address of no wheel. {_KINDS}")
+    if wanted is None:
+        raise InstallRefused(f"{told} needs its hash behind it: #sha256=… Its publisher tells it, or: sha256sum FILE")
+    try:
+        answer = http.fetch(url)
+    except CapabilityError as error:
+        raise InstallRefused(f"{told} could not be fetched: {error} Download it yourself and give the file.") from None
+    if answer["status"] != HTTPStatus.OK:
+        raise InstallRefused(f"{told} could not be fetched: the server answered {answer['status']}.")
+    found = hashlib.sha256(answer["body"]).hexdigest()
+    if found != wanted[1].lower():
+        raise InstallRefused(f"{told} is not what its hash says: it has sha256 {found}. Nothing was changed.")
+    path = folder / name
+    path.write_bytes(answer["body"])
+    return Fetched(path, source, {"url": url, "sha256": found})
+
+
+def _shown(url: str) -> str:
+    """The address without what may be a password or a token."""
+    try:
+        parts = urlsplit(url)
+        return f"{parts.scheme}://{parts.hostname or ''}{parts.path}"[:200]
+    except ValueError:
+        return "The address"
 
 
 # ---- sdist ------------------------------------------------------------------------------------------------------

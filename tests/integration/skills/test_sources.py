@@ -2,6 +2,7 @@
 
 import contextlib
 import gzip
+import hashlib
 import io
 import socket
 import subprocess
@@ -10,12 +11,14 @@ import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from parlour.skills.authoring import new_skill
 from parlour.skills.errors import InstallRefused
+from parlour.skills.http import SkillHttp
 from parlour.skills.package import read_package
 from parlour.skills.sources import fetched
 
@@ -212,3 +215,90 @@ def test_a_package_of_an_index_is_pinned_by_its_hash(
         assert read_package(there.path).manifest.name == "notes"
         assert there.source == "parlour-notes==0.1.0"
         assert len(there.pin["sha256"]) == 64
+
+
+# ---- a wheel at an address ----
+
+WHEEL = "notes-0.1.0-py3-none-any.whl"
+
+
+def _server(content: bytes) -> SkillHttp:
+    """A public server with the wheel at /w/, and redirects; a name of it has a private address."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        path, host = request.url.path, request.headers["host"]
+        moves = {"/moved/": f"https://files.example.org/w/{WHEEL}", "/inside/": f"https://inside.example.org/w/{WHEEL}"}
+        moves |= {"/local/": f"https://127.0.0.1/w/{WHEEL}", "/plain/": f"http://files.example.org/w/{WHEEL}"}
+        for start, location in moves.items():
+            if path.startswith(start):
+                return httpx.Response(302, headers={"location": location})
+        if path == "/round/" + WHEEL:
+            return httpx.Response(302, headers={"location": f"https://{host}{path}"})
+        return httpx.Response(200, content=content) if path.startswith("/w/") else httpx.Response(404)
+
+    def find(host: str) -> list[str]:
+        return ["10.0.0.7"] if host == "inside.example.org" else [host if host[0].isdigit() else "93.184.216.34"]
+
+    return SkillHttp(transport=httpx.MockTransport(answer), find=find, largest_bytes=100_000)
+
+
+@pytest.fixture(scope="module")
+def wheel(folder: Path) -> bytes:
+    """The skill as a wheel."""
+    made = io.BytesIO()
+    info = "notes-0.1.0.dist-info"
+    with zipfile.ZipFile(made, "w") as archive:
+        for path in sorted((folder / "src").rglob("*.*")):
+            archive.writestr(str(path.relative_to(folder / "src")), path.read_bytes())
+        archive.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: parlour-notes\nVersion: 0.1.0\n")
+        archive.writestr(f"{info}/entry_points.txt", "[parlour.skills]\nnotes = parlour_notes:skill\n")
+    return made.getvalue()
+
+
+@pytest.mark.parametrize("way", ["w", "moved"])
+def test_a_wheel_is_fetched_from_its_address_and_pinned_by_its_hash(wheel: bytes, way: str) -> None:
+    digest = hashlib.sha256(wheel).hexdigest()
+    source = f"https://files.example.org/{way}/{WHEEL}#sha256={digest.upper()}"
+
+    with fetched(source, http=_server(wheel)) as there:
+        package = read_package(there.path)
+
+    assert (package.manifest.name, there.source) == ("notes", source)
+    assert there.pin == {"url": source.partition("#")[0], "sha256": digest}
+    assert not there.path.exists()
+
+
+@pytest.mark.parametrize(
+    ("address", "word"),
+    [
+        (f"https://files.example.org/w/{WHEEL}", "needs its hash behind it"),
+        (f"https://files.example.org/w/{WHEEL}#md5=x", "needs its hash behind it"),
+        (f"https://files.example.org/w/{WHEEL}#sha256={'0' * 64}", "is not what its hash says"),
+        ("https://files.example.org/w/notes.tar.gz#sha256=HASH", "address of no wheel"),
+        (f"https://files.example.org/gone/{WHEEL}#sha256=HASH", "answered 404"),
+        (f"https://inside.example.org/w/{WHEEL}#sha256=HASH", "address that is not public"),
+        (f"https://files.example.org/inside/{WHEEL}#sha256=HASH", "address that is not public"),
+        (f"https://files.example.org/local/{WHEEL}#sha256=HASH", "was not granted|not public"),
+        (f"https://files.example.org/plain/{WHEEL}#sha256=HASH", "Only https"),
+        (f"https://files.example.org/round/{WHEEL}#sha256=HASH", "More than 5 redirects"),
+        (f"https://files.example.org:8443/w/{WHEEL}#sha256=HASH", "Only https"),
+        (f"https://user:SECRET@files.example.org/w/{WHEEL}#sha256=HASH", "Only https"),
+        (f"http://files.example.org/w/{WHEEL}#sha256=HASH", "Only https"),
+        ("https://files.example.org/w/%2e%2e%2f.whl#sha256=HASH", "address of no wheel"),
+        (f"https://[/w/{WHEEL}#sha256=HASH", "."),
+    ],
+)
+def test_an_address_that_leads_elsewhere_or_to_something_else_is_refused(wheel: bytes, address: str, word: str) -> None:
+    source = address.replace("HASH", hashlib.sha256(wheel).hexdigest())
+
+    with pytest.raises(InstallRefused, match=word) as told, fetched(source, http=_server(wheel)):
+        pytest.fail("it was taken")
+
+    assert "SECRET" not in str(told.value)
+
+
+def test_a_wheel_without_end_is_not_gathered(wheel: bytes) -> None:
+    source = f"https://files.example.org/w/{WHEEL}#sha256={'0' * 64}"
+
+    with pytest.raises(InstallRefused, match="more than 100,000 bytes"), fetched(source, http=_server(b"x" * 200_000)):
+        pytest.fail("it was taken")
