@@ -82,7 +82,7 @@ def test_a_link_put_in_a_files_place_while_it_is_read_is_not_followed(
             (folder / "a.txt").symlink_to(folder.parent / "secret.txt")
         return real(path, flags, **more)
 
-    monkeypatch.setattr(module.os, "open", swapped)
+    monkeypatch.setattr(os, "open", swapped)
 
     with pytest.raises(Invalid):
         files.read(GRANTED, "news", "a.txt")
