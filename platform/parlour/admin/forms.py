@@ -4,13 +4,14 @@ import hmac
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Any, Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from fastapi import Depends, HTTPException
 from starlette.requests import Request
 
 from parlour.admin.guard import Operator, needs, platform_of
 from parlour.admin.rights import Right
+from parlour.origin import is_same_origin
 
 CSRF_FIELD: Final = "csrf"
 _MOST_FIELDS: Final = 200
@@ -63,12 +64,5 @@ def csrf_token(request: Request, operator: Operator) -> str:
 
 def refuse_strangers(request: Request) -> None:
     """403 for a form that another site's page sent, by what browsers say and pages cannot forge."""
-    site = request.headers.get("sec-fetch-site")
-    claimed = request.headers.get("origin") or request.headers.get("referer")
-    if site is not None:
-        is_ours = site == "same-origin"
-    else:
-        # Only the host: behind a proxy the scheme seen here is not the one that the browser used.
-        is_ours = bool(claimed) and urlsplit(claimed).netloc == request.headers.get("host")
-    if not is_ours:
+    if not is_same_origin(request.headers):
         raise HTTPException(HTTPStatus.FORBIDDEN)

@@ -23,6 +23,7 @@ NAVIGATION: Final = (
     Entry("/admin/feedback", "nav_feedback", Right.SEE_FEEDBACK),
     Entry("/admin/retention", "nav_retention", Right.SEE_RETENTION),
     Entry("/admin/holds", "nav_holds", Right.SEE_HOLDS),
+    Entry("/admin/receipts", "nav_receipts", Right.SEE_PEOPLE),
     Entry("/admin/keys", "nav_keys", Right.SEE_KEYS),
     Entry("/admin/audit", "nav_audit", Right.READ_AUDIT),
     Entry("/admin/messengers", "nav_messengers", Right.SEE_OPERATION),

@@ -13,6 +13,8 @@ from starlette.requests import Request
 from parlour.admin.forms import CSRF_FIELD, csrf_token, refuse_strangers
 from parlour.admin.guard import Operator, needs
 from parlour.admin.rights import Right
+from parlour.bootstrap import Platform
+from parlour.skills.handing_in import Counter
 
 _MOST_PARTS = 20
 
@@ -48,6 +50,11 @@ async def read_parts(request: Request) -> dict[str, tuple[str, bytes]]:
 
 
 Parts = Annotated[dict[str, tuple[str, bytes]], Depends(read_parts)]
+
+
+def counter_of(platform: Platform) -> Counter:
+    """Where skills are handed in."""
+    return Counter(platform.settings.data_dir.resolve() / "skills-uploaded")
 
 
 def uploaded(right: Right) -> Any:  # noqa: ANN401 (as FastAPI's own `Depends`)

@@ -24,8 +24,9 @@ from parlour.channels.web_files import file_response
 from parlour.channels.web_forms import FileField, MessageForm, RatingForm, StopForm, fields_of, is_json
 from parlour.channels.web_markdown import to_html
 from parlour.channels.web_page import CONTENT_SECURITY_POLICY, FILES_PATH, STATIC_PATH, ChatPage
-from parlour.channels.web_session import Session, is_same_origin, keep, new_session, session_of
+from parlour.channels.web_session import Session, keep, new_session, session_of
 from parlour.channels.web_texts import TEXTS, choose_language
+from parlour.origin import is_same_origin
 from parlour.privacy.errors import PrivacyError
 from parlour.store.clock import Clock
 from parlour.store.errors import StoreError
@@ -145,7 +146,7 @@ class WebChannel:
         """`handle` behind what every request that changes something must pass."""
 
         async def guarded(request: Request) -> Response:
-            if not is_same_origin(request):
+            if not is_same_origin(request.headers):
                 return _problem(HTTPStatus.FORBIDDEN, "This request did not come from the chat page.")
             session = session_of(request)
             if session is None:

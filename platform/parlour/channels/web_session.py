@@ -4,7 +4,6 @@ import re
 import secrets
 from dataclasses import dataclass
 from hashlib import sha256
-from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -45,17 +44,3 @@ def keep(response: Response, session: Session, *, is_secure: bool) -> None:
     response.set_cookie(
         COOKIE, session.token, max_age=_KEPT_S, path="/", secure=is_secure, httponly=True, samesite="lax"
     )
-
-
-def is_same_origin(request: Request) -> bool:
-    """Whether one of our own pages sent this request, by what the browser says and a page cannot forge.
-
-    `Sec-Fetch-Site` where the browser sends it, else `Origin`, else `Referer` against the host that was asked. Only the
-    host is compared: behind a proxy the scheme seen here is not the one that the browser used.
-    """
-    site = request.headers.get("sec-fetch-site")
-    if site is not None:
-        return site == "same-origin"
-    claimed = request.headers.get("origin") or request.headers.get("referer")
-    host = request.headers.get("host")
-    return bool(claimed and host) and urlsplit(claimed).netloc == host

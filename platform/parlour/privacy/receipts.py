@@ -3,6 +3,8 @@
 import base64
 import hashlib
 import json
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -17,6 +19,7 @@ from parlour.privacy.errors import PrivacyError
 from parlour.privacy.persons import as_uuid
 from parlour.store.database import Database
 from parlour.store.ids import WorkspaceId
+from parlour.store.places import Place, is_behind
 from parlour.store.privacy_models import Erasure
 
 FORMAT: Final = "parlour-erasure-receipt"
@@ -92,10 +95,40 @@ def find_receipt(database: Database, which: str, *, workspace_id: WorkspaceId | 
     return receipt
 
 
-def list_receipts(database: Database, *, limit: int = 100) -> list[Erasure]:
-    """Erasures, newest first."""
+@dataclass(frozen=True, slots=True)
+class ErasureLine:
+    """An erasure as it is listed: of which person, and by whom. Not finished: it goes on."""
+
+    receipt_id: UUID
+    subject_id: UUID
+    actor: str
+    requested_at: datetime
+    finished_at: datetime | None
+
+    @property
+    def place(self) -> Place:
+        """Where it stands in the list."""
+        return Place(self.requested_at, self.subject_id)
+
+    @property
+    def key(self) -> str:
+        """The same as it stands in an address."""
+        return self.place.word
+
+
+def list_receipts(
+    database: Database, *, workspace_id: WorkspaceId | None = None, behind: Place | None = None, limit: int = 100
+) -> list[ErasureLine]:
+    """Erasures, newest first, of all workspaces or of one, at most `limit` from behind that place."""
+    query = select(
+        Erasure.receipt_id, Erasure.subject_id, Erasure.actor, Erasure.requested_at, Erasure.finished_at
+    ).order_by(Erasure.requested_at.desc(), Erasure.subject_id.desc())
+    if workspace_id is not None:
+        query = query.where(Erasure.workspace_id == workspace_id)
+    if behind is not None:
+        query = query.where(is_behind(Erasure.requested_at, Erasure.subject_id, behind))
     with database.read() as session:
-        return list(session.scalars(select(Erasure).order_by(Erasure.requested_at.desc()).limit(limit)))
+        return [ErasureLine(*row) for row in session.execute(query.limit(limit))]
 
 
 def digest(values: list[UUID]) -> str:

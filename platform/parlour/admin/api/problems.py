@@ -58,6 +58,8 @@ _IN_THE_WAY: Final = (
     keys.KeysRefused,
     skills.SkillUnavailable,
     skills.SkillUnreadable,
+    skills.OfferChanged,
+    skills.GrantsMissing,
 )
 _NOT_VALID: Final = (
     people.RoleUnknown,
@@ -65,6 +67,7 @@ _NOT_VALID: Final = (
     ReceiptBroken,
     skills.BadSettings,
     skills.BadInput,
+    skills.InstallRefused,
     TokenRefused,
 )
 _SKILL_FAILED: Final = (skills.SkillBroke, skills.SkillFailed, skills.SkillTimedOut, skills.SkillRemoved)

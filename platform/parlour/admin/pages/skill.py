@@ -10,13 +10,12 @@ from starlette.responses import Response
 
 from parlour.admin.forms import Posted
 from parlour.admin.frame import go_to, page
-from parlour.admin.guard import Operator
+from parlour.admin.guard import Operator, platform_of
 from parlour.admin.pages.skills import (
     File,
     Form,
     Seer,
     book_of,
-    counter_of,
     figures_of,
     found_or_404,
     granted_in,
@@ -24,6 +23,7 @@ from parlour.admin.pages.skills import (
     offer_page,
 )
 from parlour.admin.rights import Right
+from parlour.admin.uploads import counter_of
 from parlour.sdk.capabilities import MEANINGS
 from parlour.skills.errors import NoSuchSkill, SkillError
 from parlour.skills.figures import SkillFigures
@@ -91,7 +91,7 @@ def upload_upgrade(request: Request, name: str, form: File) -> Response:
     book = book_of(request, form.operator)
     skill = found_or_404(book, name)
     try:
-        source = counter_of(request).take(book, form.name, form.content)
+        source = counter_of(platform_of(request)).take(book, form.name, form.content)
     except SkillError as error:
         return _shown(request, form.operator, book, skill, problem=_told(error))
     return _tried(request, form.operator, book, skill, source)
@@ -103,7 +103,7 @@ def upgrade(request: Request, name: str, form: Form) -> Response:
     book = book_of(request, form.operator)
     skill = found_or_404(book, name)
     try:
-        counter_of(request).accept(
+        counter_of(platform_of(request)).accept(
             book, form["source"], digest=form["digest"], granted=granted_in(form), upgrading=name
         )  # fmt: skip
     except SkillError as error:
@@ -132,7 +132,7 @@ def _where(form: Posted) -> tuple[str | None, ConversationId | None]:
 
 
 def _tried(request: Request, operator: Operator, book: SkillBook, skill: SkillView, source: str) -> Response:
-    counter = counter_of(request)
+    counter = counter_of(platform_of(request))
     try:
         proposal = counter.propose(book, source, upgrading=skill.name)
         counter.try_out(book, source, digest=proposal.digest, upgrading=skill.name)

@@ -13,12 +13,12 @@ from parlour.admin.frame import go_to, page
 from parlour.admin.guard import Operator, needs, platform_of
 from parlour.admin.lists import csv_file
 from parlour.admin.rights import Right
-from parlour.admin.uploads import Uploaded, uploaded
+from parlour.admin.uploads import Uploaded, counter_of, uploaded
 from parlour.sdk.capabilities import MEANINGS
 from parlour.sdk.schema import names_hosts
 from parlour.skills.errors import NoSuchSkill, SkillError
 from parlour.skills.figures import SkillFigures, figures
-from parlour.skills.handing_in import Counter, Proposal
+from parlour.skills.handing_in import Proposal
 from parlour.skills.jobs import JobBook, JobView
 from parlour.skills.service import SkillBook
 from parlour.skills.views import SkillView
@@ -39,11 +39,6 @@ _JOBS_HEADER = ("skill", "job", "schedule", "due at", "is running", "runs", "fin
 def book_of(request: Request, operator: Operator) -> SkillBook:
     """The skills of the operator's workspace, changed in their name."""
     return platform_of(request).skills.book(operator.workspace_id, actor=operator.actor)
-
-
-def counter_of(request: Request) -> Counter:
-    """Where skills are handed in."""
-    return Counter(platform_of(request).settings.data_dir.resolve() / "skills-uploaded")
 
 
 def figures_of(request: Request, operator: Operator) -> dict[str, SkillFigures]:
@@ -81,7 +76,7 @@ def look(request: Request, form: Form) -> Response:
 def upload(request: Request, form: File) -> Response:
     """The same of an uploaded file."""
     try:
-        source = counter_of(request).take(book_of(request, form.operator), form.name, form.content)
+        source = counter_of(platform_of(request)).take(book_of(request, form.operator), form.name, form.content)
     except SkillError as error:
         return _shown(request, form.operator, problem=error)
     return _looked(request, form.operator, source)
@@ -92,7 +87,9 @@ def install(request: Request, form: Form) -> Response:
     """Install what was shown, with what was granted."""
     book = book_of(request, form.operator)
     try:
-        skill = counter_of(request).accept(book, form["source"], digest=form["digest"], granted=granted_in(form))
+        skill = counter_of(platform_of(request)).accept(
+            book, form["source"], digest=form["digest"], granted=granted_in(form)
+        )
     except SkillError as error:
         return _shown(request, form.operator, problem=error)
     return go_to(f"/admin/skills/{skill.name}", done="skill_installed")
@@ -144,7 +141,7 @@ def found_or_404(book: SkillBook, name: str) -> SkillView:
 
 def _looked(request: Request, operator: Operator, source: str) -> Response:
     try:
-        proposal = counter_of(request).propose(book_of(request, operator), source)
+        proposal = counter_of(platform_of(request)).propose(book_of(request, operator), source)
     except SkillError as error:
         return _shown(request, operator, problem=error)
     return offer_page(request, operator, proposal)

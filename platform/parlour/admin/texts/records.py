@@ -145,6 +145,11 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
         "stuck_help": "Work that is older than it should be.",
         "stuck_none": "Nothing is stuck.",
         "turn_not_possible": "The turn's state does not allow it.",
+        "nav_receipts": "Receipts",
+        "receipts_by": "By",
+        "receipts_finished": "Finished",
+        "receipts_goes_on": "goes on",
+        "receipts_help": "Who was erased, newest first, each with its signed receipt. Anybody can check one: parlour receipt verify FILE --key",
     },
     "zh": {
         "audit_action": "操作（或其开头，如 hold.）",
@@ -288,5 +293,10 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
         "stuck_help": "停留过久的工作。",
         "stuck_none": "没有停滞的工作。",
         "turn_not_possible": "该轮次的状态不允许此操作。",
+        "nav_receipts": "删除凭证",
+        "receipts_by": "执行者",
+        "receipts_finished": "完成于",
+        "receipts_goes_on": "进行中",
+        "receipts_help": "已删除的用户，最新的在前，各附签名凭证。任何人都可以核验：parlour receipt verify FILE --key",
     },
 }

@@ -167,6 +167,20 @@ def test_the_audit_is_read_by_page_and_verified(api: Api, other: Api) -> None:
     assert api.post("/v1/audit/verify").json()["is_whole"] is True
 
 
+def test_erasures_are_listed_page_by_page(api: Api, other: Api) -> None:
+    erased = [str(api.person(name)) for name in ("ann", "bob", "eve")]
+    for who in erased:
+        api.post(f"/v1/people/{who}/erase")
+        api.stage.clock.advance(1)
+
+    first = api.get("/v1/receipts?limit=2").json()
+    second = api.get(f"/v1/receipts?limit=2&cursor={first['next']}").json()
+
+    assert [one["subject_id"] for one in first["items"] + second["items"]] == erased[::-1]
+    assert second["next"] is None
+    assert other.get("/v1/receipts").json()["items"] == []
+
+
 # ---- skills ------------------------------------------------------------------------------------------------------
 
 

@@ -29,6 +29,7 @@ def _filled(path: str, some_id: object) -> str:
         .replace("{login_id}", str(some_id))
         .replace("{session_id}", str(some_id))
         .replace("{token_id}", str(some_id))
+        .replace("{receipt_id}", str(some_id))
     )
 
 

@@ -15,6 +15,7 @@ from parlour.people import users
 from parlour.people.errors import LastOwner
 from parlour.people.states import Role
 from parlour.privacy.erasure import LastOwnerStays
+from parlour.privacy.receipts import verify_receipt
 from parlour.store.ids import UserId
 from parlour.store.operator_models import Login, LoginLink, LoginSession
 from tests.unit.admin.pages.conftest import PASSWORD, Browser, Site
@@ -196,7 +197,10 @@ def _erase(site: Site, login: LoginView, ann: UserId) -> None:
 
 
 @pytest.mark.parametrize(
-    ("end", "is_left"), [(_demote, True), (_remove, False), (_block, False), (_erase, False)], ids=str
+    ("end", "is_left"),
+    [(_demote, True), (_remove, False), (_block, False), (_erase, False)],
+    # By name: a function's own id is another one in every process.
+    ids=["demoted", "removed", "blocked", "erased"],
 )
 @pytest.mark.parametrize("generations", [1, 2])
 def test_a_token_is_never_more_than_whoever_made_it_is_now(
@@ -249,3 +253,21 @@ def _second_owner(site: Site) -> None:
     link = site.logins.invite(site.workspace_id, "second", Role.OWNER, opens_content=False, actor="command:test")
     token = link.path.partition("token=")[2]
     site.browser().post("/admin/first", token=token, password=PASSWORD, again=PASSWORD)
+
+
+# ---- receipts ---------------------------------------------------------------------------------------------------
+
+
+def test_who_was_erased_is_listed_with_a_receipt_that_is_genuine(site: Site) -> None:
+    owner, ann = site.signed_in(), site.person("ann")
+    receipt = site.stage.platform.eraser.erase(ann, actor="command:test")
+    theirs = site.signed_in(Role.OWNER, site.other_workspace())
+
+    listed, path = owner.get("/admin/receipts").text, f"/admin/receipts/{receipt.receipt_id}"
+
+    assert str(ann) in listed
+    assert path in listed
+    assert verify_receipt(owner.get(path).content)["subjects"] == [str(ann)]
+    assert str(ann) in owner.get("/admin/receipts.csv").text
+    assert str(ann) not in theirs.get("/admin/receipts").text
+    assert theirs.get(path).status_code == 404

@@ -1,5 +1,6 @@
 """`/receipts`: proofs that someone was erased."""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -8,13 +9,25 @@ from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from parlour.admin.api.authority import Caller, sees
+from parlour.admin.api.cursors import Cursor, Limit, Page
 from parlour.admin.api.resource import Body, resource
 from parlour.admin.rights import Right
+from parlour.privacy import receipts
 from parlour.privacy.receipts import find_receipt, verify_receipt
 
 router = resource()
 
 LONGEST_RECEIPT = 100_000
+
+
+class ErasureShown(BaseModel):
+    """An erasure: of which person, and by whom."""
+
+    receipt_id: UUID
+    subject_id: UUID
+    actor: str
+    requested_at: datetime
+    finished_at: datetime | None = Field(description="Null: it goes on.")
 
 
 class ReceiptShown(BaseModel):
@@ -42,6 +55,21 @@ class Genuine(BaseModel):
     finished_at: datetime
     signed_by: str
     facts: dict[str, Any]
+
+
+@router.get("/receipts", summary="List erasures")
+def list_receipts(
+    caller: Annotated[Caller, sees(Right.SEE_PEOPLE)], limit: Limit = 50, cursor: Cursor = None
+) -> Page[ErasureShown]:
+    """Who was erased, the newest first. The receipt itself is asked for by its id."""
+    cursors = caller.cursors("receipts")
+    found = receipts.list_receipts(
+        caller.platform.database,
+        workspace_id=caller.workspace_id,
+        behind=cursors.read_place(cursor),
+        limit=limit + 1,
+    )
+    return cursors.page(found, limit, position=lambda one: one.key, shown=lambda one: ErasureShown(**asdict(one)))
 
 
 @router.get("/receipts/{receipt_id}", summary="Print a receipt")

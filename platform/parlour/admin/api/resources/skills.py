@@ -1,7 +1,4 @@
-"""`/skills`: see them, enable, set, take out, see their jobs; tell one what a person did.
-
-Installing is for pages and command line: whoever grants what a skill asks for reads it first.
-"""
+"""`/skills`: see them, enable, set, take out, see their jobs; tell one what a person did."""
 
 from dataclasses import asdict
 from datetime import datetime
@@ -130,17 +127,17 @@ class JobList(BaseModel):
 @router.get("/skills", summary="List skills")
 def list_skills(caller: Annotated[Caller, sees(Right.SEE_SKILLS)]) -> SkillList:
     """Installed skills."""
-    book = _book(caller)
-    return SkillList(items=[_shown(one) for one in book.installed()], unreadable=book.unreadable())
+    book = book_of(caller)
+    return SkillList(items=[shown(one) for one in book.installed()], unreadable=book.unreadable())
 
 
 @router.get("/skills/{name}", summary="Show one skill")
 def show_skill(caller: Annotated[Caller, sees(Right.SEE_SKILLS)], name: Name) -> OneSkill:
     """What a skill is, may do, and how it is set. Secrets are not shown."""
-    book = _book(caller)
+    book = book_of(caller)
     skill = book.get(name)
     return OneSkill(
-        **_shown(skill).model_dump(),
+        **shown(skill).model_dump(),
         keeps=dict(skill.manifest.keeps),
         settings=book.settings(skill),
         missing_settings=book.missing_settings(skill),
@@ -151,13 +148,13 @@ def show_skill(caller: Annotated[Caller, sees(Right.SEE_SKILLS)], name: Name) ->
 @router.get("/skills/{name}/schema", summary="Show a skill's settings schema")
 def schema(caller: Annotated[Caller, sees(Right.SEE_SKILLS)], name: Name) -> dict[str, Any]:
     """The JSON Schema that its settings keep to; `{}` where it has none."""
-    return dict(_book(caller).get(name).manifest.settings)
+    return dict(book_of(caller).get(name).manifest.settings)
 
 
 @router.get("/skills/{name}/jobs", summary="List a skill's jobs")
 def jobs(caller: Annotated[Caller, sees(Right.SEE_SKILLS)], name: Name) -> JobList:
     """What it does by itself: when each is due, and how its last run went."""
-    _book(caller).get(name)
+    book_of(caller).get(name)
     found = JobBook(caller.platform.database, owner="api").all(caller.workspace_id, name)
     return JobList(items=[JobShown(**asdict(one)) for one in found])
 
@@ -177,7 +174,7 @@ def disable(caller: Annotated[Caller, changes(Right.MANAGE_SKILLS)], name: Name,
 @router.put("/skills/{name}/settings", status_code=HTTPStatus.NO_CONTENT, summary="Set a skill")
 def configure(caller: Annotated[Caller, changes(Right.MANAGE_SKILLS)], name: Name, given: Values) -> None:
     """Set what is named and leave the rest. A value that does not fit the schema changes nothing (422)."""
-    _book(caller).configure(name, given.values)
+    book_of(caller).configure(name, given.values)
 
 
 @router.delete("/skills/{name}", status_code=HTTPStatus.NO_CONTENT, summary="Remove a skill")
@@ -188,14 +185,14 @@ def remove(
     with_data: Annotated[bool, Query(description="Delete its settings and documents too.")] = False,
 ) -> None:
     """Take it out. What it stored stays, for when it is installed again, unless you say otherwise."""
-    _book(caller).remove(name, with_data=with_data)
+    book_of(caller).remove(name, with_data=with_data)
 
 
 @router.post("/skills/{name}/events", summary="Tell a skill what a person did")
 def tell(caller: Annotated[Caller, changes(Right.MANAGE_SKILLS)], name: Name, event: Event) -> Told:
     """The skill's own code runs, confined, with the person's documents and nobody else's. 502 where it fails."""
     parts = caller.platform
-    _book(caller).get(name)
+    book_of(caller).get(name)
     user_id = find_user(parts.database, parts.privacy, event.person, workspace_id=caller.workspace_id)
     result: Any = parts.skills.inbox().tell(caller.workspace_id, user_id, name, event.name, event.arguments)
     return Told(result=result)
@@ -203,14 +200,16 @@ def tell(caller: Annotated[Caller, changes(Right.MANAGE_SKILLS)], name: Name, ev
 
 def _set_enabled(caller: Caller, name: str, where: Where, *, is_enabled: bool) -> None:
     conversation_id = None if where.conversation_id is None else ConversationId(where.conversation_id)
-    _book(caller).enable(name, is_enabled=is_enabled, channel=where.channel, conversation_id=conversation_id)
+    book_of(caller).enable(name, is_enabled=is_enabled, channel=where.channel, conversation_id=conversation_id)
 
 
-def _book(caller: Caller) -> SkillBook:
+def book_of(caller: Caller) -> SkillBook:
+    """The skills of the caller's workspace, changed in their name."""
     return caller.platform.skills.book(caller.workspace_id, actor=caller.actor)
 
 
-def _shown(skill: SkillView) -> SkillShown:
+def shown(skill: SkillView) -> SkillShown:
+    """A skill as it is listed."""
     return SkillShown(
         name=skill.name,
         version=skill.version,
