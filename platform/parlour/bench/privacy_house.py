@@ -89,7 +89,7 @@ def say(house: House, count: int, at: datetime, until: datetime) -> None:
 
 def _fill(house: House, count: int, body: bytes, at: datetime, until: datetime) -> None:
     """In one statement on the server, which is what makes ten million rows bearable."""
-    with closing(psycopg.connect(_plain(house.database.url))) as connection:
+    with closing(psycopg.connect(plain(house.database.url))) as connection:
         _spare_checks(connection)
         connection.execute(
             _FILL,
@@ -121,7 +121,7 @@ def _spare_checks(connection: psycopg.Connection) -> None:
 
 def settle(house: House) -> None:
     """Have PostgreSQL do now what it would do behind the filling: statistics, dead rows, a checkpoint."""
-    with closing(psycopg.connect(_plain(house.database.url), autocommit=True)) as connection:
+    with closing(psycopg.connect(plain(house.database.url), autocommit=True)) as connection:
         connection.execute("VACUUM (ANALYZE) messages")
         connection.execute("CHECKPOINT")
 
@@ -197,7 +197,7 @@ def database_on(server: str) -> Iterator[str]:
     """A database of its own, dropped at the end; its address. Raises `BenchError` where there is no server."""
     name = f"parlour_bench_{secrets.token_hex(6)}"
     try:
-        connection = psycopg.connect(_plain(server), autocommit=True, connect_timeout=5)
+        connection = psycopg.connect(plain(server), autocommit=True, connect_timeout=5)
     except psycopg.OperationalError:
         raise BenchError("No PostgreSQL there. Start one, or name it with --postgres.") from None
     with closing(connection):
@@ -208,5 +208,6 @@ def database_on(server: str) -> Iterator[str]:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
-def _plain(url: str) -> str:
+def plain(url: str) -> str:
+    """The address as psycopg takes it."""
     return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)

@@ -4,30 +4,25 @@ import statistics
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
 from parlour.bench.errors import BenchError
 from parlour.bench.figures import milliseconds, spread
 from parlour.bench.privacy_house import House, database_on, furnished, say, settle
-from parlour.bootstrap import Platform, engine_host, platform
-from parlour.engines.host import EngineHost
+from parlour.bench.turns import SETTINGS, Turns, started
+from parlour.bootstrap import platform
 from parlour.privacy.retention import purge_expired
 from parlour.settings import load
-from parlour.store.ids import AccountId
-from parlour.turns.ports import Address, Incoming, IncomingKind, Sender
 
 # Messages of this many people lie mixed in the table, as they do where people talk.
 _PEOPLE: Final = 1_000
 _MOST_DUE: Final = 200_000
 _AGE, _KEPT = timedelta(days=91), timedelta(days=90)
-# Turns come at this pace, whatever becomes of those before: as people's do, and far from what one machine can take.
-_TURNS_PER_S: Final = 20
 # Whatever is not yet compiled, connected or cached is so after these.
 _WARM_UP_TURNS: Final = 40
 
@@ -47,20 +42,13 @@ def measure_purge(server: str, rows: int, *, rounds: int, seconds: float) -> Pur
     `seconds` with nothing beside them, and as long while purges go on. Raises `BenchError`.
     """
     with tempfile.TemporaryDirectory(prefix="parlour-bench-") as folder, database_on(server) as url:
-        settings = load({}, data_dir=Path(folder), database={"url": url}, **_SETTINGS)
-        with platform(settings, is_migrating=True) as parts, _started(parts) as host:
+        settings = load({}, data_dir=Path(folder), database={"url": url}, **SETTINGS)
+        with platform(settings, is_migrating=True) as parts, started(parts) as host:
             house = furnished(parts.database, parts.privacy, _PEOPLE)
             rates = _rates(house, rows, rounds)
             return Purged(
                 rates, {"table_rows": rows, **_Turns(parts, host).beside(house, min(rows, _MOST_DUE), seconds)}
             )
-
-
-_SETTINGS: Final[dict[str, Any]] = {
-    "access": {"policy": "open", "messages_per_minute": 1_000_000},
-    "engine": {"kind": "echo"},
-    "personalisation": {"is_on": False},
-}
 
 
 def _rates(house: House, rows: int, rounds: int) -> dict[str, Any]:
@@ -96,33 +84,26 @@ def _purge(house: House, due: int) -> float:
 def measure_turns(count: int) -> list[float]:
     """How many milliseconds each of so many turns takes on SQLite, of one person with 20 messages of history."""
     with tempfile.TemporaryDirectory(prefix="parlour-bench-") as folder:
-        settings = load({}, data_dir=Path(folder), database={"url": ""}, **_SETTINGS)
-        with platform(settings, is_migrating=True) as parts, _started(parts) as host:
+        settings = load({}, data_dir=Path(folder), database={"url": ""}, **SETTINGS)
+        with platform(settings, is_migrating=True) as parts, started(parts) as host:
             turns = _Turns(parts, host, people=1)
             for _ in range(_WARM_UP_TURNS):
                 turns.one()
             return milliseconds([turns.one() for _ in range(count)])
 
 
-class _Turns:
-    """Turns from the event that comes in to the answer that is committed, with an engine that takes no time."""
-
-    def __init__(self, parts: Platform, host: EngineHost, *, people: int = 50) -> None:
-        self._parts = parts
-        self._people = people
-        self._answerer = parts.answerer(host)
-        self._account_id = parts.accounts.register("telegram", "bench", "Bench")
-        self._numbers = count(1)
+class _Turns(Turns):
+    """Turns while rows go."""
 
     def beside(self, house: House, due: int, seconds: float) -> dict[str, Any]:
         """How long turns take alone, and while rows are purged."""
-        self._for(lambda done: done < _WARM_UP_TURNS)
+        self.until(lambda done: done < _WARM_UP_TURNS)
         end = time.perf_counter() + seconds
-        alone = self._for(lambda _: time.perf_counter() < end)
+        alone = self.until(lambda _: time.perf_counter() < end)
         purging = _Purging(house, due)
         with purging.going_on():
             end = time.perf_counter() + seconds
-            meanwhile = self._for(lambda _: time.perf_counter() < end)
+            meanwhile = self.until(lambda _: time.perf_counter() < end)
         return {
             "turns": len(alone) + len(meanwhile),
             "alone_p50_ms": statistics.median(alone),
@@ -131,37 +112,6 @@ class _Turns:
             "purging_p99_ms": _p99(meanwhile),
             "purged_meanwhile": purging.gone,
         }
-
-    def _for(self, goes_on: Callable[[int], bool]) -> list[float]:
-        """So long a turn every twentieth of a second; how many milliseconds each took."""
-        taken: list[float] = []
-        next_at = time.perf_counter()
-        while goes_on(len(taken)):
-            next_at += 1 / _TURNS_PER_S
-            time.sleep(max(0.0, next_at - time.perf_counter()))
-            taken.append(self.one())
-        return milliseconds(taken)
-
-    def one(self) -> float:
-        """One turn, and how many seconds it took."""
-        number = next(self._numbers)
-        name = f"person-{number % self._people}"
-        event = Incoming(
-            account_id=AccountId(self._account_id),
-            event_id=f"event-{number}",
-            kind=IncomingKind.MESSAGE,
-            address=Address(name, is_private=True),
-            sender=Sender(name, name, None),
-            text="Does it rain?",
-            message_key=f"key-{number}",
-            sent_at=self._parts.clock.now(),
-        )
-        began = time.perf_counter()
-        taken = self._parts.intake.receive(event)
-        if taken.turn_id is None:
-            raise BenchError("A turn was refused.")
-        self._answerer.answer(taken.turn_id)
-        return time.perf_counter() - began
 
 
 class _Purging:
@@ -199,13 +149,3 @@ def _p99(taken: list[float]) -> float:
     if found is None:
         raise BenchError("No turn was answered. Give --seconds of at least 1.")
     return found.p99
-
-
-@contextmanager
-def _started(parts: Platform) -> Iterator[EngineHost]:
-    host = engine_host(parts.settings)
-    host.start()
-    try:
-        yield host
-    finally:
-        host.close()

@@ -17,6 +17,7 @@ from parlour.bench import personalisation as personal
 from parlour.bench import pipeline as pipelines
 from parlour.bench import privacy as privacies
 from parlour.bench import serving as servings
+from parlour.bench import sizes as size
 from parlour.bench.layouts import Services
 from parlour.bench.personas import PERSONAS
 from parlour.bench.report import Report
@@ -205,6 +206,31 @@ def privacy(
     report = Report("privacy", privacies.told(options))
     with _progress() as progress:
         privacies.run_privacy(options, report, progress)
+    _tell(report, json_file)
+
+
+@app.command(epilog="Example: parlour bench sizes --users 1000 --users 1000000 --json-file figures.json")
+def sizes(
+    *,
+    users: Annotated[
+        list[int] | None, typer.Option(min=1, help="People there, several times for several; 1,000 and 1,000,000.")
+    ] = None,
+    messages: Annotated[int, typer.Option(min=1, help="Messages that each of them has said.")] = 10,
+    turns: Annotated[int, typer.Option(min=40, help="Measured turns of each size.")] = 800,
+    postgres: Annotated[
+        str, typer.Option(envvar="PARLOUR_BENCH_POSTGRES", help="Server where databases may be made, as superuser.")
+    ] = "postgresql://postgres@127.0.0.1:5432/postgres",
+    json_file: JsonFile = None,
+) -> None:
+    """How long a turn takes by how much is stored: from the event that comes in to the answer that is committed.
+
+    The rows are copies of one person's, made by the server. The sizes are filled first and measured by turns.
+    """
+    options = size.SizesOptions(tuple(users or [1_000, 1_000_000]), messages, turns, postgres)
+    logs.set_up(level="warning")
+    report = Report("sizes", {name: value for name, value in asdict(options).items() if name != "postgres"})
+    with _progress() as progress:
+        size.run_sizes(options, report, progress)
     _tell(report, json_file)
 
 

@@ -57,6 +57,29 @@ def test_the_production_layout_is_measured_at_a_rate(tmp_path: Path, postgres_ur
     assert postgres_url not in json.dumps(told)
 
 
+def test_turns_are_measured_by_how_much_is_stored(tmp_path: Path, postgres_url: str) -> None:
+    told = _bench(
+        tmp_path,
+        "sizes",
+        "--users",
+        "20",
+        "--users",
+        "60",
+        "--messages",
+        "3",
+        "--turns",
+        "40",
+        "--postgres",
+        postgres_url,
+    )
+
+    small, large = told["tables"]["Turns by what is stored"]
+    assert (small["users"], small["messages"], large["users"], large["messages"]) == (20, 60, 60, 180)
+    assert small["turns"] == large["turns"] == 40
+    assert small["p50_to_first"] == 1.0
+    assert large["p50_to_first"] > 0
+
+
 def test_a_layout_that_does_not_exist_is_wrong_usage(tmp_path: Path) -> None:
     command = [*PARLOUR, "bench", "pipeline", "--layout", "cloud"]
 
