@@ -20,10 +20,11 @@ _LEAST_GROUNDED: Final = 0.6
 _KINDS: Final = (*(slot.value for slot in Slot), EntryKind.INTEREST.value, EntryKind.MEMORY.value)
 _SYSTEM: Final = (
     "You note lasting facts that a person states about themselves, to know them next time. Use the person's own words "
-    "and language, one short sentence for each fact. kind is name (what to call them), tone, length, format (how they "
-    "want answers), never (what they do not want), interest, or memory (any other lasting fact: home, work, family, "
-    "likes). replaces is the number of the known fact that the new one corrects, or 0. Note nothing that the message "
-    "does not say, no questions, no passing matters, no secrets, nothing about health, religion, politics or sex. "
+    "and language, one short sentence for each fact. kind is name (what to call them), language (which they "
+    "always want answers in), tone, length, format (how they want answers), never (what they do not want), interest, "
+    "or memory (any other lasting fact: home, work, family, likes). replaces is the number of the known fact that the "
+    "new one corrects, or 0. Note nothing that the message does not say, no questions, no passing matters, "
+    "no secrets, nothing about health, religion, politics or sex. "
     "Most messages hold nothing: then facts is empty."
 )
 

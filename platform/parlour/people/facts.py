@@ -22,6 +22,7 @@ class Slot(StrEnum):
     """What a preference is about."""
 
     NAME = "name"
+    LANGUAGE = "language"
     TONE = "tone"
     LENGTH = "length"
     FORMAT = "format"
@@ -36,7 +37,7 @@ class Source(StrEnum):
 
 
 # A person has one of each; anything else may be there many times.
-_SINGLE_SLOTS: Final = frozenset({Slot.NAME, Slot.TONE, Slot.LENGTH, Slot.FORMAT})
+_SINGLE_SLOTS: Final = frozenset({Slot.NAME, Slot.LANGUAGE, Slot.TONE, Slot.LENGTH, Slot.FORMAT})
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,14 @@ Nearness = Callable[[str, Sequence[Entry]], Sequence[float]]
 Words = Callable[[str], Iterable[str]]
 
 # Tells nothing about the person to whoever reads along.
-_FOR_GROUPS: Final = frozenset({Slot.NAME, Slot.TONE, Slot.LENGTH, Slot.FORMAT})
+_FOR_GROUPS: Final = frozenset({Slot.NAME, Slot.LANGUAGE, Slot.TONE, Slot.LENGTH, Slot.FORMAT})
 # At most so many facts, however large the budget: a small model drowns in more.
 MOST_FACTS: Final = 8
 # Below, a fact has nothing to do with the question.
 LEAST_NEARNESS: Final = 0.2
 _LABELS: Final = {
     Slot.NAME: ("Call them: {}", "称呼对方：{}"),
+    Slot.LANGUAGE: ("Language they want: {}", "对方希望的语言：{}"),
     Slot.TONE: ("Tone they want: {}", "对方希望的语气：{}"),
     Slot.LENGTH: ("Length they want: {}", "对方希望的长度：{}"),
     Slot.FORMAT: ("Format they want: {}", "对方希望的格式：{}"),

@@ -44,6 +44,11 @@ _ANSWERS: Final = re.compile(
     re.IGNORECASE,
 )
 _SLOTS: Final = (
+    # Only for good: one answer in another language is no wish about all of them.
+    (Slot.LANGUAGE, re.compile(r"^(?=.*(?:\b(?:always|from now on|in future|prefer|only)\b|以后|今后|总是|一直|始终|都用|只用)).*"
+                               r"(?:\b(?:in|use|speak|write) (?:english|chinese|mandarin|french|german|spanish|italian|portuguese|"
+                               r"dutch|russian|japanese|korean|arabic|hindi)\b|[用说讲以](?:中文|汉语|普通话|英文|英语|法语|德语|"
+                               r"西班牙语|日语|韩语|俄语))", re.DOTALL)),
     (Slot.LENGTH, re.compile(r"\b(?:short(?:er)?|brief(?:ly)?|concise(?:ly)?|detailed|in detail|long(?:er)?|thorough(?:ly)?|"
                              r"one sentence|few words|to the point)\b|简短|简洁|简单点|详细|长一点|短一点|一句话")),
     (Slot.TONE, re.compile(r"\b(?:formal(?:ly)?|informal(?:ly)?|casual(?:ly)?|friendly|polite(?:ly)?|professional(?:ly)?|"

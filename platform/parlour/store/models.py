@@ -61,6 +61,9 @@ class User(Base):
 
     __tablename__ = "users"
     __table_args__ = (
+        # For lists in order of arrival.
+        Index("ix_users_state_listed", "workspace_id", "state", "id"),
+        Index("ix_users_role_listed", "workspace_id", "role", "id"),
         Index(
             "ix_users_expires_at",
             "expires_at",
@@ -70,7 +73,7 @@ class User(Base):
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id", ondelete="CASCADE"), index=True)
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id", ondelete="CASCADE"))
     role: Mapped[str] = mapped_column(String(16), default="member")
     # active, pending (has a pairing code), blocked, merged (into another user, by linking), erased
     state: Mapped[str] = mapped_column(String(16), default="active")

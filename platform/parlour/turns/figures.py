@@ -73,7 +73,7 @@ def read_figures(database: Database, workspace_id: WorkspaceId) -> Figures:
     errors = Counter(row.error for row in rows if row.error)
     durations = _durations(rows)
     return Figures(
-        hours=[_hour(rows, first + timedelta(hours=number)) for number in range(HOURS)],
+        hours=[_hour(those, first + timedelta(hours=number)) for number, those in enumerate(_by_hour(rows, first))],
         states=dict(Counter(row.state for row in rows)),
         waiting=waiting.get(TurnState.QUEUED.value, 0),
         running=waiting.get(TurnState.RUNNING.value, 0),
@@ -86,8 +86,17 @@ def read_figures(database: Database, workspace_id: WorkspaceId) -> Figures:
     )
 
 
-def _hour(rows: Sequence[Any], since: datetime) -> Hour:
-    those = [row for row in rows if since <= row.received_at < since + timedelta(hours=1)]
+def _by_hour(rows: Sequence[Any], first: datetime) -> list[list[Any]]:
+    """The rows of each hour. In one walk: a busy day has ten thousand."""
+    hours: list[list[Any]] = [[] for _ in range(HOURS)]
+    for row in rows:
+        number = int((row.received_at - first).total_seconds() // 3600)
+        if 0 <= number < HOURS:
+            hours[number].append(row)
+    return hours
+
+
+def _hour(those: Sequence[Any], since: datetime) -> Hour:
     durations = _durations(those)
     return Hour(
         since=since,

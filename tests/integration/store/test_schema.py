@@ -27,7 +27,7 @@ OF_NO_PERSON = {
     "api_tokens",
     "retention_changes", "erasures", "audit_entries", "audit_heads",
     "workspaces", "accounts", "knowledge_sources", "knowledge_passages", "skills", "skill_grants", "skill_settings",
-    "jobs", "skill_erasures", "logins", "login_sessions", "login_links", "signin_counts",
+    "jobs", "skill_erasures", "signin_counts",
 }  # fmt: skip
 EVERY_SCHEMA = pytest.mark.parametrize("which", list(Schema))
 

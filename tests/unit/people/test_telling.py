@@ -16,6 +16,9 @@ from parlour.people.telling import asked_to_remember, told
         ("Please keep your answers short", Slot.LENGTH, "short"),
         ("From now on answer formally", Slot.TONE, "formally"),
         ("Please write your answers as bullet points", Slot.FORMAT, "bullet"),
+        ("Please always answer in Chinese", Slot.LANGUAGE, "Chinese"),
+        ("From now on reply in German, please", Slot.LANGUAGE, "German"),
+        ("以后请用英文回答我", Slot.LANGUAGE, "英文"),
         ("请回答简短一点", Slot.LENGTH, "简短"),
         ("Never use emojis with me", Slot.NEVER, "emojis"),
         ("不要推荐海鲜", Slot.NEVER, "海鲜"),
@@ -40,6 +43,7 @@ def test_an_interest_is_known(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        "Please answer this one in French",
         "Call me back when you are done",
         "What is a short story",
         "The table is formal",
