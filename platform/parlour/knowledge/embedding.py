@@ -55,12 +55,15 @@ class SentenceEncoder:
         """One row for each text. Raises `KnowledgeNotInstalled`."""
         model = self._loaded()
         short = [text[:_LONGEST_TEXT] for text in texts]
+        # A text that stands there twice is read once: a question and its bare form are often the same.
+        place = {text: number for number, text in enumerate(dict.fromkeys(short))}
+        different = list(place)
         rows = [np.empty((0, self.dimensions), np.float32)]
-        for at in range(0, len(short), _BATCH):
+        for at in range(0, len(different), _BATCH):
             # A batch at a time: an import must not keep a person's question waiting for all of it.
             with self._encoding:
-                rows.append(_unit(model.encode(short[at : at + _BATCH])))
-        return np.concatenate(rows)
+                rows.append(_unit(model.encode(different[at : at + _BATCH])))
+        return np.concatenate(rows)[[place[text] for text in short]]
 
     def _loaded(self) -> Any:  # noqa: ANN401 (the package has no types)
         with self._loading:

@@ -13,7 +13,7 @@ from parlour.sdk.manifest import Entry
 from parlour.sdk.schema import problems
 from parlour.skills.errors import SkillError, SkillTimedOut
 from parlour.skills.process import Run
-from parlour.skills.routing import ToolUse
+from parlour.skills.routing import ASKED_BY, ToolUse
 from parlour.skills.views import SkillView
 
 log = structlog.get_logger(__name__)
@@ -106,7 +106,7 @@ class Asking:
             raise CapabilityError(f"The skill {skill} failed.") from None
         finally:
             took_ms = round((self._monotonic() - began) * 1_000)
-            self._chain.questions.uses.append(ToolUse(skill, f"{what}, asked by {before[-1]}", outcome, took_ms))
+            self._chain.questions.uses.append(ToolUse(skill, f"{what}{ASKED_BY}{before[-1]}", outcome, took_ms))
 
     def close(self) -> None:
         """End what is still being asked."""

@@ -40,6 +40,8 @@ _SHOWN_CHARS: Final = 300
 _MOST_EXAMPLES: Final = 200
 _KEPT_SETS: Final = 16
 _NONE: Final = "none"
+# In the name of what a skill was asked for by another, between the two.
+ASKED_BY: Final = ", asked by "
 # Everything that others wrote stands in the user's message, as JSON: text in it cannot end its quotation marks.
 _TASK: Final = (
     "You sort messages. The user's message is JSON: `message` is what somebody wrote to an assistant, `options` are "
@@ -336,5 +338,10 @@ def explain(route: Route) -> list[str]:
         lines.append(f"The model was asked to choose among {', '.join(route.asked)}, and said: {route.verdict}.")
     if route.is_question:
         lines.append("The skill asked back: what its person says next is for it.")
-    lines += [f"Tool {one.tool} of {one.skill}: {one.outcome}, {one.took_ms} ms." for one in route.tools]
-    return lines
+    return [*lines, *map(_used, route.tools)]
+
+
+def _used(one: ToolUse) -> str:
+    what, _, by = one.tool.partition(ASKED_BY)
+    did = f"{one.outcome}, {one.took_ms} ms."
+    return f"{by} asked {one.skill} for {what}: {did}" if by else f"Tool {what} of {one.skill}: {did}"

@@ -8,7 +8,7 @@ import pytest
 
 from parlour.skills.authoring import check, new_skill
 from parlour.skills.errors import GrantsMissing
-from parlour.skills.routing import ToolUse
+from parlour.skills.routing import ToolUse, explain
 from parlour.store.ids import TurnId
 from parlour.turns.operating import route_of
 from tests.support.skill_book import book_of
@@ -122,8 +122,10 @@ def test_the_other_answers_in_the_name_of_the_person_and_hears_nothing_else(
     assert told("ask garden plants", sender="bob") == "{'plants': ['agave'], 'heard': ''}"
     assert told("ask garden plants 1", sender="bob") == "{'plants': [], 'heard': ''}"
 
-    (use,) = route_of(stage.platform.database, TurnId(stage.turns()[-1].id)).tools
+    route = route_of(stage.platform.database, TurnId(stage.turns()[-1].id))
+    (use,) = route.tools
     assert (use.skill, use.tool, use.outcome) == ("garden", "plants, asked by shop", "done")
+    assert explain(route)[-1] == f"shop asked garden for plants: done, {use.took_ms} ms."
 
 
 @pytest.mark.parametrize(

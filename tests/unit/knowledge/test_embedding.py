@@ -7,7 +7,7 @@ import httpx
 import numpy as np
 import pytest
 
-from parlour.knowledge.embedding import ServerEmbedder
+from parlour.knowledge.embedding import SentenceEncoder, ServerEmbedder
 from parlour.knowledge.errors import EmbeddingsUnavailable
 
 
@@ -79,3 +79,24 @@ def test_a_server_that_is_away_is_named() -> None:
 
     with pytest.raises(EmbeddingsUnavailable, match="does not answer"):
         embedder(away).embed(["a"])
+
+
+def test_the_encoder_reads_a_text_once_however_often_it_stands_there() -> None:
+    """A question and its bare form are the same for whoever writes in lower case, and reading is what takes time."""
+    read: list[list[str]] = []
+
+    class Model:
+        def encode(self, texts: list[str]) -> list[list[float]]:
+            read.append(texts)
+            return [[float(len(text)), 1.0] for text in texts]
+
+    encoder = SentenceEncoder()
+    encoder.dimensions = 2
+    encoder._model = Model()
+
+    rows = encoder.embed(["aa", "b", "aa", "b", "ccc"])
+
+    assert read == [["aa", "b", "ccc"]]
+    assert np.allclose(rows[0], rows[2])
+    assert np.allclose(rows[4], np.asarray([3.0, 1.0]) / np.sqrt(10))
+    assert encoder.embed([]).shape == (0, 2)
