@@ -11,6 +11,8 @@ from parlour.bench.children import PARLOUR, Child
 from parlour.bench.errors import BenchError
 from parlour.bench.report import Row
 from parlour.bench.skills.data import Data
+from parlour.bootstrap import platform
+from parlour.settings import load
 from parlour.skills.authoring import new_skill
 
 _SKILLS: Final = 20
@@ -26,8 +28,7 @@ def run(data: Data, seed: int) -> Mapping[str, Sequence[Row]]:
         # Migrated, with keys: a first start does more, with skills and without.
         _seconds(without)
         shutil.copytree(without, with_many)
-        for number in range(_SKILLS):
-            _install(with_many, f"idle-{number}")
+        _install(with_many, _SKILLS)
         # In turns, so that what else the machine does falls on both.
         took = [(_seconds(without), _seconds(with_many)) for _ in range(_STARTS)]
     none, many = (sorted(column) for column in zip(*took, strict=True))
@@ -46,11 +47,28 @@ def _row(name: str, seconds: Sequence[float]) -> Row:
     }
 
 
-def _install(folder: Path, name: str) -> None:
-    new_skill(folder / "sources", name)
-    command = [*PARLOUR, "skill", "install", str(folder / "sources" / name), "--yes"]
-    with Child("install", command, folder, settings=_settings(folder), ready="is installed") as child:
-        child.ended_well()
+def _install(folder: Path, number: int) -> None:
+    """So many skills, alike but for their names."""
+    new_skill(folder, "idle-0")
+    settings = load({}, data_dir=folder / "data", engine={"kind": "echo"})
+    with platform(settings) as parts:
+        book = parts.skills.book(parts.accounts.ensure_workspace())
+        for one in range(number):
+            offer = book.offer(_renamed(folder, str(one)))
+            book.install(offer, granted=offer.new_grants)
+
+
+def _renamed(folder: Path, number: str) -> Path:
+    """The skill under another name: written anew and checked, each would take seconds."""
+    place = folder / "sources" / number
+    for file in (folder / "idle-0").rglob("*.*"):
+        if file.suffix in {".py", ".json", ".toml"}:
+            moved = place / str(file.relative_to(folder / "idle-0")).replace("idle_0", f"idle_{number}")
+            moved.parent.mkdir(parents=True, exist_ok=True)
+            text = file.read_text(encoding="utf-8")
+            text = text.replace("idle_0", f"idle_{number}").replace("idle-0", f"idle-{number}")
+            moved.write_text(text, encoding="utf-8")
+    return place
 
 
 def _seconds(folder: Path) -> float:
