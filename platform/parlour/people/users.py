@@ -76,6 +76,7 @@ def list_users(
     with database.read() as session:
         users = session.scalars(wanted).all()
         identities = _identities(session, [user.id for user in users])
+    privacy.keyring.gather([UserId(user.id) for user in users])
     return [_view(privacy, user, identities.get(user.id, [])) for user in users]
 
 

@@ -96,6 +96,24 @@ class Keyring:
         self._drop_shredded()
         return self._kept(subject) or self._keep(subject, self._fetch(subject))
 
+    def gather(self, subjects: Collection[SubjectId]) -> None:
+        """Fetch many people's keys at once: opening what is theirs then asks the key store no more.
+
+        Who has none is passed over; opening says so. Raises `KeyStoreError` where one does not unwrap.
+        """
+        self._drop_shredded()
+        wanted = [subject for subject in subjects if self._kept(subject) is None]
+        if not wanted:
+            return
+        theirs = select(DataKeyRow).where(
+            DataKeyRow.subject_id.in_(wanted), DataKeyRow.subject_id.not_in(select(Tombstone.subject_id))
+        )
+        with self._store.read() as session:
+            rows = session.scalars(theirs).all()
+        for row in rows:
+            if row.wrapped is not None:
+                self._keep(UserId(row.subject_id), self._unwrapped(row, row.wrapped))
+
     def forget(self, subject: SubjectId) -> None:
         """Drop the subject's key from this process's memory."""
         with self._lock:
@@ -164,7 +182,10 @@ class Keyring:
             raise KeysMissing(f"{problem} Restore its latest backup.")
         if row.wrapped is None:
             raise KeyShredded(f"The data key of {subject} was shredded. What it sealed cannot be read again.")
-        key = self._provider.unwrap(row.kek_id, row.wrapped, bound_to=_binding(subject, row.key_id))
+        return self._unwrapped(row, row.wrapped)
+
+    def _unwrapped(self, row: DataKeyRow, wrapped: bytes) -> DataKey:
+        key = self._provider.unwrap(row.kek_id, wrapped, bound_to=_binding(UserId(row.subject_id), row.key_id))
         return DataKey(row.key_id, AESGCM(key))
 
     def _kept(self, subject: SubjectId) -> DataKey | None:

@@ -6,7 +6,7 @@ from contextlib import closing
 from threading import Barrier
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 
 from parlour.privacy.errors import KeyShredded, KeysMissing, KeyStoreError
 from parlour.privacy.keys import FileKeys, MasterKeys
@@ -151,6 +151,40 @@ def test_memory_holds_the_keys_used_last(store: Database) -> None:
     keyring.data_key(eve)
     with pytest.raises(KeyShredded):
         keyring.data_key(ann)
+
+
+def test_keys_that_were_gathered_ask_the_key_store_no_more(store: Database) -> None:
+    people = [_subject() for _ in range(3)]
+    for subject in people:
+        Keyring(store, PROVIDER).create(subject)
+    keyring = Keyring(store, PROVIDER, elapsed=FakeClock().elapsed)
+
+    keyring.gather(people)
+
+    made = [Keyring(store, PROVIDER).data_key(subject).key_id for subject in people]
+    with store.begin() as session:
+        session.execute(delete(DataKeyRow))
+    assert [keyring.data_key(subject).key_id for subject in people] == made
+
+
+def test_who_has_no_key_any_more_is_passed_over_by_a_gathering(store: Database) -> None:
+    ann, bob, eve, keyring = _subject(), _subject(), _subject(), Keyring(store, PROVIDER)
+    for subject in (ann, bob):
+        Keyring(store, PROVIDER).create(subject)
+    with store.read() as session:
+        backup = session.get_one(DataKeyRow, ann).wrapped
+    shred(store, ann)
+    with store.begin() as session:
+        # A restored key store has the key again, and the tombstone.
+        session.execute(update(DataKeyRow).where(DataKeyRow.subject_id == ann).values(wrapped=backup, shredded_at=None))
+
+    keyring.gather([ann, bob, eve])
+
+    assert keyring.data_key(bob).key_id == Keyring(store, PROVIDER).data_key(bob).key_id
+    with pytest.raises(KeyShredded):
+        keyring.data_key(ann)
+    with pytest.raises(KeysMissing):
+        keyring.data_key(eve)
 
 
 def test_a_discarded_key_is_gone(store: Database) -> None:
