@@ -133,7 +133,7 @@ def _source_problems(path: Path) -> Iterator[str]:
 
 def _loaded(root: Path, entry_point: str, version: str) -> Manifest:
     """The manifest that the code amounts to. In a process of its own: checking leaves nothing behind in this one."""
-    command = [sys.executable, "-c", _LOADER, str(root), entry_point, version]
+    command = [sys.executable, "-B", "-c", _LOADER, str(root), entry_point, version]
     try:
         done = subprocess.run(  # noqa: S603 (the author's own code)
             command, capture_output=True, text=True, check=False, timeout=_LOAD_TIMEOUT_S

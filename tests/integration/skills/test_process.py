@@ -265,7 +265,7 @@ async def answer(turn: Turn, http: Http):
 
 def test_code_that_does_not_load_is_told_with_its_place(tmp_path: Path) -> None:
     good = launch(tmp_path, ECHO)
-    module = next(path for path in (tmp_path / "code").iterdir())
+    (module,) = (tmp_path / "code").glob("*.py")
     module.write_text("import no_such_module\n")
 
     with pytest.raises(SkillBroke, match=r"ModuleNotFoundError at tried_\d+\.py:1"):

@@ -161,7 +161,7 @@ def test_what_is_no_skill_is_one_line(ready: Command) -> None:
     code, _, problem = ready("skill", "install", "./nothing")
 
     assert code == 1
-    remedy = "Give a folder, a .whl, a .tar.gz, git+https://… or NAME==VERSION."
+    remedy = "Give a folder, a .whl, a .tar.gz, https://….whl#sha256=…, git+https://… or NAME==VERSION."
     assert problem == f"./nothing is not there. {remedy}\n"
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from http import HTTPStatus
 from threading import Lock
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
@@ -17,7 +16,7 @@ from joserfc import jwt
 from joserfc.errors import BadSignatureError, InvalidKeyIdError, JoseError
 from joserfc.jwk import KeySet
 from joserfc.jws import JWSRegistry
-from requests import HTTPError, RequestException
+from requests import RequestException
 
 from parlour.admin.signin.errors import NotVouchedFor, ProviderAway
 from parlour.admin.signin.handshake import Handshake
@@ -179,12 +178,6 @@ class IdentityProvider:
         except OAuthError as error:
             # A code that was used, is past its time or is nobody's; or a secret of ours that is not right.
             log.warning("oidc_code_refused", reason=str(error.error)[:40])
-            raise NotVouchedFor("The provider does not take the code.") from None
-        except HTTPError as error:
-            status = error.response.status_code if error.response is not None else 0
-            if not HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
-                raise self._away(error) from None
-            log.warning("oidc_code_refused", reason=f"status {status}")
             raise NotVouchedFor("The provider does not take the code.") from None
         except (RequestException, ValueError) as error:
             raise self._away(error) from None
