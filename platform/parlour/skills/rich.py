@@ -19,6 +19,8 @@ from parlour.sdk.replies import (
 )
 from parlour.skills.charts import png
 
+# Characters. Ten messages of Telegram's: more than that is a flood, and nobody reads it.
+MOST_TEXT: Final = 40_000
 MOST_FILES: Final = 10
 # All files of one answer, together.
 MOST_BYTES: Final = 20_000_000
@@ -59,6 +61,7 @@ class Gathering:
     _buttons: list[Button] = field(default_factory=list)
     _closing: list[str] = field(default_factory=list)
     _was_text: bool = True
+    _length: int = 0
     is_question: bool = False
     """Whether it asked its person something back."""
 
@@ -69,6 +72,13 @@ class Gathering:
 
     def take(self, reply: Reply) -> Iterator[str]:
         """The text to go on with, if the reply has any. Raises `Invalid` past the limits."""
+        for text in self._text_of(reply):
+            self._length += len(text)
+            if self._length > MOST_TEXT:
+                raise Invalid(f"An answer has at most {MOST_TEXT:,} characters.")
+            yield text
+
+    def _text_of(self, reply: Reply) -> Iterator[str]:
         match reply:
             case Text(markdown):
                 # What is not text stands in a paragraph of its own.

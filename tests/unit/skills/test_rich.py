@@ -7,7 +7,7 @@ import pytest
 from parlour.sdk.errors import Invalid
 from parlour.sdk.replies import Button, Buttons, Chart, File, Image, Series, Text
 from parlour.skills.charts import png
-from parlour.skills.rich import enclosed, gathered
+from parlour.skills.rich import MOST_TEXT, Gathering, enclosed, gathered
 from tests.support.pictures import png as small_png
 
 CHART = Chart("Growth", ("Mon", "Tue"), (Series("cm", (1.0, 2.5)),))
@@ -104,3 +104,13 @@ def test_more_than_the_limits_is_refused() -> None:
         gathered([File("a", b"x" * 7_000_000)] * 3)
     with pytest.raises(Invalid, match="at most 10 buttons"):
         gathered([Buttons("?", (Button("A", "a"),) * 6)] * 2)
+
+
+def test_an_answer_that_never_ends_is_cut_where_nobody_reads_on() -> None:
+    gathering = Gathering()
+    said = [*gathering.take(Text("x" * (MOST_TEXT - 1))), *gathering.take(Text("y"))]
+
+    with pytest.raises(Invalid, match="at most 40,000 characters"):
+        list(gathering.take(Text("z")))
+
+    assert len("".join(said)) == MOST_TEXT
