@@ -119,7 +119,7 @@ def test_a_person_is_blocked_let_in_again_exported_and_erased(
     expect(page.locator("main")).to_contain_text(user_id)
 
 
-@pytest.mark.parametrize("looks", [("en-GB", "light")], indirect=True)
+
 @pytest.mark.usefixtures("looks")
 def test_a_rule_is_looked_at_set_cleared_and_what_is_past_its_time_deleted(
     page: Page, stage: Stage, url: str, screenshots: Path

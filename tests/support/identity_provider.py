@@ -142,6 +142,7 @@ def _serve() -> None:
     from canaille.app import models  # noqa: PLC0415
     from canaille.backends import Backend  # noqa: PLC0415
     from canaille.backends.memory.backend import MemoryBackend  # noqa: PLC0415
+    from canaille.oidc.provider import authorization  # noqa: PLC0415
     from werkzeug.serving import make_server  # noqa: PLC0415
 
     find = MemoryBackend.do_query
@@ -183,6 +184,8 @@ def _serve() -> None:
         Backend.instance.save(client)
         client.audience = [client]
         Backend.instance.save(client)
+        # It offers this way of authenticating without having it, and breaks on a wrong secret, which is to be refused.
+        authorization.register_client_auth_method("client_assertion_jwt", lambda *_: None)
     app.wsgi_app = Meddler(app.wsgi_app, app.config["CANAILLE_OIDC"])
     server = make_server("127.0.0.1", 0, app, threaded=True)
     print(server.server_port, flush=True)

@@ -250,8 +250,7 @@ def test_a_wrong_client_secret_lets_nobody_in(open_site: Callable[..., Site], pr
     site = open_site(client_secret="another", trusts_emails=True)
     _invite(site)
 
-    # 503: this provider answers a wrong secret as if it were its own fault.
-    assert _sign_in(site, provider).status_code == 503
+    assert _sign_in(site, provider).status_code == 401
 
 
 @pytest.mark.parametrize("issuer", ["http://127.0.0.1:9/", "{address}", "{address}/nowhere/"])
