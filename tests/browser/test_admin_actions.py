@@ -2,24 +2,17 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from threading import Thread
 
 import pyotp
 import pytest
-import uvicorn
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from parlour.admin.app import build_app
-from parlour.admin.health import Health
-from parlour.admin.signin.links import first_link
-from parlour.admin.site import add_pages
+from tests.browser.admin import LOOKS, LOOKS_IDS, PASSWORD, is_fit, served, sign_in_first
 from tests.support.stage import Stage, make_template, open_stage
 
 pytestmark = pytest.mark.browser
 
-# Made up here, of no use elsewhere.
-PASSWORD, NEW_PASSWORD = "a long enough phrase", "another long enough phrase"
+NEW_PASSWORD = "another long enough phrase"
 
 
 @pytest.fixture(scope="module")
@@ -30,16 +23,8 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 @pytest.fixture(scope="module")
 def url(stage: Stage) -> Iterator[str]:
-    app = build_app([], Health({}), max_body_bytes=30_000_000)
-    add_pages(app, stage.platform)
-    server = uvicorn.Server(uvicorn.Config(app, "127.0.0.1", 0, log_config=None, timeout_graceful_shutdown=2))
-    thread = Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        assert thread.is_alive(), "the server did not start"
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    thread.join(10)
+    with served(stage) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -48,18 +33,12 @@ def page(browser: Browser, stage: Stage, url: str) -> Iterator[Page]:
     context = browser.new_context(locale="en-GB", viewport={"width": 1100, "height": 900})
     context.set_default_timeout(60_000)
     page = context.new_page()
-    link = first_link(stage.platform.database, stage.platform.privacy, stage.platform.accounts.ensure_workspace())
-    assert link is not None
-    page.goto(url + link.path)
-    for name, value in (("name", "Olga"), ("password", PASSWORD), ("again", PASSWORD)):
-        page.locator(f"input[name={name}]").fill(value)
-    page.locator("main button").click()
-    page.wait_for_url(lambda address: "/admin/first" not in address)
+    sign_in_first(page, stage, url)
     yield page
     context.close()
 
 
-@pytest.fixture(params=[("en-GB", "light"), ("zh-CN", "dark")], ids=["english-light", "chinese-dark"])
+@pytest.fixture(params=LOOKS, ids=LOOKS_IDS)
 def looks(request: pytest.FixtureRequest, page: Page) -> None:
     """How the page is seen."""
     locale, scheme = request.param
@@ -74,12 +53,7 @@ def _press(page: Page, action: str, **fields: str) -> None:
         form.locator(f'input[name="{name}"]:not([type=hidden])').fill(value)
     form.locator("button").first.click()
     page.wait_for_load_state()
-    _is_fit(page)
-
-
-def _is_fit(page: Page) -> None:
-    found = Axe().run(page).response["violations"]
-    assert [one["id"] for one in found if one["impact"] in {"serious", "critical"}] == [], page.url
+    is_fit(page)
 
 
 def _picture(page: Page, folder: Path, name: str) -> None:
@@ -95,10 +69,10 @@ def test_a_person_is_blocked_let_in_again_exported_and_erased(
 ) -> None:
     stage.answered("hello", sender="ann")
     page.goto(f"{url}/admin/people")
-    _is_fit(page)
+    is_fit(page)
     _picture(page, screenshots, "people")
     page.locator('main table a[href^="/admin/people/"]').first.click()
-    _is_fit(page)
+    is_fit(page)
     _picture(page, screenshots, "person")
     _press(page, "/block")
     _press(page, "/unblock")
@@ -112,12 +86,11 @@ def test_a_person_is_blocked_let_in_again_exported_and_erased(
     assert download.value.suggested_filename.startswith("export-")
 
     page.locator('a[href$="/erase"]').click()
-    _is_fit(page)
+    is_fit(page)
     user_id = page.url.split("/")[-2]
     _press(page, "/erase", word=user_id[-6:], reason="They asked for it.")
 
     expect(page.locator("main")).to_contain_text(user_id)
-
 
 
 @pytest.mark.usefixtures("looks")
@@ -126,15 +99,15 @@ def test_a_rule_is_looked_at_set_cleared_and_what_is_past_its_time_deleted(
 ) -> None:
     stage.answered("hello", sender="ben")
     page.goto(f"{url}/admin/retention")
-    _is_fit(page)
+    is_fit(page)
     _picture(page, screenshots, "retention")
     page.locator('main table a[href*="data_class=message"], main table a[href*="message"]').first.click()
-    _is_fit(page)
+    is_fit(page)
     _press(page, "/retention/preview", days="45", reason="Enough.")
     _press(page, "/retention/set")
     page.wait_for_url("**/admin/retention?done=rule_set")
     page.locator('a[href="/admin/retention/run"]').click()
-    _is_fit(page)
+    is_fit(page)
     _press(page, "/retention/run")
 
 
@@ -160,7 +133,7 @@ def test_keys_are_made_and_wrapped_anew_and_the_audit_log_is_looked_through(
     page.wait_for_url("**/admin/keys?done=rotated")
     _press(page, "/keys/rewrap")
     page.goto(f"{url}/admin/audit")
-    _is_fit(page)
+    is_fit(page)
     _press(page, "/audit/verify")
     _picture(page, screenshots, "audit")
     page.locator("input[name=action]").fill("keys.")
@@ -172,9 +145,9 @@ def test_keys_are_made_and_wrapped_anew_and_the_audit_log_is_looked_through(
 def test_a_conversation_opens_with_a_reason_alone(page: Page, stage: Stage, url: str) -> None:
     stage.answered("what I said", sender="cleo")
     page.goto(f"{url}/admin/conversations")
-    _is_fit(page)
+    is_fit(page)
     page.locator('main table a[href^="/admin/conversations/"]').first.click()
-    _is_fit(page)
+    is_fit(page)
     _press(page, "/open", reason="short")
     expect(page.locator("#problem-reason")).to_be_visible()
 
@@ -186,7 +159,7 @@ def test_a_conversation_opens_with_a_reason_alone(page: Page, stage: Stage, url:
 @pytest.mark.usefixtures("looks")
 def test_an_operator_is_invited_and_removed(page: Page, url: str) -> None:
     page.goto(f"{url}/admin/operators")
-    _is_fit(page)
+    is_fit(page)
     _press(page, "/admin/operators", name="Otto")
     expect(page.locator("div.done code")).to_contain_text("/admin/")
 
@@ -194,17 +167,17 @@ def test_an_operator_is_invited_and_removed(page: Page, url: str) -> None:
     page.locator("details", has_text="Otto").locator('form[action$="/remove"] button').click()
 
     page.wait_for_url("**/admin/operators?done=removed")
-    _is_fit(page)
+    is_fit(page)
 
 
 @pytest.mark.usefixtures("looks")
 def test_a_turn_that_waits_is_found_and_dropped(page: Page, stage: Stage, url: str) -> None:
     taken = stage.say("waits", sender="dora")
     page.goto(f"{url}/admin/stuck")
-    _is_fit(page)
+    is_fit(page)
     page.locator("input[name=turn]").fill(str(taken.turn_id))
     page.locator('form[action="/admin/turns"] button').click()
-    _is_fit(page)
+    is_fit(page)
 
     _press(page, "/drop")
 
@@ -213,7 +186,7 @@ def test_a_turn_that_waits_is_found_and_dropped(page: Page, stage: Stage, url: s
 
 def test_codes_are_set_up_and_the_password_is_changed(page: Page, stage: Stage, url: str) -> None:
     page.goto(f"{url}/admin/account")
-    _is_fit(page)
+    is_fit(page)
     _press(page, "/codes/new")
     secret = page.locator("input[name=secret]").get_attribute("value") or ""
     _press(page, "/account/codes", code=pyotp.TOTP(secret).at(stage.clock.now()), password=PASSWORD)
