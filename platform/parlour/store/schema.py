@@ -77,12 +77,8 @@ def current(url: str, schema: Schema = Schema.CONTENT) -> str | None:
     """The database's revision, None where it was never migrated."""
     if _is_missing_file(url):
         return None
-    engine = connect(url, pool_size=1, busy_timeout_s=10, use=Use.READ)
-    try:
-        with engine.connect() as connection:
-            return _revision(connection, schema)
-    finally:
-        engine.dispose()
+    with _reading(url) as connection:
+        return _revision(connection, schema)
 
 
 def head(schema: Schema = Schema.CONTENT) -> str:
@@ -208,10 +204,17 @@ def _write_who_may_go_on(connection: Connection, schema: Schema, revisions: set[
 
 
 def _who_may_go_on(url: str, schema: Schema) -> set[str]:
+    with _reading(url) as connection:
+        return _read_who_may_go_on(connection, schema)
+
+
+@contextmanager
+def _reading(url: str) -> Iterator[Connection]:
+    """A connection that writes nothing."""
     engine = connect(url, pool_size=1, busy_timeout_s=10, use=Use.READ)
     try:
         with engine.connect() as connection:
-            return _read_who_may_go_on(connection, schema)
+            yield connection
     finally:
         engine.dispose()
 
