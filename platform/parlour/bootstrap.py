@@ -3,7 +3,7 @@
 import os
 import secrets
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any
 from celery import Celery
 from prometheus_client import CollectorRegistry
 
-from parlour.engines.factory import build as build_engine
 from parlour.engines.host import EngineHost
-from parlour.engines.options import EngineOptions
 from parlour.engines.protocol import JOBS_AFTER, Request, Sampling
+from parlour.from_settings import key_provider, prepare_data_dir, worker_threads
 from parlour.knowledge.access import Asker
 from parlour.knowledge.errors import KnowledgeError
 from parlour.people.accounts import AccountBook
@@ -26,14 +25,12 @@ from parlour.people.profile import Profiles
 from parlour.people.quotas import QuotaRules, Quotas
 from parlour.people.relevance import Chooser
 from parlour.privacy.erasure import Eraser
-from parlour.privacy.keys import KeyProvider
 from parlour.privacy.lookup import Lookup
-from parlour.privacy.providers import ProviderOptions, remote_provider
 from parlour.privacy.retention import Retention
 from parlour.privacy.sealing import Sealer
 from parlour.privacy.service import Privacy, open_privacy
 from parlour.sdk.errors import NotAvailable
-from parlour.settings import Settings, SettingsError
+from parlour.settings import Settings
 from parlour.skills.crowd import CrowdCounts
 from parlour.skills.documents import Documents
 from parlour.skills.environment import Environments
@@ -81,8 +78,6 @@ from parlour.turns.tasks import CeleryQueue, celery_config
 if TYPE_CHECKING:
     from parlour.knowledge.service import Knowledge
 
-# How many turns a worker answers at once where the settings leave it open and the engine is not built yet.
-_THREADS = {"echo": 8, "llamacpp": 4, "openai": 32, "vllm": 32}
 _SENDER_LEASE = timedelta(seconds=12)
 _FLOOD_NOTICES_PER_MINUTE = 1
 
@@ -447,52 +442,6 @@ def _close_skills(parts: dict[str, Any]) -> None:
     """End the skills' processes, where a turn was for one."""
     if (room := parts.get("skills")) is not None:
         room.close()
-
-
-def engine_host(settings: Settings) -> EngineHost:
-    """The engine that the settings name, in a thread and loop of its own; not yet started."""
-    return EngineHost(build_engine(engine_options(settings)))
-
-
-def engine_options(settings: Settings) -> EngineOptions:
-    """What the settings say of the engine."""
-    engine = settings.engine
-    return EngineOptions(
-        kind=engine.kind,
-        model=engine.model,
-        models_dir=settings.models_dir,
-        base_url=engine.base_url,
-        api_key=engine.api_key.get_secret_value(),
-        context_tokens=engine.context_tokens,
-        max_concurrency=engine.max_concurrency or _THREADS[engine.kind],
-        max_queued=engine.max_queued,
-        gpu_memory=engine.gpu_memory,
-        kv_cache_gib=engine.kv_cache_gib,
-        loras=engine.loras,
-        chat_template=engine.chat_template,
-        tool_calls=engine.tool_calls,
-        tool_parser=engine.tool_parser,
-    )
-
-
-def key_provider(settings: Settings) -> Callable[[], KeyProvider] | None:
-    """What makes the provider that the settings name, None for the key file."""
-    keys, token = settings.keys, settings.keys.token.get_secret_value()
-    return remote_provider(ProviderOptions(keys.provider, keys.provider_url, keys.key, keys.mount, keys.region, token))
-
-
-def worker_threads(settings: Settings) -> int:
-    """How many turns a worker answers at once: as many as the engine takes sequences."""
-    return settings.engine.max_concurrency or _THREADS[settings.engine.kind]
-
-
-def prepare_data_dir(settings: Settings) -> None:
-    """Make the data folder for this user alone; what lies in it is for nobody else. Raises `SettingsError`."""
-    try:
-        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        problem = f"PARLOUR_DATA_DIR: cannot make {settings.data_dir} ({error.strerror})."
-        raise SettingsError(f"{problem} Name a folder that this user may write to.") from None
 
 
 def _owner() -> str:

@@ -14,7 +14,8 @@ from celery.loaders.app import AppLoader
 from prometheus_client import start_http_server
 
 from parlour import logs
-from parlour.bootstrap import platform, worker_threads
+from parlour.bootstrap import platform
+from parlour.from_settings import worker_threads
 from parlour.processes.engine_room import EngineRoom
 from parlour.settings import load
 from parlour.store.ids import JobId, TurnId

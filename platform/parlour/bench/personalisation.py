@@ -17,10 +17,11 @@ from parlour.bench.figures import spread
 from parlour.bench.personas import PERSONAS, RULES, Check, Persona
 from parlour.bench.pipeline import Progress
 from parlour.bench.report import Report
-from parlour.bootstrap import Platform, engine_host, platform
+from parlour.bootstrap import Platform, platform
 from parlour.engines.host import EngineHost
 from parlour.engines.protocol import Message as ModelMessage
 from parlour.engines.protocol import Request, Sampling
+from parlour.from_settings import engine_host
 from parlour.people.sensitive import is_sensitive
 from parlour.settings import Settings, load
 from parlour.store.ids import AccountId, TurnId, UserId

@@ -17,8 +17,8 @@ from parlour.bench.layouts import redis_number
 from parlour.bench.pipeline import Progress
 from parlour.bench.report import Report
 from parlour.bench.through import RecordingHost, Through, worker
-from parlour.bootstrap import engine_options
 from parlour.engines.factory import build
+from parlour.from_settings import engine_options
 from parlour.settings import Settings, load
 
 TABLE: Final = "Serving"

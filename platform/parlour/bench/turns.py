@@ -8,8 +8,9 @@ from typing import Any, Final
 
 from parlour.bench.errors import BenchError
 from parlour.bench.figures import milliseconds
-from parlour.bootstrap import Platform, engine_host
+from parlour.bootstrap import Platform
 from parlour.engines.host import EngineHost
+from parlour.from_settings import engine_host
 from parlour.store.ids import AccountId
 from parlour.turns.ports import Address, Incoming, IncomingKind, Sender
 

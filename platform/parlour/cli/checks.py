@@ -15,10 +15,10 @@ from kombu.connection import Connection
 from kombu.exceptions import OperationalError
 from sqlalchemy import select
 
-from parlour.bootstrap import engine_host
 from parlour.engines.errors import EngineError, EngineUnavailable
 from parlour.engines.files import find_gguf, find_safetensors
 from parlour.engines.gguf import check_model
+from parlour.from_settings import engine_host
 from parlour.privacy.errors import PrivacyError
 from parlour.privacy.service import open_privacy
 from parlour.settings import Settings

@@ -11,7 +11,6 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-from parlour.bootstrap import engine_host, engine_options
 from parlour.cli.errors import Refused
 from parlour.cli.output import JsonFlag, printable, show_rows, warn
 from parlour.engines import catalogue
@@ -23,6 +22,7 @@ from parlour.engines.protocol import Message, Request, Sampling
 from parlour.engines.pull import HUB
 from parlour.engines.pull import pull as fetch
 from parlour.engines.ready import fetch_if_missing
+from parlour.from_settings import engine_host, engine_options
 from parlour.settings import Settings, load
 
 app = typer.Typer(no_args_is_help=True, help="List, fetch, convert and try models.")

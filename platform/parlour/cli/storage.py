@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from parlour import logs
-from parlour.bootstrap import key_provider
+from parlour.from_settings import key_provider
 from parlour.privacy.retention import Retention
 from parlour.privacy.service import Privacy, open_privacy
 from parlour.settings import Settings, load

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from parlour.bootstrap import worker_threads
 from parlour.cli.errors import Refused
+from parlour.from_settings import worker_threads
 from parlour.settings import load
 from parlour.turns.tasks import JOB_THREADS, JOBS, QUEUE
 

@@ -9,8 +9,9 @@ from celery import Celery
 from celery.worker import WorkController
 from celery.worker import state as celery_state
 
-from parlour.bootstrap import Platform, engine_host, worker_threads
+from parlour.bootstrap import Platform
 from parlour.engines.host import EngineHost
+from parlour.from_settings import engine_host, worker_threads
 from parlour.processes.classroom import Classroom
 from parlour.skills.job_runs import JobRunner  # noqa: TC001 (an annotation like the others)
 from parlour.store.ids import JobId, TurnId

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from filelock import FileLock, Timeout
 
-from parlour.bootstrap import Platform, platform, prepare_data_dir, worker_threads
+from parlour.bootstrap import Platform, platform
+from parlour.from_settings import prepare_data_dir, worker_threads
 from parlour.processes.engine_room import EmbeddedWorker, EngineRoom
 from parlour.processes.note import running_at
 from parlour.processes.scheduler import Scheduler
