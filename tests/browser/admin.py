@@ -24,7 +24,7 @@ LOOKS_IDS = ["english-light", "chinese-dark"]
 @contextmanager
 def served(stage: Stage) -> Iterator[str]:
     """The address of the stage's admin pages, until the end of the block."""
-    app = build_app([], Health({}), max_body_bytes=30_000_000)
+    app = build_app([], Health({"engine": lambda: "ok", "broker": lambda: "down"}), max_body_bytes=30_000_000)
     add_pages(app, stage.platform)
     server = uvicorn.Server(uvicorn.Config(app, "127.0.0.1", 0, log_config=None, timeout_graceful_shutdown=2))
     thread = Thread(target=server.run, daemon=True)

@@ -7,7 +7,14 @@ import pyotp
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from parlour.people import users
+from parlour.people.admit import Access, Person, admit
+from parlour.people.states import UserState
+from parlour.store.ids import new_id
+from parlour.store.models import Feedback
+from parlour.turns.ports import Sender
 from tests.browser.admin import LOOKS, LOOKS_IDS, PASSWORD, is_fit, served, sign_in_first
+from tests.support.skill_book import a_job
 from tests.support.stage import Stage, make_template, open_stage
 
 pytestmark = pytest.mark.browser
@@ -51,8 +58,8 @@ def _press(page: Page, action: str, **fields: str) -> None:
     form = page.locator(f'form[action$="{action}"]').first
     for name, value in fields.items():
         form.locator(f'input[name="{name}"]:not([type=hidden])').fill(value)
-    form.locator("button").first.click()
-    page.wait_for_load_state()
+    with page.expect_navigation():
+        form.locator("button").first.click()
     is_fit(page)
 
 
@@ -182,6 +189,177 @@ def test_a_turn_that_waits_is_found_and_dropped(page: Page, stage: Stage, url: s
     _press(page, "/drop")
 
     page.wait_for_url("**?done=dropped")
+
+
+@pytest.mark.usefixtures("looks")
+def test_one_who_waits_is_let_in_by_their_code_and_another_refused(
+    page: Page, stage: Stage, url: str, screenshots: Path
+) -> None:
+    first, second = (_waiting(stage, f"{name} {new_id().hex[-6:]}") for name in ("Fay", "Gil"))
+    page.goto(f"{url}/admin/pairing")
+    is_fit(page)
+    expect(page.locator("main tbody tr")).to_have_count(2)
+    _picture(page, screenshots, "pairing")
+    _press(page, "/pairing/approve", code="AAAA-BBBB")
+    expect(page.locator("main [role=alert]")).to_be_visible()
+
+    _press(page, "/pairing/approve", code=first.pairing_code or "")
+    page.wait_for_url("**/admin/pairing?done=approved")
+    _press(page, f"/pairing/{second.user_id}/refuse")
+
+    page.wait_for_url("**/admin/pairing?done=refused")
+    expect(page.locator("main tbody tr")).to_have_count(0)
+    assert [_state(stage, one) for one in (first, second)] == [UserState.ACTIVE, UserState.BLOCKED]
+
+
+@pytest.mark.usefixtures("looks")
+def test_thumbs_are_listed_narrowed_and_lead_to_their_conversation(
+    page: Page, stage: Stage, url: str, screenshots: Path
+) -> None:
+    good, bad = (stage.answered("hello", sender=sender) for sender in ("hal", "ida"))
+    with stage.platform.database.begin() as session:
+        for taken, is_positive in ((good, True), (bad, False)):
+            session.merge(
+                Feedback(
+                    id=new_id(), turn_id=taken.turn_id, user_id=stage.turn(taken).user_id, is_positive=is_positive,
+                    created_at=stage.clock.now(),
+                )
+            )  # fmt: skip
+    page.goto(f"{url}/admin/feedback")
+    is_fit(page)
+    _picture(page, screenshots, "feedback")
+    expect(page.locator("main tbody")).to_contain_text(str(good.conversation_id))
+
+    page.locator("select[name=thumb]").select_option("down")
+    page.locator('form[action="/admin/feedback"] button').click()
+    is_fit(page)
+    expect(page.locator("main tbody")).not_to_contain_text(str(good.conversation_id))
+    page.locator(f'main tbody a[href="/admin/conversations/{bad.conversation_id}"]').first.click()
+
+    page.wait_for_url(f"**/admin/conversations/{bad.conversation_id}")
+    is_fit(page)
+
+
+@pytest.mark.usefixtures("looks")
+def test_messengers_and_the_engine_show_what_waits_and_which_part_is_down(
+    page: Page, stage: Stage, url: str, screenshots: Path
+) -> None:
+    taken = stage.say("nobody answers yet", sender="jon")
+    page.goto(f"{url}/admin/messengers")
+    is_fit(page)
+    _picture(page, screenshots, "messengers")
+
+    expect(page.locator("main tbody")).to_contain_text("telegram · Bot")
+    parts = page.locator("main dl").first
+    assert parts.locator("dt").all_text_contents() == ["engine", "broker"]
+    assert parts.locator("dd").all_text_contents() == ["ok", "down"]
+    expect(page.locator("main dl").last).to_contain_text("echo")
+    stage.work(stage.worker())
+    assert stage.turn(taken).state == "answered"
+
+
+@pytest.mark.usefixtures("looks")
+def test_a_skills_jobs_show_how_their_last_runs_went(page: Page, stage: Stage, url: str, screenshots: Path) -> None:
+    skill = f"watch-{new_id().hex[-6:]}"
+    book = a_job(stage, skill=skill)
+    page.goto(f"{url}/admin/skills/{skill}")
+    is_fit(page)
+    row = page.locator("main tbody tr", has_text="watch")
+    expect(row.locator("td").last).to_have_text("0")
+    stage.clock.advance(301)
+    claims = [claim for _ in range(9) if (claim := book.claim()) is not None]
+    for claim in claims:
+        book.finish(claim, "failed", "ValueError in notes.py:7")
+
+    page.goto(f"{url}/admin/jobs")
+    is_fit(page)
+    _picture(page, screenshots, "jobs")
+    row = page.locator("main tbody tr", has_text=skill)
+    expect(row.locator("td").last).to_have_text("1")
+    expect(row.locator("code").last).to_have_text("ValueError in notes.py:7")
+    row.locator("a").click()
+
+    page.wait_for_url(f"**/admin/skills/{skill}")
+    is_fit(page)
+    expect(page.locator("main tbody tr", has_text="watch").locator("td").last).to_have_text("1")
+
+
+@pytest.mark.usefixtures("looks")
+def test_a_turn_that_was_dropped_is_tried_again_and_answered(page: Page, stage: Stage, url: str) -> None:
+    taken = stage.say("please", sender="kim")
+    stage.queue.take()
+    page.goto(f"{url}/admin/turns?turn={taken.turn_id}")
+    _press(page, "/drop")
+    page.wait_for_url("**?done=dropped")
+    page.goto(f"{url}/admin/turns?turn={taken.turn_id}")
+
+    _press(page, "/retry")
+
+    page.wait_for_url("**?done=retried")
+    stage.work(stage.worker())
+    assert stage.turn(taken).state == "answered"
+
+
+@pytest.mark.usefixtures("looks")
+def test_a_rule_of_ones_own_is_cleared(page: Page, url: str) -> None:
+    rule = "/admin/retention/rule?data_class=profile&scope=workspace"
+    page.goto(url + rule)
+    _press(page, "/retention/preview", days="30", reason="Shorter than usual.")
+    _press(page, "/retention/set")
+    page.wait_for_url("**/admin/retention?done=rule_set")
+    page.goto(url + rule)
+    is_fit(page)
+
+    _press(page, "/retention/clear")
+
+    page.wait_for_url("**/admin/retention?done=rule_cleared")
+    page.goto(url + rule)
+    expect(page.locator('form[action$="/retention/clear"]')).to_have_count(0)
+
+
+@pytest.mark.usefixtures("looks")
+def test_a_session_in_another_browser_is_ended(page: Page, browser: Browser, url: str) -> None:
+    context = browser.new_context()
+    elsewhere = context.new_page()
+    elsewhere.goto(f"{url}/admin/signin")
+    elsewhere.locator("input[name=name]").fill("Olga")
+    elsewhere.locator("input[name=password]").fill(PASSWORD)
+    elsewhere.locator("main button").click()
+    elsewhere.wait_for_url(lambda address: "/admin/signin" not in address)
+    page.goto(f"{url}/admin/account")
+    is_fit(page)
+    others = page.locator("main tbody tr", has_not=page.locator("th", has_text="("))
+    expect(others).to_have_count(1)
+
+    others.locator("button").click()
+
+    page.wait_for_url("**/admin/account?done=*")
+    is_fit(page)
+    expect(page.locator("main tbody tr")).to_have_count(1)
+    elsewhere.goto(f"{url}/admin/people")
+    assert "/admin/signin" in elsewhere.url
+    context.close()
+
+
+def _waiting(stage: Stage, name: str) -> Person:
+    """A stranger who was told a code."""
+    platform = stage.platform
+    with platform.database.begin() as session:
+        person = admit(
+            session,
+            platform.privacy,
+            Access("pairing"),
+            workspace_id=platform.accounts.ensure_workspace(),
+            channel="telegram",
+            sender=Sender(name, name, "en"),
+            now=stage.clock.now(),
+        )
+    assert person is not None
+    return person
+
+
+def _state(stage: Stage, person: Person) -> UserState:
+    return users.show_user(stage.platform.database, stage.platform.privacy, str(person.user_id)).state
 
 
 def test_codes_are_set_up_and_the_password_is_changed(page: Page, stage: Stage, url: str) -> None:

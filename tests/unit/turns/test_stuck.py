@@ -7,11 +7,8 @@ import pytest
 from sqlalchemy import update
 from structlog.testing import capture_logs
 
-from parlour.sdk.manifest import Entry, Manifest, to_json
-from parlour.skills.jobs import JobBook, plan
-from parlour.store.ids import JobId, SkillId, new_id
+from parlour.store.ids import JobId
 from parlour.store.models import Account, Delivery
-from parlour.store.skill_models import SkillRow
 from parlour.turns import operating
 from parlour.turns.ledger import Ledger
 from parlour.turns.running import LONGEST_ANSWER_S
@@ -20,6 +17,7 @@ from parlour.turns.states import DeliveryState
 from parlour.turns.stuck import TURN_RUNS, Stuck, StuckWatch, stuck_work
 from parlour.turns.sweeper import sweep_jobs
 from tests.fakes.turns import FakeMessenger, ScriptedEngine
+from tests.support.skill_book import a_job
 from tests.support.stage import Stage
 
 LEASE_S = 30
@@ -57,21 +55,6 @@ def held(stage: Stage) -> Ledger:
     ledger.lease = timedelta(days=30)
     assert ledger.hold(stage.account_id)
     return ledger
-
-
-def a_job(stage: Stage, *, state: str = "enabled") -> JobBook:
-    """A skill with one job, due every five minutes."""
-    database = stage.platform.database
-    made = Manifest("w", "1.0", "Watches", "w:s", handlers=(Entry("job:watch", "job", "watch", schedule="5m"),))
-    now = stage.clock.now()
-    row = SkillRow(id=new_id(), name="w", version="1.0", state=state, lock="{}", folder="nowhere")
-    row.workspace_id, row.manifest = stage.platform.accounts.ensure_workspace(), to_json(made)
-    row.installed_at = row.updated_at = now
-    with database.begin() as session:
-        session.add(row)
-        session.flush()
-        plan(session, SkillId(row.id), made, now=now)
-    return JobBook(database, owner="worker-1")
 
 
 def test_where_all_is_well_nothing_is_stuck(stage: Stage) -> None:
