@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from parlour.knowledge.embedding import Embedder, SentenceEncoder, ServerEmbedder
 from parlour.knowledge.library import Library
+from parlour.knowledge.recent import RecentVectors
 from parlour.knowledge.search import Search
 from parlour.knowledge.sources import Sources
 from parlour.knowledge.terms import Terms
@@ -39,11 +40,11 @@ class EmbeddingServer:
 def embedder_of(server: EmbeddingServer | None) -> Embedder | None:
     """The server's embeddings; without one the encoder that comes as a package, None where it is not installed.
 
-    Neither is loaded or asked before its first use.
+    Neither is loaded or asked before its first use, nor for the same text several times in a turn.
     """
     if server is not None:
-        return ServerEmbedder(base_url=server.base_url, api_key=server.api_key, model=server.model)
-    return SentenceEncoder() if SentenceEncoder.is_installed() else None
+        return RecentVectors(ServerEmbedder(base_url=server.base_url, api_key=server.api_key, model=server.model))
+    return RecentVectors(SentenceEncoder()) if SentenceEncoder.is_installed() else None
 
 
 def open_knowledge(

@@ -1,17 +1,19 @@
 """Turns that find their skill by what is said, skills that ask back, and tools that the model calls: end to end."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
+from parlour.knowledge.embedding import SentenceEncoder
+from parlour.people.facts import EntryKind, Fact, Source
 from parlour.skills.authoring import check, new_skill
 from parlour.skills.routing import Route, Rule
-from parlour.store.ids import TurnId
-from parlour.store.models import Turn
+from parlour.store.ids import TurnId, UserId
+from parlour.store.models import Turn, User
 from parlour.turns.operating import NoSuchTurn, route_of
 from tests.fakes.turns import ScriptedEngine
 from tests.support.skill_book import book_of
@@ -93,6 +95,15 @@ def _route(stage: Stage) -> Route:
         turn_id = session.scalars(select(Turn.id).where(Turn.kind == "message").order_by(Turn.seq.desc())).first()
     assert turn_id is not None
     return route_of(stage.platform.database, TurnId(turn_id))
+
+
+def _remember(stage: Stage, text: str) -> None:
+    """Something that was learned of the one person there is."""
+    [vector] = stage.platform.meaning.pack([text])
+    with stage.platform.database.begin() as session:
+        person = UserId(session.scalars(select(User.id)).one())
+        fact, now = Fact(EntryKind.MEMORY, text, vector=vector), stage.clock.now()
+        stage.platform.profiles.remember(session, person, fact, source=Source.LEARNED, now=now)
 
 
 def _calls(*calls: tuple[str, dict[str, Any]]) -> list[str]:
@@ -201,3 +212,30 @@ def test_a_turn_that_has_no_answer_has_no_route_to_tell(stage: Stage) -> None:
 
     with pytest.raises(NoSuchTurn, match="is queued"):
         route_of(stage.platform.database, taken.turn_id)
+
+
+def test_a_turn_has_its_text_embedded_once_however_many_parts_ask_what_it_means(
+    template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Routing, tools and memory all ask in plain chat; routing and memory where a skill answers."""
+    embedded: list[str] = []
+    embed = SentenceEncoder.embed
+
+    def counted(encoder: SentenceEncoder, texts: Sequence[str]) -> Any:
+        embedded.extend(texts)
+        return embed(encoder, texts)
+
+    monkeypatch.setattr(SentenceEncoder, "embed", counted)
+    chat, question = "Tell me about the French revolution", "How often should I water my basil?"
+    with open_stage(Path(copy_of(template, tmp_path / "data")), personalisation={"is_on": True}) as stage:
+        stage.command("privacy yes")
+        _remember(stage, "I am fond of French history")
+        engine = ScriptedEngine(["In 1789."])
+        stage.say(chat)
+        stage.answer_all(engine)
+        stage.say(question)
+        stage.answer_all()
+        stage.platform.skills.close()
+
+    assert "French history" in engine.system
+    assert [embedded.count(text) for text in (chat, question)] == [1, 1]
