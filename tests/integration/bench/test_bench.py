@@ -5,6 +5,10 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from parlour.bench.skills import starting
+from parlour.bench.skills.data import Data
 from tests.processes import PARLOUR
 
 _TIMEOUT_S = 240
@@ -121,3 +125,13 @@ def test_privacy_is_measured_on_both_databases(tmp_path: Path, postgres_url: str
     assert turns["turns"] > 0
     assert turns["purged_meanwhile"] >= 10
     assert postgres_url not in json.dumps(told)
+
+
+def test_a_start_is_measured_with_skills_and_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(starting, "_SKILLS", 1)
+    monkeypatch.setattr(starting, "_STARTS", 1)
+
+    (rows,) = starting.run(Data(None), 0).values()
+
+    assert [row["skills installed"] for row in rows] == ["none", "1", "added"]
+    assert all(row["fastest_s"] > 0 and row["median_cpu_s"] > 0 for row in rows[:2])

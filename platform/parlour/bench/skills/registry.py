@@ -6,6 +6,7 @@ from typing import Final
 PARTS: Final[Mapping[str, str]] = {
     "router": "parlour.bench.skills.router",
     "isolation": "parlour.bench.skills.isolation",
+    "start": "parlour.bench.skills.starting",
     "customer-service": "parlour_customer_service.evaluation",
     "recommendation": "parlour_recommendation.evaluation",
     "finance": "parlour_finance_sentiment.bench",
