@@ -330,6 +330,14 @@ class Feedback(Base):
         UniqueConstraint("turn_id", "user_id"),
         Index("ix_feedback_expires_at", "expires_at"),
         Index("ix_feedback_listed", "created_at", "id"),
+        # In the words of a query for them alone: they are few among those up.
+        Index(
+            "ix_feedback_down_listed",
+            "created_at",
+            "id",
+            sqlite_where=text("is_positive IS 0"),
+            postgresql_where=text("is_positive IS false"),
+        ),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)

@@ -14,7 +14,7 @@ from parlour.store.models import Feedback, Turn, User
 from parlour.store.places import MOST, Place, is_behind
 
 _CHAT: Final = "chat"
-COUNTED_AT_MOST: Final = 10_000
+COUNTED_AT_MOST: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True)
