@@ -2,42 +2,34 @@
 
 python -m tests.chaos --schedules 100 --seed 1
 python -m tests.chaos --layout embedded --schedules 20 --log figures.jsonl
+python -m tests.chaos --schedules 100 --log figures.jsonl --go-on     # those of them that it does not tell of yet
 python -m tests.chaos --seed 17 --schedules 1        # play one again
 python -m tests.chaos --seed 5006 --schedules 1 --as-in docs/figures/chaos-2026-11-25.json   # the faults it had then
 """
 
 import argparse
 import json
-import os
 import sys
 import tempfile
-import traceback
 from collections.abc import Generator
 from contextlib import closing
-from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
-from parlour.bench.machine import machine
+from tests.chaos.diary import Broken, Diary
 from tests.chaos.ending import unwind_when_told
-from tests.chaos.play import Play, Played, Stage, settle_in, stage
+from tests.chaos.play import CROWD, MESSAGES, PEOPLE, Play, Played, Stage, settle_in, stage
 from tests.chaos.schedule import Planned, planned
-
-
-@dataclass(frozen=True, slots=True)
-class Broken:
-    """A play that did not come to its end: a process that was not ready in time, a service that did not start."""
-
-    seed: int
-    error: str
 
 
 def main() -> int:
     """0 when every schedule was clean, 1 otherwise."""
     options = _arguments()
     unwind_when_told()
-    seeds = iter(range(options.seed, options.seed + options.schedules))
+    diary = Diary(options.log) if options.log else None
+    known = diary.seeds(options.layout) if diary and options.go_on else set()
+    wanted = [seed for seed in range(options.seed, options.seed + options.schedules) if seed not in known]
+    seeds = iter(wanted)
     unclean = []
     with stage(options.layout) as on:
         # An installation is given up after so many plays, or after one that was not clean: its faults are its own.
@@ -48,10 +40,9 @@ def main() -> int:
                     _tell(one)
                     if isinstance(one, Broken) or not one.verdict.is_clean:
                         unclean.append(one.seed)
-                    if options.log:
-                        with options.log.open("a", encoding="utf-8") as log:
-                            log.write(json.dumps(_row(one, options.layout), ensure_ascii=False) + "\n")
-    print(f"{options.schedules} schedules, {len(unclean)} unclean" + (f": seeds {unclean}" if unclean else ""))
+                    if diary:
+                        diary.note(one, options.layout)
+    print(f"{len(wanted)} schedules, {len(unclean)} unclean" + (f": seeds {unclean}" if unclean else ""))
     return 1 if unclean else 0
 
 
@@ -61,9 +52,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--schedules", type=int, default=10)
     parser.add_argument("--seed", type=int, default=1, help="of the first schedule; the others count on from it")
     parser.add_argument("--faults", type=int, default=5, help="in each schedule")
+    parser.add_argument("--people", type=int, default=0, help="who talk; 0: a dozen, in every tenth seed hundreds")
     parser.add_argument("--together", type=int, default=10, help="schedules one after another on one installation")
     parser.add_argument("--as-in", type=Path, help="take each seed's faults from these figures, and draw only the talk")
     parser.add_argument("--log", type=Path, help="add one line of JSON for each schedule to this file")
+    parser.add_argument("--go-on", action="store_true", help="leave out the seeds that the log tells of")
     return parser.parse_args()
 
 
@@ -79,15 +72,21 @@ def _follow(seeds: list[int], on: Stage, options: argparse.Namespace) -> Generat
                 is_clean = True
                 while seeds and is_clean:
                     seed = seeds.pop(0)
-                    played = at.perform(Play(seed, faults=options.faults, planned=_recorded(seed, options)))
+                    played = at.perform(_play(seed, options))
                     is_clean = played.verdict.is_clean
                     yield played
         except Exception:  # noqa: BLE001 (the next seed goes on: one that broke is told, with why)
             if seeds and seeds[0] == seed:
                 seeds.pop(0)
-            yield Broken(seed, traceback.format_exc())
+            yield Broken.off(seed)
             if on.services:
                 on.services.mend()
+
+
+def _play(seed: int, options: argparse.Namespace) -> Play:
+    people = options.people or (CROWD if seed % 10 == 0 else PEOPLE)
+    messages = max(MESSAGES, people)
+    return Play(seed, people=people, messages=messages, faults=options.faults, planned=_recorded(seed, options))
 
 
 def _recorded(seed: int, options: argparse.Namespace) -> tuple[Planned, ...] | None:
@@ -105,26 +104,11 @@ def _tell(one: Played | Broken) -> None:
     if isinstance(one, Broken):
         print(f"seed {one.seed}: broke off\n{one.error[-20_000:]}", flush=True)
         return
-    print(f"seed {one.seed}: {one.verdict}; settled after {one.settled_after_s:.1f} s", flush=True)
+    took = ", ".join(f"{part} {seconds:.1f} s" for part, seconds in one.took_s.items())
+    print(f"seed {one.seed}: {one.verdict}; {took}", flush=True)
     if not one.verdict.is_clean:
         print("\n".join(("  faults:", *(f"    {fault}" for fault in one.faults))))
         print(one.output[-60_000:], file=sys.stderr)
-
-
-def _row(one: Played | Broken, layout: str) -> dict[str, Any]:
-    """One line of the log: what broke, what came of it, and where it ran."""
-    where = {"layout": layout, "machine": _machine(), "load": round(os.getloadavg()[0], 1)}
-    if isinstance(one, Broken):
-        return {"seed": one.seed, **where, "broke_off": one.error.strip().splitlines()[-1]}
-    found = asdict(one.verdict)
-    del found["accepted"]
-    settled = round(one.settled_after_s, 1)
-    return {"seed": one.seed, **where, "faults": one.faults, "turns": one.turns, **found, "settled_after_s": settled}
-
-
-def _machine() -> str:
-    told = machine()
-    return f"{told['cpu']}, {told['cores']} cores, commit {told['commit']}"
 
 
 if __name__ == "__main__":

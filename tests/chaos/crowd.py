@@ -11,7 +11,9 @@ from tests.fakes.telegram import FakeTelegram
 
 _WORDS = ("when", "does", "the", "next", "train", "to", "the", "coast", "leave", "today")
 _FIRST_PERSON = 1_000
-# So many messages of a hundred reach Telegram's bot late, as when it was away, and so late at most.
+# Whoever talks to a broken skill does nothing else, and is nobody of the crowd.
+_STRANGERS = 1_000_000
+# So many messages of a hundred reach the bot late, as when it was away, and so late at most.
 _LATE_PERCENT = 10
 _LATEST_S = 5 * 3_600.0
 
@@ -60,11 +62,16 @@ class Crowd:
         speaker = self._dice.choice(self._people) if person is None else person
         text = " ".join(self._dice.choices(_WORDS, k=words or self._dice.randint(2, 8)))
         said = f"number {next(self._numbers)} of {speaker}: {text}?"
-        if self._slack is not None and speaker % 2:
-            self._slack.say(f"U{speaker}", said)
-            return
         is_late = self._is_ever_late and self._dice.randrange(100) < _LATE_PERCENT
-        self._telegram.say(speaker, said, age_s=self._dice.uniform(0, _LATEST_S) if is_late else 0.0)
+        age_s = self._dice.uniform(0, _LATEST_S) if is_late else 0.0
+        if self._slack is not None and speaker % 2:
+            self._slack.say(f"U{speaker}", said, age_s=age_s)
+        else:
+            self._telegram.say(speaker, said, age_s=age_s)
+
+    def meet_trouble(self, text: str, *, is_endless: bool = False) -> None:
+        """Somebody who was never there before says this to a broken skill, as in `trouble`."""
+        self.trouble(_STRANGERS + len(self._special.trouble), text, is_endless=is_endless)
 
     def trouble(self, person: int, text: str, *, is_endless: bool = False) -> None:
         """This person, of whom nothing else is judged, says this to a broken skill in Telegram.

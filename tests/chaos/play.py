@@ -3,14 +3,16 @@
 import heapq
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import Literal
 
+from tests.chaos import mischief
 from tests.chaos.crowd import Crowd
+from tests.chaos.heard import Entry
 from tests.chaos.house import House, Services, embedded, production
 from tests.chaos.judge import Special, Verdict
 from tests.chaos.nursery import Nursery
@@ -22,6 +24,9 @@ from tests.services import PostgresDatabases
 LayoutName = Literal["production", "embedded"]
 # Only what is lost waits so long. A busy machine has been seen to stand still for half a minute.
 _PATIENCE_S = 180.0
+PEOPLE = 12
+MESSAGES = 48
+CROWD = 240
 _FIRST_PERSON = 1_000
 _SLACK_AGAIN_S = [0.2, 1.0, 3.0, 5.0, 10.0, 20.0, 40.0]
 
@@ -34,8 +39,8 @@ class Play:
     """
 
     seed: int
-    people: int = 12
-    messages: int = 48
+    people: int = PEOPLE
+    messages: int = MESSAGES
     faults: int = 5
     over_s: float = 6.0
     planned: tuple[Planned, ...] | None = None
@@ -43,14 +48,20 @@ class Play:
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """What came of it. `turns` are those of this play, `settled_after_s` counts from the last mending."""
+    """What came of it. `turns` are those of this play.
+
+    `took_s`: seconds of each of its parts; it is settled from the last mending on. `journal`: all that the messengers
+    saw, of a play that was not clean.
+    """
 
     seed: int
     faults: tuple[str, ...]
+    people: int
     turns: int
     verdict: Verdict
-    settled_after_s: float
+    took_s: Mapping[str, float]
     output: str
+    journal: tuple[Entry, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +89,15 @@ class Place:
     services: Services | None
     slack: FakeSlack
     special: Special = field(default_factory=Special)
-    plays: int = 0
+    next_person: int = _FIRST_PERSON
+    is_harmed: bool = False
+    """Whether the skill that does harm is installed."""
 
     def perform(self, play: Play) -> Played:
         """Play it. The verdict covers the earlier plays too: what comes twice, late, is seen in the next one's."""
         dice = random.Random(play.seed)
-        first_person = _FIRST_PERSON + self.plays * play.people
-        self.plays += 1
+        first_person = self.next_person
+        self.next_person += play.people
         crowd = Crowd(
             self.telegram,
             people=play.people,
@@ -95,9 +108,14 @@ class Place:
         )
         drawn = draw(dice, faults=play.faults, over_s=play.over_s, has_services=self.services is not None)
         planned = drawn if play.planned is None else list(play.planned)
+        if not self.is_harmed and any(fault.needs_harm for fault in planned):
+            mischief.install(self.house, self.house.folder)
+            self.is_harmed = True
         before = crowd.verdict().accepted
-        scene = Scene(self.house, self.telegram, self.services, dice, crowd.on_telegram, self.slack)
+        scene = Scene(self.house, self.telegram, self.services, dice, crowd, self.slack)
+        began = time.monotonic()
         _act(play, planned, scene, crowd)
+        healed = time.monotonic()
         self.telegram.heal()
         self.slack.heal()
         self.house.make_whole()
@@ -107,9 +125,17 @@ class Place:
             crowd.say(person)
         mended = time.monotonic()
         verdict = crowd.settled(patience_s=_PATIENCE_S)
-        faults = tuple(map(str, planned))
-        turns = verdict.accepted - before
-        return Played(play.seed, faults, turns, verdict, time.monotonic() - mended, self.house.output)
+        took_s = {"talk": healed - began, "mending": mended - healed, "settled": time.monotonic() - mended}
+        return Played(
+            play.seed,
+            faults=tuple(map(str, planned)),
+            people=play.people,
+            turns=verdict.accepted - before,
+            verdict=verdict,
+            took_s=took_s,
+            output=self.house.output,
+            journal=() if verdict.is_clean else (*self.telegram.journal(), *self.slack.journal()),
+        )
 
 
 @contextmanager

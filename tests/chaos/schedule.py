@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
+from tests.chaos import mischief
+from tests.chaos.crowd import Crowd
 from tests.chaos.house import LEASE_S, House, Services
 from tests.fakes.slack import FakeSlack
 from tests.fakes.telegram import FakeTelegram
@@ -20,11 +22,15 @@ class Scene:
     services: Services | None
     """None in the embedded layout."""
     dice: random.Random
-    chats: range
-    """Of Telegram."""
+    crowd: Crowd
     slack: FakeSlack | None = None
     erased: set[int] = field(default_factory=set)
     """People of Telegram whom a fault has erased."""
+
+    @property
+    def chats(self) -> range:
+        """Those of Telegram in which people talk."""
+        return self.crowd.on_telegram
 
 
 # What a fault leaves to be undone, and after how many seconds.
@@ -165,6 +171,17 @@ def _slack_sockets(deed: str) -> Callable[[Scene], Undo]:
     return fault
 
 
+def _harm(kind: str) -> Callable[[Scene], Undo]:
+    """Strangers talk to the skill that does harm."""
+
+    def fault(scene: Scene) -> Undo:
+        for _ in range(scene.dice.randint(1, 3)):
+            scene.crowd.meet_trouble(mischief.COMMANDS[kind], is_endless=kind == "hangs")
+        return None
+
+    return fault
+
+
 def _operate(*command: str) -> Callable[[Scene], Undo]:
     def fault(scene: Scene) -> Undo:
         scene.house.operate(*command)
@@ -205,6 +222,10 @@ ANYWHERE: Final[Mapping[str, Callable[[Scene], Undo]]] = MappingProxyType(
         "Slack: sockets replaced": _slack_sockets("disconnect"),
     }
 )
+# These need the skill that does harm, and so do its jobs, which break by themselves once it is there.
+HARMFUL: Final[Mapping[str, Callable[[Scene], Undo]]] = MappingProxyType(
+    {f"a skill {kind}": _harm(kind) for kind in mischief.COMMANDS}
+)
 EMBEDDED: Final[Mapping[str, Callable[[Scene], Undo]]] = MappingProxyType({"disk full": _fill_disk})
 WITH_SERVICES: Final[Mapping[str, Callable[[Scene], Undo]]] = MappingProxyType(
     {
@@ -225,7 +246,12 @@ class Planned:
 
     def strike(self, scene: Scene) -> Undo:
         """Let it happen."""
-        return {**ANYWHERE, **WITH_SERVICES, **EMBEDDED}[self.name](scene)
+        return {**ANYWHERE, **HARMFUL, **WITH_SERVICES, **EMBEDDED}[self.name](scene)
+
+    @property
+    def needs_harm(self) -> bool:
+        """Whether the skill that does harm has to be installed for it."""
+        return self.name in HARMFUL
 
     def __str__(self) -> str:
         """As it stands in a log of schedules, to be read by `planned`."""
@@ -234,7 +260,7 @@ class Planned:
 
 def draw(dice: random.Random, *, faults: int, over_s: float, has_services: bool) -> list[Planned]:
     """So many faults over that time, in order."""
-    names = sorted({**ANYWHERE, **(WITH_SERVICES if has_services else EMBEDDED)})
+    names = sorted({**ANYWHERE, **HARMFUL, **(WITH_SERVICES if has_services else EMBEDDED)})
     return sorted(
         (Planned(dice.uniform(0.2, over_s), dice.choice(names)) for _ in range(faults)), key=lambda one: one.at_s
     )

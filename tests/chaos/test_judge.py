@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from parlour.turns.wording import say
 from tests.chaos import judge as judging
 from tests.chaos.heard import on_slack, on_telegram
 from tests.chaos.judge import Special, Verdict
@@ -88,6 +89,25 @@ def test_whoever_talks_to_a_broken_skill_gets_one_word_for_each_message() -> Non
     assert judge([*TWO_QUESTIONS, sent(1, 3, "it broke")], special=special).lost == ("b",)
     told_thrice = [sent(1, place, "it broke") for place in (3, 4, 5)]
     assert judge([*TWO_QUESTIONS, *told_thrice], special=special).doubled == ("it broke",)
+
+
+def test_a_flood_that_is_told_in_several_messages_is_one_answer_and_not_two() -> None:
+    special = Special(trouble={("telegram", 1)})
+    flood = [sent(1, 3, "x" * 4_090), sent(1, 4, "x" * 4_095), sent(1, 5, "x" * 900)]
+    again = [sent(1, 6, "y" * 4_090), sent(1, 7, "y" * 900)]
+
+    assert judge([wrote(1, 1, "/flood"), *flood], special=special).is_clean
+    assert judge([wrote(1, 1, "/flood"), *flood, *again], special=special).doubled == ("y" * 4_090,)
+
+
+def test_an_answer_that_a_chat_was_told_may_be_missing_is_counted_apart_and_no_further_one_is() -> None:
+    told = sent(1, 3, say("draft_lost", "zh"))
+
+    assert judge([wrote(1, 1, "a"), told]).unsettled == ("a",)
+    assert judge([wrote(1, 1, "a"), told]).is_clean
+    assert judge([wrote(1, 1, "a"), sent(1, 2, "a"), told]).unsettled == ("",)
+    assert judge([*TWO_QUESTIONS, told]).lost == ("b",)
+    assert judge([wrote(1, 1, "a"), told, wrote(2, 2, "b")]).lost == ("b",)
 
 
 def in_slack(*deeds: tuple[str, str, str]) -> list[Json]:

@@ -26,13 +26,21 @@ class People:
         locale: str = "en-US",
         subtype: str | None = None,
         bot_id: str | None = None,
+        age_s: float = 0.0,
     ) -> Json:
         """A person writes: to the bot directly, or in `channel`. `files` are ids of `add_file`.
 
-        In a channel that mentions the bot, Slack tells twice: `message` and `app_mention`. Returns `channel` and `ts`.
+        In a channel that mentions the bot, Slack tells twice: `message` and `app_mention`. `age_s`: it is told only now
+        of what was written so long ago. Returns `channel` and `ts`.
         """
         where = self._where(user, channel, team, locale)
-        message: Json = {"type": "message", "user": user, "text": text, "team": where.team, "ts": self.world.ts()}
+        message: Json = {
+            "type": "message",
+            "user": user,
+            "text": text,
+            "team": where.team,
+            "ts": self.world.ts(age_s=age_s),
+        }
         message |= {"client_msg_id": self.world.new_id("msg-"), "user_team": where.team}
         if thread_ts:
             message["thread_ts"] = thread_ts

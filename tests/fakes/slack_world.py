@@ -150,10 +150,11 @@ class World:
         """Write into the journal."""
         self.journal.append({"n": len(self.journal), "at": self.now(), "what": what, **about})
 
-    def ts(self) -> str:
-        """A fresh time stamp, later than every one before."""
+    def ts(self, *, age_s: float = 0.0) -> str:
+        """A fresh time stamp, later than every one before, or that of a message so old."""
         self._last_stamp = max(self._last_stamp + 1, int(self.now() * 1_000_000))
-        return f"{self._last_stamp // 1_000_000}.{self._last_stamp % 1_000_000:06d}"
+        moment = self._last_stamp - int(age_s * 1_000_000)
+        return f"{moment // 1_000_000}.{moment % 1_000_000:06d}"
 
     def new_id(self, prefix: str) -> str:
         """A fresh id, such as `U000000007`."""
