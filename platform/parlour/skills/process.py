@@ -4,8 +4,8 @@ import contextlib
 import json
 import queue
 import secrets
+import select
 import socket
-import struct
 import subprocess
 import threading
 import time
@@ -31,8 +31,8 @@ log = structlog.get_logger(__name__)
 
 START_TIMEOUT_S: Final = 60.0
 _CANCEL_PATIENCE_S: Final = 2.0
-# A skill that does not read what it asked for is not waited for longer.
-_SEND_TIMEOUT_S: Final = 10
+# A skill that does not read what it asked for is not waited for longer, and one that reads it byte by byte neither.
+_SEND_TIMEOUT_S: Final = 10.0
 _MOST_CALLS: Final = 10_000
 _MOST_OPEN_CALLS: Final = 16
 # A call may wait for a tool of the same skill, whose own calls need a thread too.
@@ -85,6 +85,24 @@ class Nonsense(Exception):
     """The skill sent what the protocol does not know."""
 
 
+def write(line: socket.socket, data: bytes, *, timeout_s: float) -> None:
+    """Send all of it. Raises `TimeoutError` when the other end has not taken it by then, however it reads."""
+    left, until = memoryview(data), time.monotonic() + timeout_s
+    while left:
+        # The socket itself stays one that waits: another thread reads from it.
+        with contextlib.suppress(BlockingIOError):
+            left = left[line.send(left, socket.MSG_DONTWAIT) :]
+        if left:
+            _await_room(line, until=until)
+
+
+def _await_room(line: socket.socket, *, until: float) -> None:
+    left_s, room = until - time.monotonic(), select.poll()
+    room.register(line, select.POLLOUT)
+    if left_s <= 0 or not room.poll(left_s * 1_000):
+        raise TimeoutError
+
+
 class SkillProcess:
     """A running skill. Safe to call from many threads; once it broke it stays broken (`is_alive`)."""
 
@@ -95,8 +113,6 @@ class SkillProcess:
         self.is_retired = False
         self._name = launch.manifest.name
         self._line, theirs = socket.socketpair()
-        timeout = struct.pack("@ll", _SEND_TIMEOUT_S, 0)
-        self._line.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeout)
         try:
             with theirs:
                 self._child = _child_of(launch, theirs)
@@ -142,8 +158,8 @@ class SkillProcess:
         data = wire.frame(message)
         try:
             with self._sending:
-                self._line.sendall(data)
-        except OSError:
+                write(self._line, data, timeout_s=_SEND_TIMEOUT_S)
+        except (OSError, ValueError):  # a ValueError: it was closed in this moment
             self.end("it does not read what it is sent")
 
     def forget(self, run: "Run") -> None:
@@ -288,7 +304,10 @@ class Run:
         if not self._is_over.is_set():
             self._close()
             self._arrived.put(None)
-            self._process.send({"is": "cancel", "run": self.name})
+            # Not by this thread: it may be the one that keeps every other answer of this worker alive, and a skill that
+            # does not read would hold it up.
+            with contextlib.suppress(RuntimeError):  # the process was ended in this moment
+                self._process.calls.submit(self._process.send, {"is": "cancel", "run": self.name})
 
     def put(self, error: SkillError) -> None:
         """End the iteration with an error; for the process."""

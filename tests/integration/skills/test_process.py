@@ -1,5 +1,6 @@
 """A skill in its own process: what goes to and fro, and that a broken one harms nobody but itself."""
 
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import pytest
 from parlour.sdk import Text
 from parlour.sdk.errors import TooMuch
 from parlour.skills.errors import SkillBroke, SkillFailed, SkillTimedOut
-from parlour.skills.process import SkillProcess, Work
+from parlour.skills.process import Run, SkillProcess, Work, write
 from tests.support.skills import FakeDesk, launch, running, said, turn
 
 ECHO = """
@@ -210,6 +211,39 @@ async def answer():
             said(process, timeout_s=0.2)
 
         assert not process.is_alive
+
+
+def _begun(process: SkillProcess) -> Run:
+    return process.begin(Work(handler="answers:answer", turn=turn()), FakeDesk(), timeout_s=60)
+
+
+def test_whoever_stops_a_run_does_not_wait_for_a_skill_that_reads_nothing(tmp_path: Path) -> None:
+    with running(tmp_path, ECHO) as process, _begun(process) as run:
+        # As when somebody else is sending to a skill whose line is full.
+        with process._sending:
+            run.cancel()
+
+        assert list(run) == []
+
+
+def test_what_a_skill_reads_byte_by_byte_is_not_waited_for_either() -> None:
+    ours, theirs = socket.socketpair()
+    is_over = threading.Event()
+
+    def dribble() -> None:
+        while not is_over.wait(0.001) and theirs.recv(1):
+            pass
+
+    reader = threading.Thread(target=dribble)
+    reader.start()
+    try:
+        with pytest.raises(TimeoutError):
+            write(ours, b"x" * 9_000_000, timeout_s=0.3)
+    finally:
+        is_over.set()
+        ours.close()
+        reader.join()
+        theirs.close()
 
 
 def test_a_run_can_be_stopped_from_another_thread(tmp_path: Path) -> None:
