@@ -16,7 +16,7 @@ from parlour.bench.errors import BenchError
 from parlour.bench.figures import milliseconds, spread
 from parlour.bench.pipeline import Progress
 from parlour.bench.privacy_house import TEXT, House, house_in, house_on_postgres, say
-from parlour.bench.purging import measure_purge, measure_turns
+from parlour.bench.purging import measure_purges, measure_turns
 from parlour.bench.report import Report
 from parlour.privacy.erasure import Eraser
 from parlour.privacy.errors import KeyShredded
@@ -60,9 +60,10 @@ def run_privacy(options: PrivacyOptions, report: Report, progress: Progress) -> 
         report.add(REWRAP, _rewrap(house, options.keys))
         progress.begin("erasing", 1)
         report.add(ERASURE, {"database": "sqlite", **_erasure(house, options.messages)})
-    for rows in options.tables:
-        progress.begin(f"purging from {rows:,}", 1)
-        found = measure_purge(options.postgres, rows, rounds=options.rounds, seconds=options.seconds)
+    purges = measure_purges(
+        options.postgres, options.tables, rounds=options.rounds, seconds=options.seconds, progress=progress
+    )
+    for found in purges:
         report.add(PURGE, found.rates)
         report.add(TURNS, found.turns)
     progress.begin("erasing", 1)

@@ -2,17 +2,18 @@
 
 import statistics
 import tempfile
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
 from parlour.bench.errors import BenchError
 from parlour.bench.figures import milliseconds, spread
+from parlour.bench.pipeline import Progress
 from parlour.bench.privacy_house import House, database_on, furnished, say, settle
 from parlour.bench.turns import SETTINGS, Turns, started
 from parlour.bootstrap import platform
@@ -21,7 +22,9 @@ from parlour.settings import load
 
 # Messages of this many people lie mixed in the table, as they do where people talk.
 _PEOPLE: Final = 1_000
-_MOST_DUE: Final = 200_000
+_MOST_DUE: Final = 50_000
+_MOST_DUE_BESIDE: Final = 200_000
+_MOST_BLOCKS: Final = 12
 _AGE, _KEPT = timedelta(days=91), timedelta(days=90)
 # Whatever is not yet compiled, connected or cached is so after these.
 _WARM_UP_TURNS: Final = 40
@@ -35,44 +38,76 @@ class Purged:
     turns: dict[str, Any]
 
 
-def measure_purge(server: str, rows: int, *, rounds: int, seconds: float) -> Purged:
-    """Purge a tenth of a table of `rows` messages, `rounds` times after a first one that does not count.
+def measure_purges(
+    server: str, tables: Sequence[int], *, rounds: int, seconds: float, progress: Progress
+) -> list[Purged]:
+    """Purge messages from tables of so many rows, `rounds` times each after a first time that does not count.
 
-    Before each round as many rows that are due are put back, and PostgreSQL is let settle. Then turns are answered for
-    `seconds` with nothing beside them, and as long while purges go on. Raises `BenchError`.
+    Before each round the rows that are due are put there, and PostgreSQL is let settle. The tables take turns, so that
+    a machine which others use too treats them alike. Then turns are answered for about `seconds` beside purges, and as
+    long with nothing beside them. Raises `BenchError`.
     """
-    with tempfile.TemporaryDirectory(prefix="parlour-bench-") as folder, database_on(server) as url:
-        settings = load({}, data_dir=Path(folder), database={"url": url}, **SETTINGS)
-        with platform(settings, is_migrating=True) as parts, started(parts) as host:
-            house = furnished(parts.database, parts.privacy, _PEOPLE)
-            rates = _rates(house, rows, rounds)
-            return Purged(
-                rates, {"table_rows": rows, **_Turns(parts, host).beside(house, min(rows, _MOST_DUE), seconds)}
-            )
+    with ExitStack() as stack:
+        progress.begin("filling", sum(tables))
+        places = [_furnish(server, rows, stack, progress) for rows in tables]
+        progress.begin("purging", (rounds + 1) * len(places))
+        for _ in range(rounds + 1):
+            for place in places:
+                place.rates.append(place.due / _purge(place.house, place.due))
+                progress.step()
+        progress.begin("turns beside purges", len(places))
+        return [
+            Purged(place.told(), {"table_rows": place.rows, **_beside(place, seconds, progress)}) for place in places
+        ]
 
 
-def _rates(house: House, rows: int, rounds: int) -> dict[str, Any]:
-    """The steady rate: the median of the rounds after the first."""
-    due, now = min(rows // 10, _MOST_DUE), house.database.clock.now()
-    say(house, rows - due, now, now + _KEPT)
-    taken = [_purge(house, due) for _ in range(rounds + 1)]
-    rates = [due / seconds for seconds in taken[1:]]
-    return {
-        "table_rows": rows,
-        "purged_a_round": due,
-        "rounds": rounds,
-        "rows_per_s": statistics.median(rates),
-        "slowest": min(rates),
-        "fastest": max(rates),
-        "first_round": due / taken[0],
-    }
+@dataclass(slots=True)
+class _Place:
+    """One table, filled and ready, and how many rows a second went from it in each round."""
+
+    rows: int
+    house: House
+    turns: Turns
+    rates: list[float] = field(default_factory=list)
+
+    @property
+    def due(self) -> int:
+        """How many rows are purged in a round."""
+        return min(self.rows // 2, _MOST_DUE)
+
+    def told(self) -> dict[str, Any]:
+        """The steady rate: the median of the rounds after the first."""
+        first, *rates = self.rates
+        return {
+            "table_rows": self.rows,
+            "purged_a_round": self.due,
+            "rounds": len(rates),
+            "rows_per_s": statistics.median(rates),
+            "slowest": min(rates),
+            "fastest": max(rates),
+            "first_round": first,
+        }
+
+
+def _furnish(server: str, rows: int, stack: ExitStack, progress: Progress) -> _Place:
+    """A database whose table of messages has so many rows once those that are due are there."""
+    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="parlour-bench-"))
+    url = stack.enter_context(database_on(server))
+    settings = load({}, data_dir=Path(folder), database={"url": url}, **SETTINGS)
+    parts = stack.enter_context(platform(settings, is_migrating=True))
+    turns = Turns(parts, stack.enter_context(started(parts)))
+    place = _Place(rows, furnished(parts.database, parts.privacy, _PEOPLE), turns)
+    now = place.house.database.clock.now()
+    say(place.house, rows - place.due, now, now + _KEPT)
+    for _ in range(rows):
+        progress.step()
+    return place
 
 
 def _purge(house: House, due: int) -> float:
     """How long so many take that are put there for it."""
+    _put_due(house, due)
     now = house.database.clock.now()
-    say(house, due, now - _AGE, now - timedelta(days=1))
-    settle(house)
     began = time.perf_counter()
     gone = purge_expired(house.database, now=now).get("messages", 0)
     took = time.perf_counter() - began
@@ -81,71 +116,59 @@ def _purge(house: House, due: int) -> float:
     return took
 
 
+def _put_due(house: House, due: int) -> None:
+    now = house.database.clock.now()
+    say(house, due, now - _AGE, now - timedelta(days=1))
+    settle(house)
+
+
 def measure_turns(count: int) -> list[float]:
     """How many milliseconds each of so many turns takes on SQLite, of one person with 20 messages of history."""
     with tempfile.TemporaryDirectory(prefix="parlour-bench-") as folder:
         settings = load({}, data_dir=Path(folder), database={"url": ""}, **SETTINGS)
         with platform(settings, is_migrating=True) as parts, started(parts) as host:
-            turns = _Turns(parts, host, people=1)
+            turns = Turns(parts, host, people=1)
             for _ in range(_WARM_UP_TURNS):
                 turns.one()
             return milliseconds([turns.one() for _ in range(count)])
 
 
-class _Turns(Turns):
-    """Turns while rows go."""
-
-    def beside(self, house: House, due: int, seconds: float) -> dict[str, Any]:
-        """How long turns take alone, and while rows are purged."""
-        self.until(lambda done: done < _WARM_UP_TURNS)
-        end = time.perf_counter() + seconds
-        alone = self.until(lambda _: time.perf_counter() < end)
-        purging = _Purging(house, due)
-        with purging.going_on():
-            end = time.perf_counter() + seconds
-            meanwhile = self.until(lambda _: time.perf_counter() < end)
-        return {
-            "turns": len(alone) + len(meanwhile),
-            "alone_p50_ms": statistics.median(alone),
-            "alone_p99_ms": _p99(alone),
-            "purging_p50_ms": statistics.median(meanwhile),
-            "purging_p99_ms": _p99(meanwhile),
-            "purged_meanwhile": purging.gone,
-        }
-
-
-class _Purging:
-    """Purges one after the other in a thread, as a scheduler beside the workers does."""
-
-    def __init__(self, house: House, due: int) -> None:
-        self.gone = 0
-        self._house = house
-        self._due = due
-        self._is_over = threading.Event()
-
-    @contextmanager
-    def going_on(self) -> Iterator[None]:
-        """Rows go while the block runs, at least one batch of them."""
-        now = self._house.database.clock.now()
-        say(self._house, self._due, now - _AGE, now - timedelta(days=1))
-        settle(self._house)
-        thread = threading.Thread(target=self._go, name="purge", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            self._is_over.set()
-            thread.join()
-
-    def _go(self) -> None:
-        while not self._is_over.is_set():
-            now = self._house.database.clock.now()
-            self.gone += purge_expired(self._house.database, now=now).get("messages", 0)
-            say(self._house, self._due, now - _AGE, now - timedelta(days=1))
+def _beside(place: _Place, seconds: float, progress: Progress) -> dict[str, Any]:
+    """How long turns take while rows are purged, and how long right afterwards, by turns."""
+    house, turns, due = place.house, place.turns, min(place.rows, _MOST_DUE_BESIDE)
+    turns.until(lambda done: done < _WARM_UP_TURNS)
+    alone: list[float] = []
+    meanwhile: list[float] = []
+    purged, spent = 0, 0.0
+    with ThreadPoolExecutor(1, "purge") as scheduler:
+        for _ in range(_MOST_BLOCKS):
+            _put_due(house, due)
+            now, began = house.database.clock.now(), time.perf_counter()
+            purging = scheduler.submit(purge_expired, house.database, now=now)
+            meanwhile += turns.until(lambda done, purging=purging: done < 1 or not purging.done())  # type: ignore[misc]
+            purged += purging.result().get("messages", 0)
+            took = time.perf_counter() - began
+            settle(house)
+            end = time.perf_counter() + took
+            alone += turns.until(lambda done, end=end: done < 1 or time.perf_counter() < end)  # type: ignore[misc]
+            spent += took
+            if spent >= seconds:
+                break
+    progress.step()
+    return {
+        "table_rows": place.rows,
+        "turns_alone": len(alone),
+        "alone_p50_ms": statistics.median(alone),
+        "alone_p99_ms": _p99(alone),
+        "turns_purging": len(meanwhile),
+        "purging_p50_ms": statistics.median(meanwhile),
+        "purging_p99_ms": _p99(meanwhile),
+        "purged_meanwhile": purged,
+    }
 
 
 def _p99(taken: list[float]) -> float:
     found = spread(taken)
     if found is None:
-        raise BenchError("No turn was answered. Give --seconds of at least 1.")
+        raise BenchError("No turn was answered.")
     return found.p99

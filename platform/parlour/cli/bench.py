@@ -188,11 +188,11 @@ def privacy(
     keys: Annotated[int, typer.Option(min=1, help="Keys to wrap anew.")] = 100_000,
     messages: Annotated[int, typer.Option(min=1, help="Messages of the person who is erased.")] = 10_000,
     table: Annotated[
-        list[int] | None, typer.Option(min=10, help="Rows of the table to purge a tenth of, several times for several.")
+        list[int] | None, typer.Option(min=10, help="Rows of the table to purge some of, several times for several.")
     ] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Purges of each table, after one that does not count.")] = 5,
     seconds: Annotated[
-        float, typer.Option(min=1, help="How long turns are answered, alone and again beside purges.")
+        float, typer.Option(min=1, help="About how long turns are answered beside purges, and again alone.")
     ] = 30.0,
     postgres: Annotated[
         str, typer.Option(envvar="PARLOUR_BENCH_POSTGRES", help="Server where databases may be made.")
