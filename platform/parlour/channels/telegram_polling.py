@@ -7,6 +7,7 @@ from typing import Any, Final
 import structlog
 
 from parlour.channels.telegram_updates import Json, kind_of
+from parlour.privacy.errors import KeysUnavailable
 from parlour.store.errors import StoreError
 from parlour.turns.ports import CredentialsRejected, NotSent, OutcomeUnknown, Rejected, Throttled
 
@@ -79,12 +80,12 @@ class Polling:
         return offset
 
     async def _take_surely(self, update: Json) -> None:
-        """Commit one update, however long the database is away."""
+        """Commit one update, however long the database or the key provider is away."""
         wait_s, tries = _FIRST_WAIT_S, 0
         while True:
             try:
                 return await self._take(update)
-            except StoreError as error:
+            except (StoreError, KeysUnavailable) as error:
                 log.warning("telegram_update_waits", update_id=update["update_id"], error=type(error).__name__)
             except Exception as error:  # noqa: BLE001 (a fault of ours in one update: no traceback, it could quote content)
                 tries += 1

@@ -7,7 +7,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy import ColumnElement, literal_column, select, update
 
-from parlour.privacy.errors import PrivacyError
+from parlour.privacy.errors import KeysUnavailable, PrivacyError
 from parlour.privacy.service import Privacy
 from parlour.store.database import Database
 from parlour.store.errors import StoreError
@@ -52,10 +52,15 @@ class AttachmentStore:
         return [wanted for row in rows if (wanted := self._open(*row))]
 
     def _open(self, row_id: UUID, user_id: UUID, reference: bytes, attempts: int) -> Wanted | None:
-        """The file, or None for one that must be left: what cannot be opened must not hold up the others."""
+        """The file, or None for one that must be left: what cannot be opened must not hold up the others.
+
+        Raises `KeysUnavailable`: every file waits then.
+        """
         owner = UserId(user_id)
         try:
             opened = self._sealer.open_text(owner, Attachment.reference, row_id, reference)
+        except KeysUnavailable:
+            raise
         except PrivacyError as error:
             log.warning("attachment_unreadable", attachment_id=str(row_id), reason=type(error).__name__)
             self._update(row_id, state="failed")

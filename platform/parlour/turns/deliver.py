@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import structlog
 
+from parlour.privacy.errors import KeysUnavailable
 from parlour.privacy.sealing import Sealer
 from parlour.store.errors import StoreError
 from parlour.turns.budget import SendBudget
@@ -321,7 +322,7 @@ class Sender:
         while True:
             try:
                 return await asyncio.to_thread(self._ledger.record, outcomes)
-            except StoreError as error:
+            except (StoreError, KeysUnavailable) as error:
                 # What the messenger said must not be forgotten while we live; after a crash it would be settled anew.
                 log.warning("outcomes_not_recorded", count=len(outcomes), reason=type(error).__name__)
                 await asyncio.sleep(0.5)

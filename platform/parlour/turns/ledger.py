@@ -14,7 +14,7 @@ import structlog
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
-from parlour.privacy.errors import KeyShredded, PrivacyError
+from parlour.privacy.errors import KeyShredded, KeysUnavailable, PrivacyError
 from parlour.privacy.service import Privacy
 from parlour.store.changes import changed_rows
 from parlour.store.database import Database
@@ -39,6 +39,8 @@ log = structlog.get_logger(__name__)
 # Given up after this long: an answer that comes a day late helps nobody.
 _GIVE_UP_AFTER = timedelta(days=1)
 _KNOWN_KEYS = 50
+# What cannot be opened because the key provider does not answer is tried again after this.
+_KEYS_WAIT = timedelta(seconds=5)
 
 
 class Ledger:
@@ -116,7 +118,7 @@ class Ledger:
             if HELD.first(session, account=account, sender=self._owner, now=now) is None:
                 return [], None
             rows = DUE.all(session, account=account, now=now, at_most=limit)
-            taken = [shipment for row in rows if (shipment := self._take(session, messenger, row, now))]
+            taken = self._take_all(session, messenger, rows, now)
             next_due = NEXT_DUE.first(session, account=account, now=now)
         return taken, (next_due - now).total_seconds() if next_due else None
 
@@ -168,6 +170,23 @@ class Ledger:
 
     # ---- inside ----
 
+    def _take_all(self, session: Session, messenger: Messenger, rows: Sequence[Due], now: datetime) -> list[Shipment]:
+        """What of these can be sent. Where a key cannot be had, that one waits, and those behind it for the next look.
+
+        Asking for more keys would take a provider's patience for each, with the transaction open.
+        """
+        taken = []
+        for row in rows:
+            try:
+                shipment = self._take(session, messenger, row, now)
+            except KeysUnavailable:
+                log.warning("delivery_waits_for_keys", delivery_id=str(row.id))
+                PUT_OFF.run(session, delivery=row.id, until=now + _KEYS_WAIT)
+                break
+            if shipment is not None:
+                taken.append(shipment)
+        return taken
+
     def _take(self, session: Session, messenger: Messenger, due: Due, now: datetime) -> Shipment | None:
         """The next part of the delivery, marked `sending`; None when it has to wait or cannot be sent at all."""
         try:
@@ -178,7 +197,7 @@ class Ledger:
                 return None
             parts = self._plan(messenger, due)
             shipment = self._shipment(session, due, address, parts)
-        except StoreError:
+        except (StoreError, KeysUnavailable):
             raise
         except Exception as error:  # noqa: BLE001 (one that cannot be read must not hold up the account; logged below)
             _give_up(session, due, error)

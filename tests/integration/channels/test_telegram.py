@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 from parlour.channels import telegram_text
 from parlour.channels.protocol import Channel
 from parlour.channels.telegram import TelegramChannel
+from parlour.privacy.errors import KeysUnavailable
 from parlour.store.ids import TurnId, new_id
 from parlour.turns.ports import (
     Address,
@@ -234,6 +235,13 @@ async def test_a_message_that_trips_over_a_fault_of_ours_is_given_up_and_the_nex
     await until(lambda: harness.intake.texts == ["healthy"], "the next one is taken in")
 
     assert "secret-content" not in "".join(capsys.readouterr())
+
+
+async def test_a_message_waits_however_long_the_key_provider_is_away(harness: TelegramHarness) -> None:
+    harness.intake.fail(7, error=KeysUnavailable("sealed"))
+    harness.telegram.say(PERSON, "patient")
+
+    await until(lambda: harness.intake.texts == ["patient"], "it is taken in", deadline_s=60)
 
 
 async def test_polling_survives_everything_a_server_does(harness: TelegramHarness) -> None:
