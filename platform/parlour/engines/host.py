@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar, cast
 
 import structlog
+import uvloop
 
 from parlour.engines.errors import EngineDied, EngineError, EngineUnavailable
 from parlour.engines.protocol import Engine, Message, Piece, Request
@@ -155,7 +156,7 @@ class EngineHost:
         if self._thread is not None:
             return
         started: Future[None] = Future()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._live(started)), name="engine", daemon=True)
+        self._thread = threading.Thread(target=lambda: uvloop.run(self._live(started)), name="engine", daemon=True)
         self._thread.start()
         try:
             started.result()

@@ -4,6 +4,8 @@ import asyncio
 import signal
 from collections.abc import Callable
 
+import uvloop
+
 from parlour.processes.gateway import Gateway
 
 
@@ -13,7 +15,7 @@ def run_until_signalled(gateway: Gateway, *, on_ready: Callable[[str], None]) ->
     Raises what the gateway raises, the first of a group.
     """
     try:
-        asyncio.run(_run(gateway, on_ready))
+        uvloop.run(_run(gateway, on_ready))
     except BaseExceptionGroup as group:
         raise _first(group) from group
 

@@ -31,7 +31,7 @@ log = structlog.get_logger(__name__)
 # An answer that is done within this time needs no draft: it would cost two sends instead of one.
 _FIRST_MESSAGE_AFTER_S = 1.0
 # One that is done within this time needs no sign that it is coming either.
-_QUICK_S = 0.25
+_QUICK_S = 0.5
 # Telegram shows a typing action for five seconds.
 _TYPING_EVERY_S = 4.5
 _CLOSED_REMEMBERED = 10_000
