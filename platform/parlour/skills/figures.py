@@ -14,7 +14,7 @@ from parlour.store.ids import WorkspaceId
 from parlour.store.models import Account, Turn
 
 # Ids rise with time, so the newest turns are found without looking at the others, however many there are.
-LOOKED_AT: Final = 5_000
+LOOKED_AT: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import delete, select
 
 from parlour.privacy.classes import SEALED_BY_MENTION, mention_columns, model_of, personal_tables, user_columns
+from parlour.privacy.errors import KeyShredded
 from parlour.privacy.export import _LEFT_OUT, _OF_WORKSPACE, Export, export_person
 from parlour.privacy.persons import SubjectUnknown
 from parlour.store.ids import SubjectId, UserId, WorkspaceId
@@ -114,3 +115,17 @@ def test_nobody_and_the_erased_have_no_export(stage: Stage) -> None:
         _export(stage, ann)
     with pytest.raises(SubjectUnknown):
         _export(stage, UUID(int=7))
+
+
+def test_an_export_beside_which_its_person_is_erased_is_none_and_stands_nowhere(stage: Stage) -> None:
+    """It looked before the erasure was written down, and opens what it read once the key is gone."""
+    stage.answered("first")
+    with stage.platform.database.read() as session:
+        ann = session.scalars(select(Message.user_id)).first()
+    assert ann is not None
+    stage.shred(ann)
+
+    with pytest.raises(KeyShredded):
+        _export(stage, ann)
+
+    assert stage.count(AuditEntry) == 0

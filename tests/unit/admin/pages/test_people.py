@@ -96,6 +96,26 @@ def test_an_export_needs_the_right_and_a_reason(site: Site) -> None:
     assert "user.export" in _actions(site)
 
 
+def test_who_is_being_erased_has_no_export_any_more(site: Site) -> None:
+    ann = site.person("ann")
+    owner = site.signed_in()
+    site.stage.shred(ann)
+
+    refused = owner.send(f"/admin/people/{ann}/export", reason="she asked for it")
+
+    assert refused.status_code == 404
+    assert "user.export" not in _actions(site)
+
+
+def test_nobody_can_be_erased_who_is_unknown(site: Site) -> None:
+    browser = site.signed_in()
+
+    refused = browser.send("/admin/people/01900000-0000-7000-8000-000000000000/erase", word="000000")
+
+    assert refused.status_code == 404
+    assert "user.erase" not in _actions(site)
+
+
 def test_erasing_takes_a_second_step_and_gives_a_receipt(site: Site) -> None:
     ann = site.person("ann")
     browser = site.signed_in(Role.ADMIN)
