@@ -89,7 +89,7 @@ gpu: $(STAMPS)/dev ## On a machine with an NVIDIA GPU: the vLLM tests and figure
 .PHONY: screenshots
 screenshots: $(STAMPS)/dev ## Take the pictures of the web chat and the admin pages anew (needs Chromium)
 	@mkdir -p docs/images
-	@SCREENSHOTS=docs/images $(BIN)/pytest tests/browser -k "picture or admin_pages"
+	@SCREENSHOTS=docs/images $(BIN)/pytest tests/browser -k "picture or admin"
 
 .PHONY: check
 check: $(STAMPS)/dev ## Style, types, import contracts, and whether locks and generated docs are fresh

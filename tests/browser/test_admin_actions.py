@@ -192,14 +192,11 @@ def test_a_turn_that_waits_is_found_and_dropped(page: Page, stage: Stage, url: s
 
 
 @pytest.mark.usefixtures("looks")
-def test_one_who_waits_is_let_in_by_their_code_and_another_refused(
-    page: Page, stage: Stage, url: str, screenshots: Path
-) -> None:
+def test_one_who_waits_is_let_in_by_their_code_and_another_refused(page: Page, stage: Stage, url: str) -> None:
     first, second = (_waiting(stage, f"{name} {new_id().hex[-6:]}") for name in ("Fay", "Gil"))
     page.goto(f"{url}/admin/pairing")
     is_fit(page)
     expect(page.locator("main tbody tr")).to_have_count(2)
-    _picture(page, screenshots, "pairing")
     _press(page, "/pairing/approve", code="AAAA-BBBB")
     expect(page.locator("main [role=alert]")).to_be_visible()
 
@@ -213,9 +210,7 @@ def test_one_who_waits_is_let_in_by_their_code_and_another_refused(
 
 
 @pytest.mark.usefixtures("looks")
-def test_thumbs_are_listed_narrowed_and_lead_to_their_conversation(
-    page: Page, stage: Stage, url: str, screenshots: Path
-) -> None:
+def test_thumbs_are_listed_narrowed_and_lead_to_their_conversation(page: Page, stage: Stage, url: str) -> None:
     good, bad = (stage.answered("hello", sender=sender) for sender in ("hal", "ida"))
     with stage.platform.database.begin() as session:
         for taken, is_positive in ((good, True), (bad, False)):
@@ -227,7 +222,6 @@ def test_thumbs_are_listed_narrowed_and_lead_to_their_conversation(
             )  # fmt: skip
     page.goto(f"{url}/admin/feedback")
     is_fit(page)
-    _picture(page, screenshots, "feedback")
     expect(page.locator("main tbody")).to_contain_text(str(good.conversation_id))
 
     page.locator("select[name=thumb]").select_option("down")
@@ -241,13 +235,10 @@ def test_thumbs_are_listed_narrowed_and_lead_to_their_conversation(
 
 
 @pytest.mark.usefixtures("looks")
-def test_messengers_and_the_engine_show_what_waits_and_which_part_is_down(
-    page: Page, stage: Stage, url: str, screenshots: Path
-) -> None:
+def test_messengers_and_the_engine_show_what_waits_and_which_part_is_down(page: Page, stage: Stage, url: str) -> None:
     taken = stage.say("nobody answers yet", sender="jon")
     page.goto(f"{url}/admin/messengers")
     is_fit(page)
-    _picture(page, screenshots, "messengers")
 
     expect(page.locator("main tbody")).to_contain_text("telegram · Bot")
     parts = page.locator("main dl").first
@@ -259,7 +250,7 @@ def test_messengers_and_the_engine_show_what_waits_and_which_part_is_down(
 
 
 @pytest.mark.usefixtures("looks")
-def test_a_skills_jobs_show_how_their_last_runs_went(page: Page, stage: Stage, url: str, screenshots: Path) -> None:
+def test_a_skills_jobs_show_how_their_last_runs_went(page: Page, stage: Stage, url: str) -> None:
     skill = f"watch-{new_id().hex[-6:]}"
     book = a_job(stage, skill=skill)
     page.goto(f"{url}/admin/skills/{skill}")
@@ -273,7 +264,6 @@ def test_a_skills_jobs_show_how_their_last_runs_went(page: Page, stage: Stage, u
 
     page.goto(f"{url}/admin/jobs")
     is_fit(page)
-    _picture(page, screenshots, "jobs")
     row = page.locator("main tbody tr", has_text=skill)
     expect(row.locator("td").last).to_have_text("1")
     expect(row.locator("code").last).to_have_text("ValueError in notes.py:7")
