@@ -7,6 +7,7 @@ several test runs can share one server.
 
 import os
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -14,7 +15,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from types import MappingProxyType
@@ -33,6 +34,8 @@ DEFAULTS = MappingProxyType(
     }
 )
 DEADLINE_S = 60.0
+# https://docs.kernel.org/networking/ip-sysctl.html: `ip_local_port_range` begins at 32,768.
+_SERVER_PORTS = range(15_000, 32_000)
 
 
 class Missing(Exception):
@@ -43,10 +46,15 @@ class Missing(Exception):
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on."""
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port of 127.0.0.1 that nobody listens on.
+
+    None of those that the kernel gives to clients: one that tries to reach a server that is away, again and again, gets
+    the server's own port for itself one day, is connected to itself, and the server cannot come back.
+    """
+    while True:
+        with closing(socket.socket()) as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", random.choice(_SERVER_PORTS)))
+            return int(probe.getsockname()[1])
 
 
 def wait_until(condition: Callable[[], bool], *, what: str, deadline_s: float = DEADLINE_S) -> None:

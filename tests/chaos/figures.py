@@ -4,10 +4,10 @@ import argparse
 import statistics
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, cycle
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any, Final
@@ -29,8 +29,9 @@ _WAIT_S: Final = 240.0
 _AWAY_S: Final = 5.0
 _FLOOD_PER_S: Final = 20.0
 _SAMPLE_EVERY_S: Final = 10.0
-_FLOODER: Final = 900
-_THROTTLED: Final = 901
+_FLOODER: Final = range(900, 901)
+_THROTTLED: Final = range(901, 902)
+_AS_MANY: Final = range(910, 930)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,8 @@ def outage(ground: Ground, options: argparse.Namespace, report: Report) -> None:
 def isolation(ground: Ground, options: argparse.Namespace, report: Report) -> None:
     """How long others wait alone, beside somebody who floods, and beside a chat under a 429 of a minute.
 
-    By turns, several times: a machine that others use too is not the same from one minute to the next.
+    As many messages as the flood's, from many, tell what part of it is the work alone and no unfairness. By turns,
+    several times: a machine that others use too is not the same from one minute to the next.
     """
     waited: dict[str, list[float]] = defaultdict(list)
     for _ in range(options.rounds):
@@ -98,7 +100,10 @@ def isolation(ground: Ground, options: argparse.Namespace, report: Report) -> No
         with _beside(ground, _FLOODER, _FLOOD_PER_S):
             waited["one floods"] += _talk(ground, options)
         ground.crowd.settled(patience_s=_WAIT_S, linger_s=0)
-        ground.telegram.fault("throttle", chat=str(_THROTTLED), retry_after=60, times=None)
+        with _beside(ground, _AS_MANY, _FLOOD_PER_S):
+            waited["twenty say as much as the one"] += _talk(ground, options)
+        ground.crowd.settled(patience_s=_WAIT_S, linger_s=0)
+        ground.telegram.fault("throttle", chat=str(_THROTTLED[0]), retry_after=60, times=None)
         with _beside(ground, _THROTTLED, 1.0):
             waited["one chat under a 429 of 60 s"] += _talk(ground, options)
         ground.telegram.heal()
@@ -211,12 +216,14 @@ def _unanswered(ground: Ground, since: float) -> set[int]:
 
 
 @contextmanager
-def _beside(ground: Ground, person: int, rate: float) -> Iterator[None]:
-    """Meanwhile this person says so many things a second."""
+def _beside(ground: Ground, people: Sequence[int], rate: float) -> Iterator[None]:
+    """Meanwhile these people, one after another, say so many things a second."""
     over = Event()
 
     def go_on() -> None:
-        while not over.wait(1 / rate):
+        for person in cycle(people):
+            if over.wait(1 / rate):
+                return
             ground.crowd.say(person)
 
     thread = Thread(target=go_on)

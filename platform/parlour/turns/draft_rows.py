@@ -1,5 +1,6 @@
 """What the ledger knows of drafts: one that is out must become the answer, whoever sends that. Synchronous."""
 
+from enum import Enum, auto
 from uuid import UUID
 
 from sqlalchemy import Select, delete, select, update
@@ -10,9 +11,18 @@ from parlour.store.database import Database
 from parlour.store.ids import AccountId, ConversationId, TurnId, UserId, new_id
 from parlour.store.models import Conversation, Delivery, Turn
 from parlour.turns.conversations import open_address
+from parlour.turns.heads import is_delivery_waiting
 from parlour.turns.message_keys import MessageKeys
 from parlour.turns.shipments import DraftTarget
 from parlour.turns.states import DeliveryState, DraftState, TurnState
+
+
+class MayShow(Enum):
+    """Whether a draft may be posted."""
+
+    YES = auto()
+    NOT_YET = auto()  # an answer before it in the conversation has still to be sent
+    NEVER = auto()  # the answer is in the ledger already, or an earlier draft's fate is not known
 
 
 class DraftRows:
@@ -46,10 +56,10 @@ class DraftRows:
                 reply_to=self._keys.answered_by(session, turn_id),
             )
 
-    def begin(self, target: DraftTarget) -> tuple[bool, str | None]:
+    def begin(self, target: DraftTarget) -> tuple[MayShow, str | None]:
         """Put the draft into the ledger before its first post. Returns whether it may be shown; its key if it is out.
 
-        False: the answer is already in the ledger, or an earlier draft's fate is not known; drafts are over then.
+        Nothing is put where it may not be shown.
         """
         now = self._database.clock.now()
         row = Delivery(
@@ -67,10 +77,13 @@ class DraftRows:
         )
         try:
             with self._database.begin() as session:
+                # The draft becomes the answer where it stands, and must stand after the answers before it.
+                if session.scalar(select(is_delivery_waiting(target.conversation_id, before_seq=target.seq))):
+                    return MayShow.NOT_YET, None
                 session.add(row)
         except IntegrityError:
             return self._existing(target)
-        return True, None
+        return MayShow.YES, None
 
     def is_out(self, target: DraftTarget, key: str) -> None:
         """Remember the draft's id, also when the answer has come meanwhile; not when it was sent or settled without."""
@@ -93,7 +106,7 @@ class DraftRows:
             )
             session.execute(update(Delivery).where(Delivery.id == row_id).values(draft_state=DraftState.NONE.value))
 
-    def _existing(self, target: DraftTarget) -> tuple[bool, str | None]:
+    def _existing(self, target: DraftTarget) -> tuple[MayShow, str | None]:
         with self._database.read() as session:
             row = session.execute(
                 select(Delivery.id, Delivery.external_keys, Delivery.state, Delivery.draft_state).where(
@@ -101,9 +114,9 @@ class DraftRows:
                 )
             ).one_or_none()
         if row is None or row.state != DeliveryState.DRAFTING.value or row.draft_state != DraftState.OPEN.value:
-            return False, None
+            return MayShow.NEVER, None
         keys = self._keys.open(target.user_id, row.id, row.external_keys)
-        return bool(keys), keys[0] if keys else None
+        return (MayShow.YES, keys[0]) if keys else (MayShow.NEVER, None)
 
 
 def _row_of(target: DraftTarget) -> Select[UUID]:

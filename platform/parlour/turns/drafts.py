@@ -11,7 +11,7 @@ from parlour.privacy.sealing import Sealer
 from parlour.store.errors import StoreError
 from parlour.store.ids import TurnId
 from parlour.turns.budget import SendBudget
-from parlour.turns.draft_rows import DraftRows
+from parlour.turns.draft_rows import DraftRows, MayShow
 from parlour.turns.metrics import Metrics
 from parlour.turns.ports import (
     CredentialsRejected,
@@ -126,9 +126,11 @@ class Drafts:
             if style is DraftStyle.MESSAGE:
                 await self._pause(draft, _FIRST_MESSAGE_AFTER_S)
             while await self._next(target, draft):
-                if style is DraftStyle.MESSAGE and draft.key is None and not await self._register(target, draft):
+                may_show = await self._register(target, draft, style)
+                if may_show is MayShow.NEVER:
                     return
-                await self._post(target, draft, style)
+                if may_show is MayShow.YES:
+                    await self._post(target, draft, style)
                 await self._pause(draft, self._messenger.draft_interval_s(target.address))
         except (StoreError, PrivacyError) as error:
             log.warning("draft_ended", turn_id=str(turn_id), reason=type(error).__name__)
@@ -167,8 +169,13 @@ class Drafts:
             async with asyncio.timeout(seconds):
                 await draft.closed.wait()
 
-    async def _register(self, target: DraftTarget, draft: _Draft) -> bool:
+    async def _register(self, target: DraftTarget, draft: _Draft, style: DraftStyle) -> MayShow:
+        """Whether it may be posted now; a first message of its own goes into the ledger before it goes out."""
+        if style is not DraftStyle.MESSAGE or draft.key is not None:
+            return MayShow.YES
         may_show, draft.key = await asyncio.to_thread(self._rows.begin, target)
+        if may_show is MayShow.NOT_YET:
+            self._metrics.draft_dropped(self._channel)
         return may_show
 
     async def _post(self, target: DraftTarget, draft: _Draft, style: DraftStyle) -> None:

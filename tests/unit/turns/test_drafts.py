@@ -94,6 +94,26 @@ async def test_a_draft_grows_and_becomes_the_answer(stage: Stage, messenger: Fak
     assert stage.metric("parlour_drafts_total", channel="telegram", fate="sent") >= 2
 
 
+async def test_no_draft_goes_before_an_answer_that_has_still_to_be_sent(stage: Stage, messenger: FakeMessenger) -> None:
+    """It becomes the answer where it stands, which would be before the one to an earlier question."""
+    stage.answered("hello", says=["First."])
+    messenger.gates["send"] = gate = asyncio.Event()
+    writing = Writing(stage)
+    async with stage.posting(messenger):
+        await until(lambda: messenger.calls["send"] == 1 and stage.bus.is_listened_to)
+        writing.says("Once")
+        await until(lambda: stage.metric("parlour_drafts_total", channel="telegram", fate="dropped") >= 1)
+        drafts_before = messenger.calls["draft"]
+        gate.set()
+        await until(is_sent(stage))
+        writing.says("Once upon a time")
+        await until(lambda: messenger.texts() == ["First.", "Once upon a time"])
+        await asyncio.to_thread(writing.ends)
+        await until(lambda: messenger.texts() == ["First.", "The end."])
+
+    assert drafts_before == 0
+
+
 async def test_a_draft_that_vanishes_by_itself_needs_no_ledger(stage: Stage, messenger: FakeMessenger) -> None:
     messenger.style = DraftStyle.EPHEMERAL
     writing = Writing(stage)
