@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any, Final
 
 import numpy as np
@@ -20,8 +21,10 @@ from parlour.skills.likeness import ExampleLikeness
 from parlour.skills.routing import FLOOR, MARGIN, SURE
 
 TABLE: Final = "Router: ten skills, twenty examples each"
+NUMBERS_TABLE: Final = "Router: ten trades, by the number of examples each"
 SORTED_TABLE: Final = "Router: what becomes of questions before any model is asked"
 _EXAMPLES: Final = 20
+_NUMBERS: Final = (20, 40, 80)
 _DRAWS: Final = 3
 _MOST_BEYOND: Final = 1_000
 CROSSWOZ: Final = "crosswoz/val.json.zip"
@@ -67,11 +70,25 @@ def run(data: Data, seed: int) -> Mapping[str, Sequence[Row]]:
     sorted_rows: list[Row] = []
     for kind, draw_of in {"one intent each": by_intent, "a trade of several intents each": by_trade}.items():
         for drawn in range(_DRAWS):
-            draw = draw_of(told, random.Random(seed * _DRAWS + drawn))  # noqa: S311 (a benchmark)
+            draw = draw_of(told, _chance(seed, drawn))
             rights = {name: _right(draw, method(draw, embedder)) for name, method in METHODS.items()}
             rows.append({"skills": kind, "draw": drawn, "questions": len(draw.asked), **rights})
             sorted_rows += [{"skills": kind, "draw": drawn, **row} for row in _sorted(draw, talk, embedder)]
-    return {TABLE: rows, SORTED_TABLE: sorted_rows}
+    return {TABLE: rows, NUMBERS_TABLE: list(_by_number(told, seed, embedder)), SORTED_TABLE: sorted_rows}
+
+
+def _chance(seed: int, drawn: int) -> random.Random:
+    return random.Random(seed * _DRAWS + drawn)  # noqa: S311 (a benchmark)
+
+
+def _by_number(told: Sequence[Question], seed: int, embedder: Remembered) -> Iterator[Row]:
+    """What more examples do for skills that are hard to tell apart, the mean over all draws."""
+    for number in _NUMBERS:
+        draws = [by_trade(told, _chance(seed, drawn), examples=number) for drawn in range(_DRAWS)]
+        rights = {
+            name: fmean(_right(draw, method(draw, embedder)) for draw in draws) for name, method in METHODS.items()
+        }
+        yield {"examples each": number, "draws": _DRAWS, **rights}
 
 
 def _sorted(draw: Draw, talk: Sequence[str], embedder: Remembered) -> Iterator[Row]:
@@ -106,12 +123,14 @@ def by_intent(told: Sequence[Question], chance: random.Random) -> Draw:
     return _drawn(told, {intent: (intent,) for intent in intents}, chance)
 
 
-def by_trade(told: Sequence[Question], chance: random.Random) -> Draw:
+def by_trade(told: Sequence[Question], chance: random.Random, *, examples: int = _EXAMPLES) -> Draw:
     """Ten trades, each of several intents."""
-    return _drawn(told, TRADES, chance)
+    return _drawn(told, TRADES, chance, number=examples)
 
 
-def _drawn(told: Sequence[Question], groups: Mapping[str, Sequence[str]], chance: random.Random) -> Draw:
+def _drawn(
+    told: Sequence[Question], groups: Mapping[str, Sequence[str]], chance: random.Random, *, number: int = _EXAMPLES
+) -> Draw:
     """Examples spread evenly over a group's intents, as an author would give them; everything else is asked."""
     examples: dict[str, list[str]] = {}
     asked = []
@@ -119,7 +138,7 @@ def _drawn(told: Sequence[Question], groups: Mapping[str, Sequence[str]], chance
         piles = [_of(told, [intent]) for intent in intents]
         for pile in piles:
             chance.shuffle(pile)
-        chosen = [piles[at % len(piles)].pop() for at in range(_EXAMPLES)]
+        chosen = [piles[at % len(piles)].pop() for at in range(number)]
         examples[name] = chosen
         asked += [(text, name) for pile in piles for text in pile]
     inside = {intent for intents in groups.values() for intent in intents}
