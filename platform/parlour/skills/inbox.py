@@ -19,7 +19,8 @@ from parlour.skills.errors import BadInput, SkillUnavailable
 from parlour.skills.http import SkillHttp
 from parlour.skills.process import Work
 from parlour.skills.service import SkillBook
-from parlour.skills.supervisor import Supervisor, starter
+from parlour.skills.standing import supervised
+from parlour.skills.supervisor import Supervisor
 from parlour.skills.views import SkillView
 from parlour.store.database import Database
 from parlour.store.ids import UserId, WorkspaceId
@@ -103,7 +104,11 @@ class SkillInbox:
             settings = self._book_of(workspace_id).settings(skill)
             desk = HostDesk(Whose(skill.id, workspace_id, None), skill.allowed_with(settings), services)
             work = Work(entry.id, settings=settings)
-            with self._supervisor.begin(skill, work, desk, timeout_s=IMPORT_TIMEOUT_S) as run:
+            # Beside whoever answers people, for it may take an hour; and it counts for a new version as an answer does.
+            with (
+                self._supervisor.apart(skill) as process,
+                process.begin(work, desk, timeout_s=IMPORT_TIMEOUT_S) as run,
+            ):
                 yield from run
             return handed_in.said
 
@@ -150,7 +155,7 @@ def open_inbox(*, database: Database, privacy: Privacy, retention: Retention, bo
     """An inbox for the skills of one workspace, with processes of its own."""
     return SkillInbox(
         book_of=lambda _: book,
-        supervisor=Supervisor(starter(book.environments)),
+        supervisor=supervised(database, privacy, book.environments),
         documents=Documents(database=database, privacy=privacy, clock=database.clock, retention=retention),
         crowd=CrowdCounts(database=database, privacy=privacy, clock=database.clock),
     )

@@ -1,5 +1,6 @@
 """Files and events for a skill, and what it may count of everybody's documents: real processes, both databases."""
 
+import shutil
 from collections.abc import Generator, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -14,7 +15,7 @@ from parlour.skills.crowd import CrowdCounts
 from parlour.skills.documents import Documents, Shelf
 from parlour.skills.environment import Environments
 from parlour.skills.errors import BadInput, NoSuchSkill, SkillUnavailable
-from parlour.skills.inbox import Report, SkillInbox
+from parlour.skills.inbox import Report, SkillInbox, open_inbox
 from parlour.skills.service import SkillBook
 from parlour.skills.supervisor import Supervisor, starter
 from parlour.store.ids import UserId
@@ -184,3 +185,25 @@ def test_what_is_not_there_is_named(storage: Storage, book: SkillBook, inbox: Sk
     book.enable("shop", is_enabled=False)
     with pytest.raises(SkillUnavailable, match="parlour skill enable shop"):
         inbox.tell(workspace_id, user_id, "shop", "bought", {"plant": "ficus"})
+
+
+def test_a_new_version_that_is_only_handed_files_stands_once_it_has_taken_one(
+    storage: Storage, book: SkillBook, made: Path, tmp_path: Path
+) -> None:
+    """Else the version before it would be kept for ever, and put back at some break long after."""
+    first, newer, file = book.get("shop"), tmp_path / "newer", tmp_path / "file"
+    shutil.copytree(made, newer)
+    project, source = newer / "pyproject.toml", newer / "src/parlour_shop/__init__.py"
+    project.write_text(project.read_text().replace(f'version = "{first.version}"', 'version = "9"'))
+    source.write_text(source.read_text().replace('"Counts"', '"Counts well"'))
+    assert check(newer, is_freezing=True).problems == ()
+    book.install(book.offer(newer), granted=[])
+    file.write_text("a,b")
+    assert book.get("shop").is_on_trial
+
+    inbox = open_inbox(database=storage.database, privacy=storage.privacy, retention=storage.retention, book=book)
+    list(inbox.take_in(book.workspace_id, "shop", "rows", file))
+    inbox.close()
+
+    assert not book.get("shop").is_on_trial
+    assert not (tmp_path / "skills" / first.folder).exists()
