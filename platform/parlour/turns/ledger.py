@@ -135,7 +135,10 @@ class Ledger:
             return any(FIRST_DUE.first(session, account=account) is not None for account in accounts)
 
     def known_keys(self, shipment: Shipment) -> frozenset[str]:
-        """The messenger's ids of other messages of ours in the conversation, newest first, as many as may matter."""
+        """The messenger's ids of other messages of ours in the conversation, newest first, as many as may matter.
+
+        Raises `KeysUnavailable`: with some of them missing, another's message would be taken for this one.
+        """
         with self._database.read() as session:
             rows = session.execute(
                 select(Delivery.user_id, Delivery.id, Delivery.external_keys)
@@ -151,6 +154,8 @@ class Ledger:
         for user_id, delivery_id, sealed in rows:
             try:
                 known.update(self._keys.open(UserId(user_id), delivery_id, sealed))
+            except KeysUnavailable:
+                raise
             except PrivacyError:
                 # Someone else's in the same chat, who was erased since.
                 continue

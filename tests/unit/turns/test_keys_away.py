@@ -74,6 +74,25 @@ async def test_an_answer_waits_and_is_posted_once_when_keys_are_back(stage: Stag
     assert messenger.texts() == ["All well."]
 
 
+async def test_nobody_elses_message_is_taken_for_an_answer_whose_fate_is_open(stage: Stage, outage: FakeOutage) -> None:
+    """Which messages are others' stands sealed under keys that cannot be had: asking fails, to be asked again."""
+    messenger = FakeMessenger(stage.account_id)
+    stage.answered("hello", sender="bob", chat="group", is_private=False)
+    async with stage.posting(messenger):
+        await until(lambda: [row.state for row in stage.deliveries()] == ["sent"], "it is sent")
+    stage.answered("hello too", sender="ann", chat="group", is_private=False)
+    ledger = stage.ledger(owner="gateway-2")
+    stage.clock.advance(31 * 86_400)
+    assert ledger.hold(stage.account_id)
+    ((shipment,), _) = ledger.take_due(messenger, limit=10)
+    forget(stage)
+
+    with outage.away(), pytest.raises(KeysUnavailable):
+        ledger.known_keys(shipment)
+
+    assert len(ledger.known_keys(shipment)) == 1
+
+
 async def test_a_file_waits_to_be_fetched(stage: Stage, outage: FakeOutage) -> None:
     stage.say("look", attachments=(IncomingAttachment("a.bin", "application/x", "ref"),))
     forget(stage)
