@@ -54,6 +54,9 @@ class TelegramMessenger:
         self._sent: OrderedDict[tuple[str, int], str] = OrderedDict()
         # A bot's private chats share one counter, so that an id seen in one is in no other.
         self._private_places: OrderedDict[int, str] = OrderedDict()
+        # It only counts up: a post is none of the private messages that were known before it was sent.
+        self._newest_private = 0
+        self._floors: OrderedDict[str, int] = OrderedDict()
         self._settling = Settling(
             Deeds(
                 placeholder=self._placeholder,
@@ -93,6 +96,7 @@ class TelegramMessenger:
         if post.draft_key is not None:
             await self._edit_into(post, int(post.draft_key))
             return self._noted(post, Receipt(post.draft_key))
+        self._note_floor(post)
         if post.file is not None:
             return self._noted(post, await self._send_file(post, post.file))
         rendered = telegram_text.render(post.text)
@@ -110,10 +114,19 @@ class TelegramMessenger:
             self._sent.popitem(last=False)
         return receipt
 
+    def _note_floor(self, post: Post) -> None:
+        # It is sent only where it is certainly not there yet: an earlier try of it needs no place in the search.
+        if post.address.is_private:
+            self._floors[post.key] = self._newest_private
+            if len(self._floors) > _REMEMBERED:
+                self._floors.popitem(last=False)
+
     def _is_another(self, post: Post, message_id: int) -> bool:
-        """Whether that message is certainly the answer of another post, or in another private chat."""
+        """Whether that message is certainly the answer of another post, in another private chat, or older than it."""
         chat = post.address.chat
-        if post.address.is_private and self._private_places.get(message_id, chat) != chat:
+        if post.address.is_private and (
+            message_id <= self._floors.get(post.key, 0) or self._private_places.get(message_id, chat) != chat
+        ):
             return True
         return self._sent.get((chat, message_id), post.key) != post.key
 
@@ -121,6 +134,7 @@ class TelegramMessenger:
         """Remember where a message stands, a person's or ours: when one is searched for, it need not be tried."""
         if address.is_private:
             self._private_places[message_id] = address.chat
+            self._newest_private = max(self._newest_private, message_id)
             if len(self._private_places) > _REMEMBERED_PLACES:
                 self._private_places.popitem(last=False)
 

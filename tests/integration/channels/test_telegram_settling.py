@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from parlour.channels.telegram_messenger import TelegramMessenger
 from parlour.store.ids import TurnId, new_id
 from parlour.turns.ports import Address, OutcomeUnknown, Rejected
 from tests.integration.channels.contract import make_post, settle, until
@@ -104,3 +105,25 @@ async def test_what_was_said_in_other_private_chats_is_not_in_the_way(harness: T
 
     assert harness.telegram.texts(PERSON) == ["Answer"]
     assert len(harness.telegram.journal("refused")) < 10, "other chats' ids were tried"
+
+
+async def test_what_was_said_before_the_answer_was_sent_is_not_in_the_way_whoever_saw_it(
+    harness: TelegramHarness,
+) -> None:
+    """Of several gateways one takes in what people say, and another may be the one that posts."""
+    question = await harness.say("Question")
+    post = make_post(harness.address, "Answer", reply_to=question)
+    for number in range(150):
+        harness.telegram.say(8, str(number))
+    await until(lambda: len(harness.intake.committed) == 151, "all are taken in")
+    assert isinstance(harness.messenger, TelegramMessenger)
+    harness.messenger._private_places.clear()
+    await harness.messenger.send(make_post(Address("8", is_private=True), "Another answer"))
+    harness.telegram.fault("lose", method="sendMessage")
+    with pytest.raises(OutcomeUnknown):
+        await harness.messenger.send(post)
+
+    await settle(harness.messenger, post)
+
+    assert harness.telegram.texts(PERSON) == ["Answer"]
+    assert len(harness.telegram.journal("refused")) < 10, "ids of before were tried"
