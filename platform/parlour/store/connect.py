@@ -1,5 +1,6 @@
 """SQLAlchemy engines as this project wants them, for SQLite and PostgreSQL."""
 
+import select
 import sqlite3
 import time
 from enum import Enum
@@ -8,8 +9,8 @@ from typing import Any, NoReturn, cast
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL, ExceptionContext
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.exc import DBAPIError, DisconnectionError
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from parlour.store.errors import DatabaseUnavailable, StoreError
 from parlour.store.translate import translate
@@ -51,10 +52,8 @@ def connect(url: str | URL, *, pool_size: int, busy_timeout_s: float, use: Use =
         engine = create_engine(parsed, connect_args=arguments, **shared)
         _prepare_sqlite(engine, use, busy_timeout_s)
     else:
-        # The ping notices a server that was restarted before a caller's statement does.
-        engine = create_engine(
-            parsed, connect_args={"connect_timeout": _CONNECT_TIMEOUT_S}, pool_pre_ping=True, **shared
-        )
+        engine = create_engine(parsed, connect_args={"connect_timeout": _CONNECT_TIMEOUT_S}, **shared)
+        event.listen(engine, "checkout", _look_whether_open)
 
     def on_error(context: ExceptionContext) -> StoreError | None:
         error = context.sqlalchemy_exception
@@ -102,6 +101,22 @@ def make_file(url: str | URL) -> None:
     except OSError as error:
         problem = f"The database {path} cannot be made ({error.strerror})."
         raise DatabaseUnavailable(f"{problem} Make its folder writable, or set PARLOUR_DATA_DIR to another.") from None
+
+
+def _look_whether_open(connection: Any, _entry: ConnectionPoolEntry, _proxy: PoolProxiedConnection) -> None:  # noqa: ANN401 (the driver's own)
+    """Notice a server that was restarted before a caller's statement does.
+
+    An idle server says nothing but that it goes, which shows at the socket. Asking it would take a question and an
+    answer for every transaction, more than the rest of a small one.
+    """
+    idle = select.poll()
+    try:
+        idle.register(connection.fileno(), select.POLLIN)
+        has_spoken = bool(idle.poll(0))
+    except connection.OperationalError:
+        has_spoken = True
+    if has_spoken:
+        raise DisconnectionError
 
 
 def _prepare_sqlite(engine: Engine, use: Use, busy_timeout_s: float) -> None:

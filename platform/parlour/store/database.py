@@ -83,6 +83,9 @@ class Database:
         with self._session(self._reader) as session:
             self._set_clock(session)
             yield session
+            # Not rolled back: after a rollback psycopg forgets what it has prepared, and PostgreSQL plans all anew.
+            if session.is_active:
+                session.commit()
 
     def ping(self) -> None:
         """Raises a `StoreError` when the database cannot be read."""

@@ -147,6 +147,34 @@ def test_a_server_that_is_gone_is_told_and_found_again(postgres_server: Postgres
         assert _names(database) == []
 
 
+def test_a_server_that_was_restarted_meanwhile_is_noticed_before_a_statement(postgres_server: PostgresServer) -> None:
+    schema.upgrade(postgres_server.url)
+    with closing(Database(postgres_server.url)) as database, closing(Database(postgres_server.url)) as another:
+        with database.read(), database.begin():
+            assert _names(database) == []
+        postgres_server.stop()
+        postgres_server.start()
+        wait_until(lambda: _answers(another), what="the server after its restart")
+
+        # All three connections of before, side by side again.
+        with database.begin() as session:
+            session.add(_workspace("after"))
+            with database.read():
+                assert _names(database) == []
+
+        assert _names(database) == ["after"]
+
+
+def test_what_was_prepared_outlives_a_transaction_to_read_in(postgres: Database) -> None:
+    for _ in range(10):
+        assert _names(postgres) == []
+
+    with postgres.read() as session:
+        prepared = session.scalars(text("SELECT statement FROM pg_prepared_statements")).all()
+
+    assert any("workspaces" in statement for statement in prepared)
+
+
 def _answers(database: Database) -> bool:
     try:
         database.ping()
