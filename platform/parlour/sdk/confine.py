@@ -25,17 +25,22 @@ class Limits:
     memory_bytes: int = 1_000_000_000
     cpu_s: int = 3_600
     open_files: int = 64
+    file_bytes: int = 0
+    """The largest file that may be written; 0 for none at all."""
 
 
-def confine(readable: Iterable[str], limits: Limits) -> dict[str, bool]:
-    """Confine this process for good, to reading below `readable` and Python itself; which protections took hold."""
+def confine(readable: Iterable[str], limits: Limits, *, writable: Iterable[str] = ()) -> dict[str, bool]:
+    """Confine this process for good, to reading below `readable` and Python itself; which protections took hold.
+
+    Below `writable` it may make, change and delete files too, as large as the limits say; a skill has no such place.
+    """
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
     _prctl(_PR_SET_DUMPABLE, 0)
     _limit(limits)
     return {
         "network": _leave_network(),
         "capabilities": _drop_capabilities(),
-        "files": _restrict_files([*readable, *_python_paths()]),
+        "files": _restrict_files([*readable, *_python_paths()], writable),
         "calls": _filter_calls(),
     }
 
@@ -45,7 +50,7 @@ def _limit(limits: Limits) -> None:
         resource.RLIMIT_AS: limits.memory_bytes,
         resource.RLIMIT_CPU: limits.cpu_s,
         resource.RLIMIT_NOFILE: limits.open_files,
-        resource.RLIMIT_FSIZE: 0,
+        resource.RLIMIT_FSIZE: limits.file_bytes,
         resource.RLIMIT_CORE: 0,
     }
     for what, value in wanted.items():
@@ -90,13 +95,16 @@ _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _VERSION_QUESTION: Final = 1
 _PATH_BENEATH: Final = 1
 _WRITE_FILE, _READ_FILE, _READ_DIR = 1 << 1, 1 << 2, 1 << 3
+# Remove, make (folders, files, links), move between folders and cut: no devices, pipes or sockets, and nothing is run.
+_CHANGE: Final = _WRITE_FILE | 1 << 4 | 1 << 5 | 1 << 7 | 1 << 8 | 1 << 12 | 1 << 13 | 1 << 14
+_OF_A_FILE: Final = _WRITE_FILE | _READ_FILE | 1 << 14
 # All rights that each version of Landlock knows: file rights, then network rights, then scopes.
 _FILE_RIGHTS: Final = {1: 0x1FFF, 2: 0x3FFF, 3: 0x7FFF, 5: 0xFFFF}
 _NETWORK_SINCE, _SCOPES_SINCE = 4, 6
 _BOTH: Final = 0b11
 
 
-def _restrict_files(readable: Iterable[str]) -> bool:
+def _restrict_files(readable: Iterable[str], writable: Iterable[str]) -> bool:
     version = _LIBC.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), _VERSION_QUESTION)
     if version < 1:
         return False
@@ -110,6 +118,8 @@ def _restrict_files(readable: Iterable[str]) -> bool:
     try:
         for path in readable:
             _allow(ruleset, path, _READ_FILE | _READ_DIR)
+        for path in writable:
+            _allow(ruleset, path, (_READ_FILE | _READ_DIR | _CHANGE) & rights)
         _allow(ruleset, "/dev/null", _READ_FILE | _WRITE_FILE)
         return bool(_LIBC.syscall(_RESTRICT_SELF, ruleset, 0) == 0)
     finally:
@@ -124,7 +134,7 @@ def _allow(ruleset: int, path: str, rights: int) -> None:
         return
     try:
         if not Path(path).is_dir():
-            rights &= ~_READ_DIR
+            rights &= _OF_A_FILE
         _LIBC.syscall(_ADD_RULE, ruleset, _PATH_BENEATH, struct.pack("<Qi", rights, place), 0)
     finally:
         os.close(place)

@@ -53,7 +53,7 @@ class Environments:
             pinned = made / "pinned.txt"
             pinned.write_text("\n".join(_locked(lock, package)), encoding="utf-8")
             wanted = ("-r", str(pinned)) if pinned.stat().st_size else ("--", *package.requirements)
-            wheels = _install_wheels(wanted, site) if package.requirements else []
+            wheels = install_wheels(wanted, site) if package.requirements else []
             pinned.unlink()
             # The skill's own files last: a dependency cannot put itself in their place.
             for name, content in package.files.items():
@@ -120,7 +120,7 @@ def _locked(lock: str, package: Package) -> list[str]:
     return [f"{name}=={version} --hash=sha256:{sha256}" for name, version, sha256 in wheels]
 
 
-def _install_wheels(wanted: tuple[str, ...], site: Path) -> list[dict[str, str]]:
+def install_wheels(wanted: tuple[str, ...], site: Path) -> list[dict[str, str]]:
     """Fetch and unpack wheels; what was installed, by name, version and hash.
 
     Wheels only: building a source distribution would run its code outside of any confinement.

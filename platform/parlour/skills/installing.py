@@ -11,6 +11,7 @@ from parlour.privacy.audit import Deed, record
 from parlour.privacy.service import Privacy
 from parlour.sdk.manifest import Manifest, to_json
 from parlour.sdk.schema import problems
+from parlour.skills.building import built_wheel, needs_build
 from parlour.skills.configuring import SettingsBook
 from parlour.skills.environment import Built, Environments
 from parlour.skills.errors import BadSettings, GrantsMissing, InstallRefused, SkillBroke
@@ -28,7 +29,7 @@ from parlour.store.skill_models import SkillGrant, SkillRow
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What would be installed: shown to an operator before anything of it runs."""
+    """What would be installed: shown to an operator before it is put to work."""
 
     package: Package
     before: SkillView | None
@@ -74,9 +75,12 @@ class Installer:
         self._actor = actor
 
     def offer(self, source: Path | str) -> Offer:
-        """Read what would be installed, from wherever it is (`sources.fetched`). Raises `InstallRefused`."""
+        """Read what would be installed, from wherever it is (`sources.fetched`). Raises `InstallRefused`.
+
+        Nothing of it runs, but for a project that only a build tells of: that is built, confined (`building`).
+        """
         with fetched(str(source)) as there:
-            package = replace(read_package(there.path), source=there.source, pin=there.pin)
+            package = replace(_read(there.path), source=there.source, pin=there.pin)
         missing = [name for name in package.manifest.capabilities if name not in self._offered]
         if missing:
             raise InstallRefused(f"{package.manifest.name} needs {', '.join(missing)}, which this Parlour has not yet.")
@@ -183,3 +187,10 @@ class Installer:
         deed = Deed(self._actor, action, offer.manifest.name, self._workspace_id, what)
         session.flush()
         record(session, self._privacy, deed, now=self._database.clock.now())
+
+
+def _read(path: Path) -> Package:
+    if not needs_build(path):
+        return read_package(path)
+    with built_wheel(path) as wheel:
+        return read_package(wheel)

@@ -23,12 +23,12 @@ GROUP: Final = "parlour.skills"
 _LARGEST_BYTES: Final = 100_000_000
 _MOST_FILES: Final = 5_000
 # Of a project: what must stand in its file.
-_NEEDED: Final = frozenset({"version", "dependencies", "entry-points"})
+NEEDED: Final = frozenset({"version", "dependencies", "entry-points"})
 _LONGEST_PART: Final = 255
 _LONGEST_PATH: Final = 1_000
-_SKIPPED: Final = {"__pycache__", ".git", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
+SKIPPED: Final = {"__pycache__", ".git", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
 # A name with versions and markers. No address: what an index does not have is not installed.
-_REQUIREMENT: Final = re.compile(r"[A-Za-z0-9][\w.-]*(\[[\w., -]+\])?\s*(\(?[\s\d\w.,*+!<>=~-]*\)?)?(;[^@]*)?")
+REQUIREMENT: Final = re.compile(r"[A-Za-z0-9][\w.-]*(\[[\w., -]+\])?\s*(\(?[\s\d\w.,*+!<>=~-]*\)?)?(;[^@]*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ def _checked(claims: _Claims, files: Mapping[str, bytes], *, source: str) -> Pac
             problem = f"{source}: {FILE} says {what} {frozen!r}, the package says {claimed!r}."
             raise InstallRefused(f"{problem} Freeze it anew with: parlour skill check --freeze FOLDER")
     for line in claims.requirements:
-        if not _REQUIREMENT.fullmatch(line):
+        if not REQUIREMENT.fullmatch(line):
             raise InstallRefused(f"{source} needs {line[:80]!r}. Name packages of an index, not addresses or options.")
     return Package(manifest, files, claims.requirements, source)
 
@@ -115,7 +115,7 @@ def _from_folder(folder: Path) -> tuple[_Claims, dict[str, bytes]]:
 
 def _refuse_dynamic(folder: Path, dynamic: Sequence[str]) -> None:
     """What only comes about by a build is not known here: a build would run the skill's own code."""
-    if found := [name for name in dynamic if name in _NEEDED]:
+    if found := [name for name in dynamic if name in NEEDED]:
         remedy = "Build its wheel where its code may run (python -m build --wheel) and install that."
         raise InstallRefused(
             f"{folder.name}: {', '.join(found)} only come about by a build, which is not run. {remedy}"
@@ -126,7 +126,7 @@ def _folder_files(root: Path, folder: Path) -> Iterator[tuple[str, bytes]]:
     total = number = 0
     for path in sorted(folder.rglob("*")):
         relative = path.relative_to(root)
-        if _SKIPPED & set(relative.parts) or path.is_dir():
+        if SKIPPED & set(relative.parts) or path.is_dir():
             continue
         if path.is_symlink() or not path.is_file():
             raise InstallRefused(f"{relative} is a link or no plain file. Put the file itself there.")

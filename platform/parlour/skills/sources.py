@@ -1,9 +1,9 @@
 """Where skills come from: a folder, a wheel (here or at an address), an sdist, a git address, a package of an index.
 
-Nothing of them is run.
+Nothing of them is run here.
 
-An sdist and a repository are read as they are, like a folder: a skill's manifest is frozen in its sources, so that no
-build, which would run the skill's own code with Parlour's rights, is needed to know what it is.
+An sdist and a repository are unpacked as they are, like a folder: a skill's manifest is frozen in its sources, so that
+mostly no build is needed to know what it is (`building` has the others).
 """
 
 import gzip
