@@ -5,7 +5,7 @@ from typing import Final
 TEXTS: Final[dict[str, dict[str, str]]] = {
     "en": {
         "overview_completion": "Tokens written",
-        "overview_cut": "There were more turns than this page reads: the newest 10,000 are shown.",
+        "overview_cut": "There were more turns than this page reads: the newest 5,000 are shown.",
         "overview_error": "Error",
         "overview_errors": "Errors",
         "overview_hour": "Hour",
@@ -23,7 +23,7 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
     },
     "zh": {
         "overview_completion": "生成的 token",
-        "overview_cut": "轮次多于本页读取的数量：显示最新的 10,000 条。",
+        "overview_cut": "轮次多于本页读取的数量：显示最新的 5,000 条。",
         "overview_error": "错误",
         "overview_errors": "错误",
         "overview_hour": "小时",
