@@ -103,6 +103,11 @@ class House(Layout):
             self.operations.append(self._stack.enter_context(process))
         return process
 
+    def carry_out(self, *command: str) -> None:
+        """Let an operator's command run to its end. Raises `AssertionError` with its output where it fails."""
+        operation = self.operate(*command)
+        assert operation.wait(timeout_s=_OPERATION_S) == 0, operation.output
+
     def is_dead(self, name: str) -> bool:
         """Whether the process has ended."""
         return self.processes[name].popen.poll() is not None
@@ -231,8 +236,7 @@ def production(
         kinds["second gateway"] = "gateway"
     house = House(settings, folder, kinds=kinds, without=without, nursery=nursery, pace=pace)
     if is_migrated:
-        upgraded = house.run("db", "upgrade")
-        assert upgraded.popen.returncode == 0, upgraded.output
+        house.carry_out("db", "upgrade")
     if without:
         with psycopg.connect(settings["PARLOUR_DATABASE__URL"], autocommit=True) as connection:
             for statement in PROTECTIONS[without].statements:

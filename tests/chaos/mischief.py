@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Final
 
 from parlour.skills.authoring import check, new_skill
-from tests.integration.e2e.layouts import Layout
+from tests.chaos.house import House
 
 COMMANDS: Final = MappingProxyType({"crashes": "/crash", "hangs": "/hang", "floods": "/flood"})
 _MISCHIEF: Final = '''
@@ -56,12 +56,11 @@ async def hang(turn: Turn) -> str:
 '''
 
 
-def install(house: Layout, folder: Path) -> None:
+def install(house: House, folder: Path) -> None:
     """Write the skills into `folder` and install them while the house runs. One has a job too, that dies each time."""
     for name, source in (("mischief", _MISCHIEF), ("sloth", _SLOTH)):
         new_skill(folder, name)
         (folder / name / "src" / f"parlour_{name}" / "__init__.py").write_text(source, encoding="utf-8")
         problems = check(folder / name, is_freezing=True).problems
         assert problems == (), problems
-        installed = house.run("skill", "install", str(folder / name), "--yes")
-        assert installed.popen.returncode == 0, installed.output
+        house.carry_out("skill", "install", str(folder / name), "--yes")
