@@ -4,7 +4,7 @@ import random
 import time
 from itertools import count
 
-from tests.chaos.heard import on_slack, on_telegram
+from tests.chaos.heard import MENTION, on_slack, on_telegram
 from tests.chaos.judge import Special, Verdict, judge
 from tests.fakes.slack import FakeSlack
 from tests.fakes.telegram import FakeTelegram
@@ -16,10 +16,15 @@ _STRANGERS = 1_000_000
 # So many messages of a hundred reach the bot late, as when it was away, and so late at most.
 _LATE_PERCENT = 10
 _LATEST_S = 5 * 3_600.0
+# So many of a hundred take the engine long enough that drafts of their answers are seen.
+_LONG_PERCENT = 10
+_MANY_WORDS = 80
+# So many messages of a hundred in Telegram are written where all of the crowd are.
+_IN_GROUP_PERCENT = 30
 
 
 class Crowd:
-    """So many people, each in a private chat of their own; no two texts are alike.
+    """So many people, each in a private chat of their own, and now and then in a group; no two texts are alike.
 
     With a Slack half of them, those with odd numbers, talk there.
     """
@@ -33,19 +38,24 @@ class Crowd:
         first_person: int = _FIRST_PERSON,
         slack: FakeSlack | None = None,
         special: Special | None = None,
-        is_ever_late: bool = True,
+        is_varied: bool = True,
+        has_group: bool = False,
     ) -> None:
         """`first_person`: their ids count on from it; crowds that come after one another need people of their own.
 
-        They share `special`, since each is judged with all before it.
+        They share `special`, since each is judged with all before it. `is_varied`: some messages come late, some are
+        long.
         """
         self._telegram = telegram
         self._slack = slack
         self._people = range(first_person, first_person + people)
         self._dice = dice
-        self._is_ever_late = is_ever_late
+        self._is_varied = is_varied
         self._numbers = count(1)
         self._special = Special() if special is None else special
+        self._group = -first_person if has_group else None
+        if self._group is not None:
+            telegram.do("group", chat=self._group)
 
     @property
     def people(self) -> range:
@@ -60,12 +70,16 @@ class Crowd:
     def say(self, person: int | None = None, *, words: int = 0) -> None:
         """Somebody, or this person, says something, of so many words if that matters."""
         speaker = self._dice.choice(self._people) if person is None else person
-        text = " ".join(self._dice.choices(_WORDS, k=words or self._dice.randint(2, 8)))
+        is_long = self._is_varied and self._dice.randrange(100) < _LONG_PERCENT
+        words = words or (_MANY_WORDS if is_long else self._dice.randint(2, 8))
+        text = " ".join(self._dice.choices(_WORDS, k=words))
         said = f"number {next(self._numbers)} of {speaker}: {text}?"
-        is_late = self._is_ever_late and self._dice.randrange(100) < _LATE_PERCENT
+        is_late = self._is_varied and self._dice.randrange(100) < _LATE_PERCENT
         age_s = self._dice.uniform(0, _LATEST_S) if is_late else 0.0
         if self._slack is not None and speaker % 2:
             self._slack.say(f"U{speaker}", said, age_s=age_s)
+        elif self._group is not None and self._dice.randrange(100) < _IN_GROUP_PERCENT:
+            self._telegram.say(speaker, f"{MENTION}{said}", chat=self._group, age_s=age_s)
         else:
             self._telegram.say(speaker, said, age_s=age_s)
 
@@ -85,8 +99,8 @@ class Crowd:
 
     def forget(self, person: int) -> None:
         """This person was erased: what they have said in Telegram may stay without an answer."""
-        heard = on_telegram(self._telegram.journal("user_wrote"))
-        self._special.forgotten.update(heard.asked["telegram", person])
+        asked = on_telegram(self._telegram.journal("user_wrote")).asked.values()
+        self._special.forgotten.update(text for texts in asked for text in texts if f" of {person}: " in text)
 
     def verdict(self) -> Verdict:
         """What became of everything so far, what earlier crowds said included."""

@@ -3,12 +3,14 @@
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from tests.fakes.slack_world import shown, stamp
 
 Entry = Mapping[str, Any]
 Chat = tuple[str, Hashable]
+# In a group the bot is asked by its name, which is no part of the question.
+MENTION: Final = "@parlour_bot "
 
 
 @dataclass(slots=True)
@@ -28,7 +30,7 @@ def on_telegram(journal: Iterable[Entry]) -> Heard:
         chat = ("telegram", entry.get("chat"))
         match entry["what"]:
             case "user_wrote" if entry["text"]:
-                heard.asked[chat].append(entry["text"])
+                heard.asked[chat].append(entry["text"].removeprefix(MENTION))
             case "bot_sent" | "bot_edited":
                 heard.standing[chat][entry["message_id"]] = entry["text"] or ""
             case "bot_deleted":

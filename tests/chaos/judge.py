@@ -50,7 +50,8 @@ class Special:
     """What is judged otherwise, because it was done to somebody on purpose. Grows while people talk."""
 
     forgotten: set[str] = field(default_factory=set)
-    """Texts of people who were erased meanwhile: these may have no answer any more. Nobody else may have it either."""
+    """Texts of people who were erased meanwhile: these may have no answer any more, or the beginning of one. Nobody else
+    may have it either."""
     trouble: set[Chat] = field(default_factory=set)
     """Chats with a skill that is broken: whatever it says, each message gets some word, and no more than one answer."""
 
@@ -88,12 +89,17 @@ def judge(*messengers: Heard, special: Special | None = None) -> Verdict:
         for text in messages.values() if chat not in special.trouble else ():
             if text in _NOTICES:
                 continue
-            if text not in home:
+            if text not in home and not _is_begun(text, special.forgotten):
                 left_over.append(text)
-            elif home[text] != chat:
+            elif home.get(text, chat) != chat:
                 misdirected.append(text)
     kinds = (lost, doubled, dict.fromkeys(misordered), misdirected, left_over, unsettled)
     return Verdict(len(home), *map(tuple, kinds))
+
+
+def _is_begun(draft: str, forgotten: Iterable[str]) -> bool:
+    """Whether it is a draft of an answer to somebody who was erased while it was out: nobody can take it back then."""
+    return bool(draft) and any(text.startswith(draft) for text in forgotten)
 
 
 def _beginnings(messages: Iterable[str]) -> list[str]:

@@ -107,7 +107,7 @@ def _ground(pace: str, people: int) -> Iterator[figures.Ground]:
         broker_url = f"{services.redis.url}/0"
         house: House = production(Path(folder), databases, broker_url, telegram, nursery=nursery, pace=pace)
         with house:
-            crowd = Crowd(telegram, people=people, dice=random.Random(1), is_ever_late=False)
+            crowd = Crowd(telegram, people=people, dice=random.Random(1), is_varied=False)
             yield figures.Ground(house, services, telegram, crowd)
 
 

@@ -105,6 +105,7 @@ class Place:
             first_person=first_person,
             slack=self.slack,
             special=self.special,
+            has_group=True,
         )
         drawn = draw(dice, faults=play.faults, over_s=play.over_s, has_services=self.services is not None)
         planned = drawn if play.planned is None else list(play.planned)

@@ -82,6 +82,12 @@ def test_an_erased_persons_message_may_stay_without_an_answer_but_not_have_two()
     assert judge([*TWO_QUESTIONS, sent(1, 3, "b"), sent(1, 4, "b")], special=special).doubled == ("b",)
 
 
+def test_a_draft_that_was_out_when_its_person_was_erased_may_stay_and_nobody_elses() -> None:
+    journal = [wrote(1, 1, "a b c"), sent(1, 2, "a b"), wrote(1, 3, "d e f"), sent(1, 4, "d e")]
+
+    assert judge(journal, special=Special(forgotten={"a b c"})).left_over == ("d e",)
+
+
 def test_whoever_talks_to_a_broken_skill_gets_one_word_for_each_message() -> None:
     special = Special(trouble={("telegram", 1)})
 
