@@ -50,8 +50,7 @@ class Special:
     """What is judged otherwise, because it was done to somebody on purpose. Grows while people talk."""
 
     forgotten: set[str] = field(default_factory=set)
-    """Texts of people who were erased meanwhile: these may have no answer any more, or the beginning of one. Nobody else
-    may have it either."""
+    """Texts of people who were erased meanwhile: they may have no answer, or the beginning of one. Nobody else may."""
     trouble: set[Chat] = field(default_factory=set)
     """Chats with a skill that is broken: whatever it says, each message gets some word, and no more than one answer."""
 
