@@ -89,6 +89,15 @@ def test_many_examples_are_kept_in_fewer_directions_and_stay_themselves() -> Non
     assert all(right)
 
 
+def test_what_nearly_all_of_many_examples_have_counts_for_nothing_and_of_few_examples_for_something() -> None:
+    def nearness(number: int) -> float:
+        texts = [f"please qx{at}zj" for at in range(number)]
+        return Intents(texts, texts, None).guesses("please", most=1)[0].nearness
+
+    assert nearness(90) > 0
+    assert nearness(120) == 0
+
+
 def test_a_text_has_a_bare_form_too() -> None:
     assert forms("Where's my CARD?!") == ("Where's my CARD?!", "where's my card")
     assert forms("???") == ("???", "???")
