@@ -26,7 +26,9 @@ from parlour.store.privacy_models import RetentionChange, RetentionRule
 NOTICED_AFTER_S: Final = 5.0
 # Until then rows may still be written with a date by the old rule: they are dated once more after this.
 _SETTLED_AFTER: Final = timedelta(seconds=60)
-_BATCH: Final = 5_000
+# Small, with a rest behind each: what answers people meanwhile gets its turn (docs/benchmarks.md has the figures).
+_BATCH: Final = 1_000
+_REST: Final = 0.25
 _REDATE_BATCH: Final = 1_000
 # A turn whose messages are still there (under a hold, say) is looked at again after this.
 _POSTPONED: Final = timedelta(days=1)
@@ -195,25 +197,29 @@ def redate(
     return done
 
 
-def purge_expired(database: Database, *, now: datetime, batch: int = _BATCH) -> dict[str, int]:
+def purge_expired(
+    database: Database, *, now: datetime, batch: int = _BATCH, rest: Callable[[float], object] = time.sleep
+) -> dict[str, int]:
     """Delete what is past its date and return how many rows of each table went; what is under a hold stays.
 
     Works in batches of about `batch` rows, each a transaction of its own, along the index on expiry: its cost follows
-    what expires, not what is stored. People who were not heard of for their time are for `erasure.erase_silent`.
+    what expires, not what is stored. Between two batches it lets `rest` pass a quarter of the time, in seconds, that
+    the first of them took. People who were not heard of for their time are for `erasure.erase_silent`.
     """
     gone = {}
     for one in KEPT:
         if one.table is not User:
-            count = _purge(database, one, now=now, batch=batch)
+            count = _purge(database, one, now=now, batch=batch, rest=rest)
             if count:
                 gone[one.table.__tablename__] = count
     return gone
 
 
-def _purge(database: Database, one: Kept, *, now: datetime, batch: int) -> int:
+def _purge(database: Database, one: Kept, *, now: datetime, batch: int, rest: Callable[[float], object]) -> int:
     gone, table = 0, one.table
     after: datetime | None = None
     while True:
+        began = time.monotonic()
         with database.begin() as session:
             window = [table.expires_at <= now] + ([table.expires_at > after] if after is not None else [])
             last = session.scalars(_nth(table.expires_at, window, batch)).first()
@@ -231,6 +237,7 @@ def _purge(database: Database, one: Kept, *, now: datetime, batch: int) -> int:
         if last is None:
             return gone
         after = last
+        rest((time.monotonic() - began) * _REST)
 
 
 def _nth(column: Any, window: list[ColumnElement[bool]], batch: int) -> Select[Any]:  # noqa: ANN401 (a column)

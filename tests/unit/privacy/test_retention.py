@@ -282,3 +282,18 @@ def test_every_table_about_people_has_a_class_or_goes_with_another() -> None:
     known = {one.table.__tablename__ for one in KEPT} | GO_WITH.keys()
 
     assert {table.name for table in personal_tables()} == known
+
+
+def test_a_purge_rests_between_two_batches_and_not_behind_the_last(stage: Stage) -> None:
+    for number in range(4):
+        stage.answered("text", chat=f"chat-{number}")
+    with stage.platform.database.begin() as session:
+        for number, message in enumerate(session.scalars(select(Message)).all()):
+            message.expires_at = START + timedelta(seconds=number)
+    rests: list[float] = []
+
+    gone = purge_expired(stage.platform.database, now=START + timedelta(minutes=1), batch=3, rest=rests.append)
+
+    assert gone == {"messages": 8}
+    assert len(rests) == 2
+    assert min(rests) > 0
