@@ -93,13 +93,15 @@ def _rows(
     (key,) = table.primary_key.columns
     names = [*user_columns(table), *mention_columns(table)] if table.name != "users" else ["id"]
     wanted = select(table).where(or_(*(table.c[name].in_(person) for name in names))).order_by(key)
-    for row in session.execute(wanted.execution_options(yield_per=_BATCH)).mappings():
-        opened = _Opened(privacy, table, dict(row), person, workspace_id)
-        yield {
-            column.name: _plain(value, f"{table.name}/{row[key.name]}-{column.name}", files)
-            for column in table.columns
-            if (value := opened.value(column)) is not None
-        }
+    # Closed also where a row does not open: the server keeps a place in what is read in parts.
+    with session.execute(wanted.execution_options(yield_per=_BATCH)) as found:
+        for row in found.mappings():
+            opened = _Opened(privacy, table, dict(row), person, workspace_id)
+            yield {
+                column.name: _plain(value, f"{table.name}/{row[key.name]}-{column.name}", files)
+                for column in table.columns
+                if (value := opened.value(column)) is not None
+            }
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,8 +56,8 @@ class CrowdCounts:
         )
         if days is not None:
             wanted = wanted.where(SkillDocument.updated_at > now - timedelta(days=days))
-        with self._database.read() as session:
-            for _, rows in groupby(session.scalars(wanted), key=attrgetter("subject_id")):
+        with self._database.read() as session, session.scalars(wanted) as found:
+            for _, rows in groupby(found, key=attrgetter("subject_id")):
                 yield [value for row in rows if (value := self._value(row, field)) is not None]
 
     def _value(self, row: SkillDocument, field: str) -> str | None:
