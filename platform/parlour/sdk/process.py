@@ -9,8 +9,12 @@ A run's name is a secret of the host's: whoever does not know it can call nothin
 import asyncio
 import contextlib
 import json
+import os
+import select
 import socket
 import sys
+import threading
+import time
 import traceback
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -30,6 +34,9 @@ from parlour.sdk.skill import Skill
 
 Message = dict[str, Any]
 
+# What runs may wind up for so long when the host is gone.
+_WIND_UP_S = 5.0
+
 
 def main(arguments: Sequence[str]) -> None:
     """Be the process of one skill, until the host closes the socket.
@@ -40,9 +47,26 @@ def main(arguments: Sequence[str]) -> None:
     told = json.loads(arguments[0])
     with socket.socket(fileno=told["socket"]) as line:
         # First of all, and before the skill's folders can be imported from: whatever runs later is confined.
-        held = confine([*told["paths"], *sys.path], Limits(**told["limits"])) if told["is_confined"] else {}
+        held = _hold(line, [*told["paths"], *sys.path], Limits(**told["limits"])) if told["is_confined"] else {}
         sys.path += told["paths"]
         serve(line, told["entry_point"], told["version"], held)
+
+
+def _hold(line: socket.socket, paths: Sequence[str], limits: Limits) -> Mapping[str, bool]:
+    """Confine this process, and let it not outlive its host; what holds it."""
+    held = confine(paths, limits)
+    threading.Thread(target=_end_with_host, args=(line,), name="host", daemon=True).start()
+    return held
+
+
+def _end_with_host(line: socket.socket) -> None:
+    """End this process soon after its host is gone, whatever the skill does: one that hangs looks at no socket."""
+    host = select.poll()
+    # That the other end is closed is told unasked.
+    host.register(line, 0)
+    host.poll()
+    time.sleep(_WIND_UP_S)
+    os._exit(1)
 
 
 def load(entry_point: str) -> Skill:

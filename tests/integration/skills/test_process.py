@@ -1,6 +1,8 @@
 """A skill in its own process: what goes to and fro, and that a broken one harms nobody but itself."""
 
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -14,6 +16,7 @@ from parlour.sdk import Text
 from parlour.sdk.errors import TooMuch
 from parlour.skills.errors import SkillBroke, SkillFailed, SkillTimedOut
 from parlour.skills.process import Run, SkillProcess, Work, write
+from tests.processes import until
 from tests.support.skills import FakeDesk, launch, running, said, turn
 
 ECHO = """
@@ -57,6 +60,40 @@ async def answer(mine: UserStore):
 """
     with running(tmp_path, body) as process:
         assert said(process) == "UserStore.all is not granted."
+
+
+HOST = """
+import sys, time
+from pathlib import Path
+from parlour.skills.process import SkillProcess, Work
+from tests.support.skills import FakeDesk, launch, turn
+
+process = SkillProcess(launch(Path(sys.argv[1]), sys.argv[2]))
+next(iter(process.begin(Work("answers:answer", turn()), FakeDesk(), timeout_s=600)))
+print(process.pid, flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_skill_that_hangs_does_not_outlive_a_host_that_was_killed(tmp_path: Path) -> None:
+    body = """
+import time
+
+@skill.answers("Hello")
+async def answer():
+    yield "begun"
+    time.sleep(600)
+"""
+    command = [sys.executable, "-c", HOST, str(tmp_path), body]
+    root = Path(__file__).parents[3]
+    with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) as host:
+        assert host.stdout is not None
+        told = Path(f"/proc/{int(host.stdout.readline())}/cmdline")
+        assert b"parlour.sdk.process" in told.read_bytes()
+        host.kill()
+
+    # A dead one that nobody has asked after yet has no command line.
+    until(lambda: not told.exists() or not told.read_bytes(), timeout_s=60)
 
 
 def test_a_streamed_answer_comes_piece_by_piece(tmp_path: Path) -> None:
