@@ -7,9 +7,9 @@ from typing import Any, Final
 from parlour.people.sensitive_examples import HARMLESS, SENSITIVE
 
 # How much more a text must be like the sensitive examples than like the harmless ones. Of the examples, a fifth left
-# out at a time (three ways of parting them), it holds back 69 of 100 sensitive and 4 of 110 harmless ones; at 0.1 it is
-# 75 and 8, at 0.2 60 and 3.
-LEAST: Final = 0.15
+# out at a time (three ways of parting them), it holds back 75 of 100 sensitive and 8 of 110 harmless ones; at 0.15 it
+# is 69 and 4, at 0.2 60 and 3. In doubt nothing is learned.
+LEAST: Final = 0.1
 _SENSITIVE, _HARMLESS = "sensitive", "harmless"
 
 # Gives the embedder, None where none is installed. Its library is optional and large.
