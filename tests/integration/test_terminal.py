@@ -309,11 +309,16 @@ class Terminal:
         return before
 
     def wait(self) -> int:
-        deadline = time.monotonic() + DEADLINE_S
+        assert self.ends_within(DEADLINE_S), self.seen
+        return self.process.wait()
+
+    def ends_within(self, seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
         while self.process.poll() is None:
-            assert time.monotonic() < deadline, self.seen
+            if time.monotonic() > deadline:
+                return False
             self._read(0.1)
-        return self.process.returncode
+        return True
 
     def close(self) -> None:
         self.process.kill()
@@ -363,6 +368,10 @@ def test_ctrl_c_stops_the_answer_and_the_talk_goes_on(terminal: Terminal, talk: 
 
 def test_ctrl_c_at_the_prompt_leaves(terminal: Terminal) -> None:
     terminal.press_ctrl_c()
+    # Python's readline notices a signal by the wait that it interrupts: one that comes between the prompt and that wait
+    # is lost, and whoever pressed too soon presses again.
+    if not terminal.ends_within(10):
+        terminal.press_ctrl_c()
 
     assert terminal.wait() == 0
 
