@@ -65,6 +65,7 @@ class TelegramMessenger:
                 give_notice=self._give_notice,
                 delete=self._delete,
                 is_another=self._is_another,
+                has_topics=self._has_topics,
             )
         )
 
@@ -231,6 +232,10 @@ class TelegramMessenger:
     async def _delete(self, post: Post, message_id: int) -> None:
         async with translated(is_repeatable=True):
             await self._bot.delete_message(self._chat_id(post.address), message_id)
+
+    async def _has_topics(self, post: Post) -> bool:
+        async with translated(is_repeatable=True):
+            return bool((await self._bot.get_chat(self._chat_id(post.address))).is_forum)
 
     # ---- files of answers ----------------------------------------------------------------------------------------
 

@@ -5,10 +5,11 @@ above where the lost message can be; the message answered bounds it from below. 
 that was to be sent: it works for a message of ours only (or says "not modified"), and is refused for all others. When
 none takes it, the lost message never was, and the placeholder becomes the answer. Either way it stands there once.
 
-A process that died while it searched has left its placeholder behind, between the answer and the new placeholder. In a
-private chat, where nothing else of ours can be under way, the ids behind the answer are therefore tried as well: edited
-into a placeholder, which changes nothing where one stands, and deleted where that works. In a group the edit might hit
-an answer in another topic that was sent this moment, so there the silent "…" of a dead process stays.
+A placeholder whose own answer was lost, or whose process died, is left behind between the answer and the placeholder of
+the next try. Where nothing else of ours can be under way, the ids behind the answer are therefore tried as well: edited
+into a placeholder, which changes nothing where one stands, and deleted where that works. That is so in a private chat,
+and for the answer to a question in a group that Telegram says has no topics. Where it has some, the edit might hit an
+answer in another topic that was sent this moment, so there such a silent "…" stays.
 """
 
 from collections import OrderedDict
@@ -49,6 +50,7 @@ class Deeds:
     give_notice: Callable[[Post, int], Awaitable[None]]
     delete: Callable[[Post, int], Awaitable[None]]
     is_another: Callable[[Post, int], bool]
+    has_topics: Callable[[Post], Awaitable[bool]]
 
 
 class Settling:
@@ -64,7 +66,7 @@ class Settling:
             return await self._settle_edit(post, post.draft_key)
         search = self._searches.get(post.key) or await self._begin(post)
         await self._look(post, search)
-        if search.found is not None and post.address.is_private and post.address.thread is None:
+        if search.found is not None and search.candidates and await self._is_alone(post):
             await self._look_for_orphans(post, search)
         if search.found is None:
             return await self._use_placeholder(post, search)
@@ -106,6 +108,13 @@ class Settling:
             if await self._is_ours(post, candidate, self._do.edit):
                 search.found = candidate
             search.candidates.pop(0)
+
+    async def _is_alone(self, post: Post) -> bool:
+        """Whether nothing but this conversation can be writing in the chat; its own messages go out one by one."""
+        if post.address.is_private or post.address.thread is not None:
+            return post.address.thread is None
+        # What answers no question may be of a handoff, of which several share a group.
+        return post.reply_to is not None and not await self._do.has_topics(post)
 
     async def _look_for_orphans(self, post: Post, search: _Search) -> None:
         while search.candidates:

@@ -45,6 +45,24 @@ async def test_settling_finds_the_answer_even_when_its_placeholder_was_lost_too(
     assert harness.telegram.texts(PERSON) == ["Answer"]
 
 
+@pytest.mark.parametrize("is_forum", [False, True])
+async def test_in_a_group_a_lost_placeholder_goes_where_no_topic_could_be_hit(
+    harness: TelegramHarness, *, is_forum: bool
+) -> None:
+    harness.telegram.do("group", chat=-42, is_forum=is_forum, topics=[])
+    question = str(harness.telegram.say(PERSON, "@parlour_bot hi", chat=-42)["message_id"])
+    post = make_post(Address("-42", is_private=False), "Answer", reply_to=question)
+    harness.telegram.fault("lose", method="sendMessage", times=2)
+    with pytest.raises(OutcomeUnknown):
+        await harness.messenger.send(post)
+    with pytest.raises(OutcomeUnknown):
+        await harness.messenger.settle(post)
+
+    await settle(harness.messenger, post)
+
+    assert harness.telegram.texts(-42) == (["Answer", "…"] if is_forum else ["Answer"])
+
+
 async def test_settling_touches_no_one_elses_message_and_no_answer_in_another_topic(harness: TelegramHarness) -> None:
     harness.telegram.do("group", chat=-42, is_forum=True, topics=[5, 6])
     question = str(harness.telegram.say(PERSON, "@parlour_bot hi", chat=-42, thread=5)["message_id"])
