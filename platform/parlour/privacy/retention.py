@@ -27,8 +27,10 @@ NOTICED_AFTER_S: Final = 5.0
 # Until then rows may still be written with a date by the old rule: they are dated once more after this.
 _SETTLED_AFTER: Final = timedelta(seconds=60)
 # Small, with a rest behind each: what answers people meanwhile gets its turn (docs/benchmarks.md has the figures).
+# Nobody waits for a purge, so what a fast machine has to spare goes into rest and not into speed.
 _BATCH: Final = 1_000
 _REST: Final = 0.25
+_ROWS_PER_S: Final = 25_000
 _REDATE_BATCH: Final = 1_000
 # A turn whose messages are still there (under a hold, say) is looked at again after this.
 _POSTPONED: Final = timedelta(days=1)
@@ -198,24 +200,34 @@ def redate(
 
 
 def purge_expired(
-    database: Database, *, now: datetime, batch: int = _BATCH, rest: Callable[[float], object] = time.sleep
+    database: Database,
+    *,
+    now: datetime,
+    batch: int = _BATCH,
+    rows_per_s: float = _ROWS_PER_S,
+    rest: Callable[[float], object] = time.sleep,
 ) -> dict[str, int]:
     """Delete what is past its date and return how many rows of each table went; what is under a hold stays.
 
     Works in batches of about `batch` rows, each a transaction of its own, along the index on expiry: its cost follows
     what expires, not what is stored. Between two batches it lets `rest` pass a quarter of the time, in seconds, that
-    the first of them took. People who were not heard of for their time are for `erasure.erase_silent`.
+    the first of them took, or more where that would still make over `rows_per_s`. People who were not heard of for
+    their time are for `erasure.erase_silent`.
     """
+
+    def rest_after(took: float) -> None:
+        rest(max(took * _REST, batch / rows_per_s - took))
+
     gone = {}
     for one in KEPT:
         if one.table is not User:
-            count = _purge(database, one, now=now, batch=batch, rest=rest)
+            count = _purge(database, one, now=now, batch=batch, rest_after=rest_after)
             if count:
                 gone[one.table.__tablename__] = count
     return gone
 
 
-def _purge(database: Database, one: Kept, *, now: datetime, batch: int, rest: Callable[[float], object]) -> int:
+def _purge(database: Database, one: Kept, *, now: datetime, batch: int, rest_after: Callable[[float], None]) -> int:
     gone, table = 0, one.table
     after: datetime | None = None
     while True:
@@ -237,7 +249,7 @@ def _purge(database: Database, one: Kept, *, now: datetime, batch: int, rest: Ca
         if last is None:
             return gone
         after = last
-        rest((time.monotonic() - began) * _REST)
+        rest_after(time.monotonic() - began)
 
 
 def _nth(column: Any, window: list[ColumnElement[bool]], batch: int) -> Select[Any]:  # noqa: ANN401 (a column)
