@@ -26,6 +26,7 @@ from typing import Any, Self
 if not __package__:  # started as a script: its folder would hide the real `telegram` package
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
+import uvloop
 from aiohttp import web
 
 from tests.fakes.faults import FaultKind
@@ -45,7 +46,8 @@ class FakeTelegram:
         self.port = port
         self._seed = seed
         self._now = now
-        self._loop = asyncio.new_event_loop()
+        # It shares the machine with what is tested and measured, which this leaves more to.
+        self._loop = uvloop.new_event_loop()
         self._thread: threading.Thread | None = None
         self._ready = threading.Event()
         self._done: asyncio.Event

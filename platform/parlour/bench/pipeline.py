@@ -1,6 +1,5 @@
 """From a messenger's event to the answer delivered there: how long it takes, and how many a second."""
 
-import asyncio
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -8,6 +7,8 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
+
+import uvloop
 
 from parlour.bench.children import PARLOUR, Child
 from parlour.bench.fake_telegram import TelegramLine, bot_is_polling, fake_telegram
@@ -103,7 +104,7 @@ def _measure(layout: LayoutName, options: PipelineOptions, plan: Plan, progress:
     with tempfile.TemporaryDirectory(prefix="parlour-bench-") as name:
         folder = Path(name)
         with fake_telegram(folder) as url, _start(layout, options, folder, url) as running:
-            talked, cpu_s = asyncio.run(_talk(url, plan, running, progress))
+            talked, cpu_s = uvloop.run(_talk(url, plan, running, progress))
             held = memory(running.pids)
         return _row(running, plan, options, talked, cpu_s) | {"pss_mb": round(held.pss_mb, 1)}
 
