@@ -321,18 +321,14 @@ def erase_silent(database: Database, eraser: Eraser, retention: Retention, *, no
 
     Their date is only a reminder to look: whoever wrote since gets a new one, so that nothing is written per message.
     """
-    due = select(User.id, User.workspace_id, User.created_at).where(User.expires_at <= now).limit(_BATCH)
+    due = select(User.id, User.workspace_id).where(User.expires_at <= now).limit(_BATCH)
     with database.read() as session:
         rows = session.execute(due).all()
         policy = read_policy(session, retention.defaults)
-        last = {
-            user_id: session.scalars(select(func.max(Turn.received_at)).where(Turn.user_id == user_id)).one()
-            for user_id, _, _ in rows
-        }
+        last = {user_id: _last_heard(session, user_id) for user_id, _ in rows}
     gone = 0
-    for user_id, workspace_id, created_at in rows:
-        heard_at = created_at if last[user_id] is None else last[user_id]
-        until = policy.until(DataClass.IDENTITY, heard_at, workspace_id)
+    for user_id, workspace_id in rows:
+        until = policy.until(DataClass.IDENTITY, last[user_id], workspace_id)
         if until is None or until > now:
             with database.begin() as session:
                 session.execute(update(User).where(User.id == user_id).values(expires_at=until))
@@ -343,3 +339,14 @@ def erase_silent(database: Database, eraser: Eraser, retention: Retention, *, no
         except (UnderHold, LastOwnerStays, AlreadyErased, SubjectUnknown) as error:
             log.info("silent_person_stays", user_id=str(user_id), reason=type(error).__name__)
     return gone
+
+
+def _last_heard(session: Session, user_id: UUID) -> datetime:
+    """When the person was last heard of, in any messenger that they linked; what they never used counts from its start.
+
+    Erasing takes all that they are or were, so what they were before says nothing by itself.
+    """
+    person = person_of(session, user_id)
+    told = session.execute(select(func.max(User.created_at), func.max(User.heard_at)).where(User.id.in_(person))).one()
+    turns = select(func.max(Turn.received_at)).where(Turn.user_id.in_(person))
+    return max(at for at in (*told, session.scalars(turns).one()) if at is not None)

@@ -7,8 +7,8 @@ from threading import Lock
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, bindparam, delete, exists, null, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, bindparam, delete, exists, func, null, or_, select, update
+from sqlalchemy.orm import Session, aliased
 
 from parlour.privacy.audit import Deed, record
 from parlour.privacy.classes import KEPT, DataClass, Kept, kept
@@ -238,7 +238,10 @@ def _purge(database: Database, one: Kept, *, now: datetime, batch: int, rest_aft
             upto = [*window] if last is None else [*window, table.expires_at <= last]
             holds = held(session)
             free = [holds.lets_go(one)] if holds else []
-            gone += changed_rows(session, _gone(one, [*upto, *free]))
+            going = _going(one, [*upto, *free])
+            if table is Turn:
+                _note_last_heard(session, going)
+            gone += changed_rows(session, delete(table).where(*going).execution_options(synchronize_session=False))
             if table is Turn:
                 session.execute(
                     update(Turn)
@@ -257,15 +260,35 @@ def _nth(column: Any, window: list[ColumnElement[bool]], batch: int) -> Select[A
     return select(column).where(*window).order_by(column).offset(batch - 1).limit(1)
 
 
-def _gone(one: Kept, conditions: list[ColumnElement[bool]]) -> Any:  # noqa: ANN401 (a delete)
-    if one.table is Turn:
-        # What hangs on a turn goes with it; so it waits for its messages, and for what others said of it.
-        conditions = [
-            *conditions,
-            ~exists().where(Message.turn_id == Turn.id),
-            ~exists().where(Feedback.turn_id == Turn.id),
-        ]
-    return delete(one.table).where(*conditions).execution_options(synchronize_session=False)
+def _going(one: Kept, conditions: list[ColumnElement[bool]]) -> list[ColumnElement[bool]]:
+    if one.table is not Turn:
+        return conditions
+    # What hangs on a turn goes with it; so it waits for its messages, and for what others said of it.
+    return [
+        *conditions,
+        ~exists().where(Message.turn_id == Turn.id),
+        ~exists().where(Feedback.turn_id == Turn.id),
+    ]
+
+
+def _note_last_heard(session: Session, going: list[ColumnElement[bool]]) -> None:
+    """Keep the time of the turns that go, for people of whom nothing newer tells when they were last heard of.
+
+    Written here, once a silence, so that nothing is written per message.
+    """
+    at = func.max(Turn.received_at).label("at")
+    newest = select(Turn.user_id, at).where(*going).group_by(Turn.user_id).subquery()
+    newer = aliased(Turn)
+    session.execute(
+        update(User)
+        .where(
+            User.id == newest.c.user_id,
+            or_(User.heard_at.is_(None), User.heard_at < newest.c.at),
+            ~exists().where(newer.user_id == newest.c.user_id, newer.received_at > newest.c.at),
+        )
+        .values(heard_at=newest.c.at)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def _affected(data_class: DataClass, scope: Scope) -> list[Kept]:

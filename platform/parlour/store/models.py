@@ -88,6 +88,8 @@ class User(Base):
     # Who they are now. What they said before stays sealed under this row's own key: see docs/people.md.
     merged_into: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     created_at: Mapped[datetime]
+    # When they were last heard of, where the turn that told it is purged; newer turns count more.
+    heard_at: Mapped[datetime | None]
     # When to look whether they were heard of since; only where a rule for identities is set.
     expires_at: Mapped[datetime | None]
 

@@ -277,6 +277,52 @@ def test_people_who_were_not_heard_of_go_and_those_who_wrote_stay(stage: Stage) 
     assert "late" in stage.messages()
 
 
+def test_whoever_linked_another_messenger_and_writes_there_is_not_silent(stage: Stage) -> None:
+    before = stage.answered("from the old one", sender="ann")
+    now = stage.answered("from the new one", sender="ann2")
+    parts = stage.platform
+    with parts.database.begin() as session:
+        goes, stays = (session.get_one(User, stage.turn(taken).user_id) for taken in (before, now))
+        goes.state, goes.merged_into = "merged", stays.id
+    _keep_people(stage, days=30)
+    stage.clock.advance(31 * 86_400)
+    stage.answered("late", sender="ann2")
+
+    gone = erase_silent(parts.database, parts.eraser, parts.retention, now=stage.clock.now())
+
+    assert gone == 0
+    assert "late" in stage.messages()
+
+
+@pytest.mark.parametrize(("days", "gone"), [(800, 0), (1131, 1)])
+def test_when_a_person_was_last_heard_of_is_known_after_a_purge_of_their_turns(
+    stage: Stage, days: int, gone: int
+) -> None:
+    stage.answered("first")
+    stage.answered("of somebody else", sender="bob")
+    _keep_people(stage, days=730)
+    parts = stage.platform
+    stage.clock.advance(400 * 86_400)
+    stage.answered("last")
+    for _ in range(2):
+        purge_expired(parts.database, now=stage.clock.now())
+        stage.answered("of somebody else", sender="bob")
+        stage.clock.advance((days - 400) / 2 * 86_400)
+    purge_expired(parts.database, now=stage.clock.now())
+
+    silent = erase_silent(parts.database, parts.eraser, parts.retention, now=stage.clock.now())
+
+    assert stage.count(Message) <= 2
+    assert silent == gone
+
+
+def _keep_people(stage: Stage, *, days: int) -> None:
+    parts = stage.platform
+    rule = Rule(parts.accounts.ensure_workspace(), Scope(), DataClass.IDENTITY, timedelta(days=days))
+    set_rule(parts.database, parts.privacy, rule, actor="command:test")
+    redate(parts.database, parts.retention)
+
+
 def test_every_table_about_people_has_a_class_or_goes_with_another() -> None:
     """A new table without a place in `KEPT` or `GO_WITH` fails here."""
     known = {one.table.__tablename__ for one in KEPT} | GO_WITH.keys()
