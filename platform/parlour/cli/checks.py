@@ -19,6 +19,7 @@ from parlour.engines.errors import EngineError, EngineUnavailable
 from parlour.engines.files import find_gguf, find_safetensors
 from parlour.engines.gguf import check_model
 from parlour.from_settings import engine_host
+from parlour.privacy.audit import cut_at
 from parlour.privacy.errors import PrivacyError
 from parlour.privacy.service import open_privacy
 from parlour.settings import Settings
@@ -94,13 +95,13 @@ def check_database(settings: Settings) -> Iterator[Finding]:
 
 
 def check_keys(settings: Settings) -> Iterator[Finding]:
-    """Whether the key store answers, and the key file opens it."""
+    """Whether the key store answers, the key file opens it, and the audit log goes as far as it has noted."""
     found = _schema("key store", settings.keys_url, Schema.KEYS)
     yield found
     if found.state is State.NOTE and not settings.key_file.exists():
         yield note("keys", f"{settings.key_file} ({NOT_MADE_YET})", "parlour up makes it.")
     elif found.state is State.OK and _schema("", settings.database_url, Schema.CONTENT).state is State.OK:
-        yield _open_keys(settings)
+        yield from _open_keys(settings)
 
 
 def _schema(name: str, url: str, which: Schema) -> Finding:
@@ -115,19 +116,29 @@ def _schema(name: str, url: str, which: Schema) -> Finding:
     return ok(name, f"{place}, schema {found}")
 
 
-def _open_keys(settings: Settings) -> Finding:
+def _open_keys(settings: Settings) -> Iterator[Finding]:
     if not settings.key_file.exists():
         # Opening would make one where both databases are empty, and doctor makes nothing.
         remedy = "Put it back from its backup, or point PARLOUR_KEYS__FILE at it; on a first start parlour up makes it."
-        return problem("keys", f"{settings.key_file} is missing", remedy)
+        yield problem("keys", f"{settings.key_file} is missing", remedy)
+        return
     try:
         with (
             closing(Database(settings.database_url, pool_size=1)) as content,
-            closing(open_privacy(content=content, keys_url=settings.keys_url, key_file=settings.key_file, pool_size=1)),
+            closing(
+                open_privacy(content=content, keys_url=settings.keys_url, key_file=settings.key_file, pool_size=1)
+            ) as privacy,
         ):
-            return ok("keys", f"{settings.key_file} opens the key store")
+            yield ok("keys", f"{settings.key_file} opens the key store")
+            cut = cut_at(content, privacy)
     except (StoreError, PrivacyError) as error:
-        return problem("keys", "do not open", str(error))
+        yield problem("keys", "do not open", str(error))
+        return
+    if cut is None:
+        yield ok("audit log", "goes as far as the key store has noted")
+    else:
+        remedy = "parlour audit verify names what is wrong. Compare it with a backup."
+        yield problem("audit log", f"entry {cut}, which the key store has noted, is not there as it was", remedy)
 
 
 def check_broker(settings: Settings) -> Iterator[Finding]:

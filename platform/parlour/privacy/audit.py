@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+import structlog
 from sqlalchemy import select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
@@ -18,6 +19,8 @@ from parlour.privacy.service import Privacy
 from parlour.store.database import Database
 from parlour.store.ids import WorkspaceId, new_id
 from parlour.store.privacy_models import AuditEntry, AuditHead
+
+log = structlog.get_logger(__name__)
 
 _CHAIN: Final = "chain"
 _START: Final = bytes(32)
@@ -129,16 +132,37 @@ def verify(database: Database, privacy: Privacy) -> Verdict:
 
 
 def anchor(database: Database, privacy: Privacy) -> None:
-    """Note in the key store how far the chain has come."""
+    """Note in the key store how far the chain has come.
+
+    Where what was noted before does not stand in the chain any more, the note stays: it is what proves that.
+    """
+    with privacy.key_store.begin() as keys:
+        noted = keys.get(AuditAnchor, _CHAIN, with_for_update=True)
+        with database.read() as session:
+            head = session.get(AuditHead, _CHAIN)
+            is_cut = noted is not None and not _stands(session, noted)
+        if noted is not None and is_cut:
+            log.error("audit_chain_cut", entry=noted.seq, remedy="parlour audit verify")
+        elif head is not None and (noted is None or head.seq > noted.seq):
+            noted = noted or AuditAnchor(name=_CHAIN)
+            noted.seq, noted.hash, noted.at = head.seq, head.hash, privacy.key_store.clock.now()
+            keys.add(noted)
+
+
+def cut_at(database: Database, privacy: Privacy) -> int | None:
+    """The number of the entry that the key store notes and that does not stand in the chain any more; None: all well.
+
+    One row of each database is read, where `verify` looks through all.
+    """
+    with privacy.key_store.read() as keys:
+        noted = keys.get(AuditAnchor, _CHAIN)
     with database.read() as session:
-        head = session.get(AuditHead, _CHAIN)
-    if head is None:
-        return
-    with privacy.key_store.begin() as session:
-        row = session.get(AuditAnchor, _CHAIN) or AuditAnchor(name=_CHAIN, seq=0)
-        if head.seq > row.seq:
-            row.seq, row.hash, row.at = head.seq, head.hash, privacy.key_store.clock.now()
-            session.add(row)
+        return None if noted is None or _stands(session, noted) else noted.seq
+
+
+def _stands(session: Session, noted: AuditAnchor) -> bool:
+    found = session.get(AuditEntry, noted.seq)
+    return found is not None and found.hash == noted.hash
 
 
 def _move_head(session: Session) -> tuple[int, bytes]:
@@ -198,8 +222,9 @@ def _behind_anchor(session: Session, privacy: Privacy, last: int) -> list[Findin
         return []
     if noted.seq > last:
         return [Finding(seq, "missing") for seq in range(last + 1, noted.seq + 1)]
-    found = session.get(AuditEntry, noted.seq)
-    return [] if found is None or found.hash == noted.hash else [Finding(noted.seq, "altered")]
+    # One that is missing in the midst is found as such.
+    is_there = session.get(AuditEntry, noted.seq) is not None
+    return [Finding(noted.seq, "altered")] if is_there and not _stands(session, noted) else []
 
 
 def _opened(privacy: Privacy, row: AuditEntry) -> str | None:

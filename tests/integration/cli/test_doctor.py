@@ -7,14 +7,16 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import delete, update
 
 from parlour.cli import main
+from parlour.privacy.audit import Deed, anchor, record
 from parlour.settings import load
 from parlour.store import schema
 from parlour.store.connect import place_of
 from parlour.store.database import Database
 from parlour.store.models import Turn
+from parlour.store.privacy_models import AuditEntry
 from parlour.store.schema import Schema
 from parlour.turns.ports import Address, Incoming, IncomingKind, Sender
 from tests import services
@@ -87,7 +89,7 @@ def test_after_the_first_start_all_is_well(doctor: Doctor, tmp_path: Path) -> No
     report = doctor("--deep")
 
     assert report.code == 0
-    checked = ("database", "key store", "keys", "turns", "engine")
+    checked = ("database", "key store", "keys", "audit log", "turns", "engine")
     assert {check: report.states[check] for check in checked} == dict.fromkeys(checked, "ok")
 
 
@@ -113,6 +115,23 @@ def test_a_key_file_of_another_installation_is_told(doctor: Doctor, tmp_path: Pa
 
     assert report.code == 1
     assert report.states["keys"] == "problem"
+
+
+def test_an_audit_log_that_was_cut_is_told(doctor: Doctor, tmp_path: Path) -> None:
+    from parlour.bootstrap import platform  # noqa: PLC0415 (keeps this module's collection quick)
+
+    prepared(tmp_path)
+    with platform(load({}, data_dir=tmp_path / "parlour-data")) as parts:
+        with parts.database.begin() as session:
+            record(session, parts.privacy, Deed("command:test", "did", "thing"), now=parts.clock.now())
+        anchor(parts.database, parts.privacy)
+        with parts.database.begin() as session:
+            session.execute(delete(AuditEntry))
+
+    report = doctor()
+
+    assert report.code == 1
+    assert (report.states["keys"], report.states["audit log"]) == ("ok", "problem")
 
 
 def test_a_wrong_setting_is_all_there_is_to_say(doctor: Doctor) -> None:

@@ -6,8 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
+from structlog.testing import capture_logs
 
-from parlour.privacy.audit import Deed, anchor, record, tail, verify
+from parlour.privacy.audit import Deed, anchor, cut_at, record, tail, verify
 from parlour.store.privacy_models import AuditEntry, AuditHead
 from tests.support.storage import Storage
 
@@ -71,6 +72,37 @@ def test_a_chain_cut_short_together_with_its_head_is_behind_its_anchor(storage: 
     findings = verify(storage.database, storage.privacy).findings
 
     assert [(one.seq, one.problem) for one in findings] == [(3, "missing"), (4, "missing")]
+
+
+def test_a_chain_that_was_cut_and_has_grown_past_its_anchor_is_still_found(storage: Storage) -> None:
+    _write(storage, 4)
+    anchor(storage.database, storage.privacy)
+    whole = cut_at(storage.database, storage.privacy)
+    with storage.database.begin() as session:
+        session.execute(delete(AuditEntry).where(AuditEntry.seq > 2))
+        session.execute(update(AuditHead).values(seq=2, hash=session.get_one(AuditEntry, 2).hash))
+    anchor(storage.database, storage.privacy)
+    _write(storage, 4)
+
+    with capture_logs() as told:
+        anchor(storage.database, storage.privacy)
+
+    assert (whole, cut_at(storage.database, storage.privacy)) == (None, 4)
+    assert [(one.seq, one.problem) for one in verify(storage.database, storage.privacy).findings] == [(4, "altered")]
+    assert [(one["event"], one["entry"]) for one in told] == [("audit_chain_cut", 4)]
+
+
+def test_a_chain_that_was_emptied_is_not_taken_for_a_new_one(storage: Storage) -> None:
+    _write(storage, 1)
+    anchor(storage.database, storage.privacy)
+    with storage.database.begin() as session:
+        session.execute(delete(AuditEntry))
+        session.execute(delete(AuditHead))
+    _write(storage, 2)
+
+    anchor(storage.database, storage.privacy)
+
+    assert [(one.seq, one.problem) for one in verify(storage.database, storage.privacy).findings] == [(1, "altered")]
 
 
 def test_many_writers_make_one_chain(storage: Storage) -> None:
