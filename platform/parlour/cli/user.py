@@ -91,7 +91,7 @@ def unblock(who: Who, *, as_json: JsonFlag = False) -> None:
 def approve(
     code: Annotated[str, typer.Argument(help="The pairing code that the person was told.")],
     *,
-    role: Annotated[Role, typer.Option(help="What they may do besides talking.")] = Role.MEMBER,
+    role: Annotated[Role, typer.Option(help="member or guest; any other role is given afterwards.")] = Role.MEMBER,
     as_json: JsonFlag = False,
 ) -> None:
     """Admit the person who was told this pairing code."""

@@ -1,6 +1,7 @@
 """The words of a user's row."""
 
 from enum import StrEnum
+from typing import Final
 
 
 class UserState(StrEnum):
@@ -21,6 +22,10 @@ class Role(StrEnum):
     AUDITOR = "auditor"
     ADMIN = "admin"
     OWNER = "owner"
+
+
+# What a stranger can be let in as. More is given by whoever may manage roles.
+ADMITTED_AS: Final = (Role.MEMBER, Role.GUEST)
 
 
 class ConsentState(StrEnum):

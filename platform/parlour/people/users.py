@@ -13,7 +13,7 @@ from parlour.people.doer import Doer
 from parlour.people.errors import CodeUnknown, LastOwner, NotActive, NotBlocked, RoleUnknown, UserUnknown
 from parlour.people.linking import LinkCode, ids_of, offer_link, who_is
 from parlour.people.pairing import code_hash
-from parlour.people.states import Role, UserState
+from parlour.people.states import ADMITTED_AS, Role, UserState
 from parlour.privacy.errors import KeyShredded, KeysMissing
 from parlour.privacy.logins import have_last_owner
 from parlour.privacy.service import Privacy
@@ -181,7 +181,7 @@ def approve(
     workspace_id: WorkspaceId | None = None,
     by: Doer | None = None,
 ) -> UserId:
-    """Admit the person who was told this pairing code, and return their id. Raises `CodeUnknown`."""
+    """Admit the person who was told this pairing code, and return their id. Raises `CodeUnknown`, `RoleUnknown`."""
     with database.begin() as session:
         return admit_by_code(session, privacy, code, now=now, role=role, workspace_id=workspace_id, by=by)
 
@@ -197,6 +197,9 @@ def admit_by_code(
     by: Doer | None = None,
 ) -> UserId:
     """As `approve`, in the caller's transaction; an admin of one workspace admits nobody to another."""
+    if role not in ADMITTED_AS:
+        admitted = " or ".join(ADMITTED_AS)
+        raise RoleUnknown(f"A code admits a {admitted}, no {role}. Give another role afterwards: parlour user role.")
     wanted = select(User).where(
         User.pairing_hash == code_hash(privacy.lookup, code),
         User.pairing_until > now,

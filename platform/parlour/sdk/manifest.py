@@ -6,13 +6,14 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Final, get_args, get_origin, get_type_hints
 
 from parlour.sdk.capabilities import CAPABILITIES, HARMLESS
+from parlour.sdk.commands import RESERVED_COMMANDS
 from parlour.sdk.errors import SkillMistake
 from parlour.sdk.handlers import Handler, Kind
 from parlour.sdk.hosts import HOST
 from parlour.sdk.ranges import SDK_RANGE, SDK_VERSION, fits, is_range
 from parlour.sdk.schedule import read_schedule
 from parlour.sdk.schema import names_folders, names_hosts, object_schema
-from parlour.sdk.skill import NAME, RESERVED_COMMANDS, Skill, is_name
+from parlour.sdk.skill import NAME, Skill, is_name
 
 FILE: Final = "parlour-skill.json"
 _LARGEST_BYTES: Final = 1_000_000

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from parlour.sdk.commands import RESERVED_COMMANDS
 from parlour.sdk.errors import Invalid
 
 LONGEST_LABEL = 75
@@ -56,7 +57,10 @@ class Chart:
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """Pressing it says `says` in the person's name, most often a command: `Button("More", "/recommend more")`."""
+    """Pressing it says `says` in the person's name, most often a command: `Button("More", "/recommend more")`.
+
+    A command of Parlour's own (`/link`, `/forgetme`) is for the person alone to give: a button may not say it.
+    """
 
     label: str
     says: str
@@ -170,10 +174,12 @@ def _check(reply: Reply) -> None:
             _strings(markdown, *(text for button in buttons for text in (button.label, button.says)))
             if not 1 <= len(buttons) <= MOST_BUTTONS or any(len(one.label) > LONGEST_LABEL for one in buttons):
                 raise Invalid(f"Give 1 to {MOST_BUTTONS} buttons, their labels at most {LONGEST_LABEL} characters.")
+            _no_command_of_the_platform(*(button.says for button in buttons))
         case Question(markdown, options):
             _strings(markdown, *options)
             if len(options) > MOST_BUTTONS or any(not 1 <= len(one) <= LONGEST_LABEL for one in options):
                 raise Invalid(f"Give at most {MOST_BUTTONS} options of 1 to {LONGEST_LABEL} characters.")
+            _no_command_of_the_platform(*options)
         case Chart(title, labels, series, kind):
             _strings(title, kind, *labels, *(one.name for one in series))
             if kind not in {"line", "bar"} or any(len(one.values) != len(labels) for one in series):
@@ -187,6 +193,16 @@ def _check(reply: Reply) -> None:
 def _strings(*values: object) -> None:
     if not all(isinstance(value, str) for value in values):
         raise Invalid("A text in a reply is not a str.")
+
+
+def _no_command_of_the_platform(*said: str) -> None:
+    """A button presses in the name of whoever is shown it: its label could say one thing and `/link` do another."""
+    for one in said:
+        # What intake does not keep of a text hides nothing here either.
+        words = "".join(letter for letter in one if letter.isprintable() or letter.isspace()).split()
+        first = words[0].lower() if words else ""
+        if first.startswith("/") and first[1:].partition("@")[0] in RESERVED_COMMANDS:
+            raise Invalid(f"A button says {first}, a command of Parlour's own: only the person may give it.")
 
 
 def _table(chart: Chart) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from inspect import getdoc
 from typing import Final, TypeVar, cast, overload
 
+from parlour.sdk.commands import RESERVED_COMMANDS
 from parlour.sdk.errors import SkillMistake
 from parlour.sdk.handlers import Function, Handler, read, where
 from parlour.sdk.hosts import HOST
@@ -18,10 +19,6 @@ C = TypeVar("C", bound=type)
 
 NAME: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 LONGEST_NAME: Final = 64
-# The platform's own, in every chat.
-RESERVED_COMMANDS: Final = frozenset({
-    "help", "skills", "new", "stop", "retry", "language", "mode", "memory", "privacy", "export", "forgetme", "human",
-})  # fmt: skip
 
 
 def is_name(text: str) -> bool:

@@ -113,7 +113,9 @@ def _from_address(source: str, folder: Path, http: SkillHttp) -> Fetched:
         raise InstallRefused(f"{told} is not what its hash says: it has sha256 {found}. Nothing was changed.")
     path = folder / name
     path.write_bytes(answer["body"])
-    return Fetched(path, source, {"url": url, "sha256": found})
+    # What follows a question mark may be a signature that lets in whoever has it: it is not kept.
+    kept = url.partition("?")[0]
+    return Fetched(path, f"{kept}#{fragment}", {"url": kept, "sha256": found})
 
 
 def _shown(url: str) -> str:

@@ -155,8 +155,9 @@ def _mode(context: Context, argument: str) -> Order:
 def _human(context: Context, argument: str) -> Order:
     """Ask for a human, with what was said lately; where nobody can take over, say so."""
     handoffs, language = context.handoffs, context.language
-    summary = "\n".join(part for part in (argument, handoffs.recent(context.session, context.conversation)) if part)
     user_id = context.person.user_id
+    recent = handoffs.recent(context.session, context.conversation, user_id, context.now)
+    summary = "\n".join(part for part in (argument, recent) if part)
     try:
         queue = handoffs.request(context.session, context.conversation, user_id, summary, language, context.now)
     except NobodyThere:

@@ -6,7 +6,7 @@ from statistics import median
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
 from parlour.people.admit import Person
@@ -147,14 +147,19 @@ class Handoffs:
             return None
         return handoff
 
-    def recent(self, session: Session, conversation: Conversation) -> str:
-        """What was said last, for whoever takes over."""
+    def recent(self, session: Session, conversation: Conversation, user_id: UserId, now: datetime) -> str:
+        """What was said last, for whoever takes over: by the person and to them.
+
+        In a group nobody else is quoted: the words would be kept under this person's key, and outlive their author's.
+        """
         rows = session.scalars(
             select(Message)
             .where(
                 Message.conversation_id == conversation.id,
+                Message.user_id == user_id,
                 Message.seq > conversation.fresh_from_seq,
                 Message.author != Author.NOTICE.value,
+                or_(Message.expires_at.is_(None), Message.expires_at > now),
             )
             .order_by(Message.seq.desc(), Message.created_at.desc())
             .limit(_RECENT)

@@ -9,7 +9,7 @@ from parlour.people.facts import LONGEST_TEXT, EntryKind, Fact, Source
 from parlour.people.linking import LINK_LIFE, find_offer, link, offer_link
 from parlour.people.profile import MOST_ENTRIES, Entry, Remembered, in_order
 from parlour.people.rights import Right, may
-from parlour.people.states import ConsentState, Role
+from parlour.people.states import ADMITTED_AS, ConsentState, Role
 from parlour.people.telling import told
 from parlour.people.users import admit_by_code
 from parlour.skills.documents import move_documents
@@ -187,7 +187,7 @@ def _approve(context: Context, argument: str) -> Order:
         return Order(say("approve_not_you", context.language))
     code, _, role = argument.partition(" ")
     role = role.strip().lower() or Role.MEMBER
-    if not code or role not in {Role.MEMBER, Role.GUEST}:
+    if not code or role not in ADMITTED_AS:
         return Order(say("approve_usage", context.language))
     try:
         admit_by_code(

@@ -255,6 +255,14 @@ def wheel(folder: Path) -> bytes:
     return made.getvalue()
 
 
+def test_the_signature_in_an_address_is_not_kept(wheel: bytes) -> None:
+    fragment = f"sha256={hashlib.sha256(wheel).hexdigest()}"
+
+    with fetched(f"https://files.example.org/w/{WHEEL}?sig=SECRET#{fragment}", http=_server(wheel)) as there:
+        assert there.source == f"https://files.example.org/w/{WHEEL}#{fragment}"
+        assert "SECRET" not in str(there.pin)
+
+
 @pytest.mark.parametrize("way", ["w", "moved"])
 def test_a_wheel_is_fetched_from_its_address_and_pinned_by_its_hash(wheel: bytes, way: str) -> None:
     digest = hashlib.sha256(wheel).hexdigest()

@@ -50,6 +50,14 @@ def test_a_handler_may_answer_with_nothing_one_or_several() -> None:
         list(replies_of(7))
 
 
+@pytest.mark.parametrize("says", ["/link ABCD yes", " /FORGETME", "/li\u202enk x", "/privacy\nyes", "/approve@bot x"])
+def test_no_button_gives_a_command_of_the_platform_in_the_persons_name(says: str) -> None:
+    with pytest.raises(Invalid, match="only the person may give it"):
+        list(replies_of(Buttons("Go on?", (Button("Next page", says),))))
+    with pytest.raises(Invalid, match="only the person may give it"):
+        from_wire({"is": "question", "markdown": "Which?", "options": ["one", says]})
+
+
 @pytest.mark.parametrize(
     "value",
     [

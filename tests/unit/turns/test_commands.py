@@ -3,6 +3,7 @@
 import pytest
 from sqlalchemy import select
 
+from parlour.sdk.commands import RESERVED_COMMANDS
 from parlour.store.models import Turn, User
 from parlour.turns import commands
 from parlour.turns.ports import IncomingAttachment, IncomingKind, Verdict
@@ -221,3 +222,7 @@ def test_every_command_has_a_description_in_both_languages() -> None:
     for command in commands.ALL:
         assert command.english != command.chinese
         assert any("\u4e00" <= char <= "\u9fff" for char in command.chinese)
+
+
+def test_no_skill_may_have_or_press_a_command_of_the_platform() -> None:
+    assert set(commands.BY_NAME) == RESERVED_COMMANDS

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -94,6 +95,27 @@ async def test_whoever_takes_over_reads_who_asks_and_what_was_said(stage: Stage,
     assert "> 🤖 I am sorry." in request
     assert [post.buttons for post in messenger.posts if post.address.chat == GROUP] == [("Take it", "Done")]
     assert "(0 before you)" in stage.messages(Author.NOTICE.value)[1]
+
+
+async def test_in_a_group_nobody_elses_words_are_quoted_and_none_past_their_time(
+    stage: Stage, messenger: FakeMessenger
+) -> None:
+    """The request is kept under the asker's key: what another wrote would outlive that other's erasure in it."""
+    team = {"chat": "team", "is_private": False}
+    stage.answered("long ago", says=["Yes."], **team)
+    with stage.platform.database.begin() as session:
+        session.execute(update(Message).values(expires_at=stage.clock.now() - timedelta(seconds=1)))
+    stage.answered("my diagnosis", says=["Noted."], sender="ben", **team)
+    stage.answered("my order is late", says=["I am sorry."], **team)
+
+    stage.command("human", **team)
+    await posted(stage, messenger)
+
+    request = next(text for text in shown(messenger, GROUP) if "asks for a person" in text)
+    assert [line for line in request.splitlines() if line.startswith("> ")] == [
+        "> 🙂 my order is late",
+        "> 🤖 I am sorry.",
+    ]
 
 
 async def test_the_place_in_the_queue_and_the_usual_wait_are_told(stage: Stage, messenger: FakeMessenger) -> None:

@@ -15,12 +15,10 @@ from parlour.admin.lists import PAGE_ROWS, cut, uuid_or_none
 from parlour.admin.rights import Right
 from parlour.people import users
 from parlour.people.errors import CodeUnknown, UserUnknown
-from parlour.people.states import Role, UserState
+from parlour.people.states import ADMITTED_AS, Role, UserState
 from parlour.store.ids import UserId
 
 router = APIRouter()
-
-_GIVEN = (Role.MEMBER, Role.GUEST)
 
 
 @router.get("/admin/pairing")
@@ -33,7 +31,7 @@ def show_pairing(request: Request, operator: Annotated[Operator, needs(Right.SEE
 def approve(request: Request, form: Annotated[Posted, posted(Right.APPROVE_PEOPLE)]) -> Response:
     """Admit whoever was told this code."""
     platform, role = platform_of(request), form["role"]
-    if role not in _GIVEN:
+    if role not in ADMITTED_AS:
         return _shown(request, form.operator, problem="person_no_role")
     try:
         users.approve(
@@ -78,4 +76,4 @@ def _shown(request: Request, operator: Operator, *, after: str = "", problem: st
     )
     status = HTTPStatus.UNPROCESSABLE_ENTITY if problem else HTTPStatus.OK
     shown = cut(found, "user_id", {})
-    return page(request, operator, "pairing.html", status=status, people=shown, roles=_GIVEN, problem=problem)
+    return page(request, operator, "pairing.html", status=status, people=shown, roles=ADMITTED_AS, problem=problem)

@@ -88,6 +88,19 @@ def test_a_stranger_is_admitted_by_code_in_their_own_workspace_alone(api: Api, o
     assert api.post("/v1/people/approve", {"code": code}).status_code == 404
 
 
+@pytest.mark.parametrize("role", ["auditor", "admin", "owner"])
+def test_a_pairing_code_makes_nobody_more_than_a_member(api: Api, role: str) -> None:
+    """Who may let people in may not therefore give roles."""
+    ann = api.person("ann")
+    code = _make_pending(api, ann)
+
+    refused = api.post("/v1/people/approve", {"code": code, "role": role}, token=api.token_of(Role.ADMIN))
+
+    assert refused.status_code == 422
+    assert f"no {role}" in refused.json()["detail"]
+    assert api.get(f"/v1/people/{ann}").json()["state"] == "pending"
+
+
 def _make_pending(api: Api, user_id: UUID) -> str:
     parts = api.stage.platform
     with parts.database.begin() as session:
@@ -108,6 +121,13 @@ def test_an_export_holds_what_they_wrote(api: Api) -> None:
     with zipfile.ZipFile(io.BytesIO(answer.content)) as opened:
         told = json.loads(opened.read("export.json"))
     assert "Hello, I am ann." in json.dumps(told)
+
+
+@pytest.mark.parametrize("body", [None, {}, {"reason": ""}])
+def test_nothing_is_opened_without_a_reason(api: Api, body: dict[str, str] | None) -> None:
+    ann = api.person("ann")
+
+    assert api.post(f"/v1/people/{ann}/export", body).status_code == 422
 
 
 def test_an_erasure_gives_a_receipt_that_verifies_and_is_done_once(api: Api, other: Api) -> None:

@@ -78,6 +78,14 @@ class PairingCode(Body):
     role: Role = Role.MEMBER
 
 
+class Opening(Body):
+    """The reason for which what somebody wrote is opened."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"reason": "She asked for it by letter."}})
+
+    reason: str = Field(min_length=1, max_length=500, description="Why; it stands in the audit log, sealed.")
+
+
 class Why(Body):
     """The reason for something that is written down."""
 
@@ -188,15 +196,11 @@ def approve(caller: Annotated[Caller, changes(Right.APPROVE_PEOPLE)], given: Pai
     response_class=Response,
     responses={200: {"description": "A zip of JSON and HTML.", "content": {"application/zip": {}}}},
 )
-def export(
-    caller: Annotated[Caller, sees(Right.EXPORT_PEOPLE)], user_id: UserParam, why: Why | None = None
-) -> Response:
+def export(caller: Annotated[Caller, sees(Right.EXPORT_PEOPLE)], user_id: UserParam, why: Opening) -> Response:
     """Everything that is held about a person, opened. It holds what they wrote: keep it safe. Stands in the audit."""
     parts = caller.platform
     found = _found(caller, user_id)
-    made = export_person(
-        parts.database, parts.privacy, found, actor=caller.actor, reason=None if why is None else why.reason
-    )
+    made = export_person(parts.database, parts.privacy, found, actor=caller.actor, reason=why.reason)
     headers = {"Content-Disposition": f'attachment; filename="{made.name}"', "Cache-Control": "no-store"}
     return Response(made.content, media_type="application/zip", headers=headers)
 
