@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from parlour.privacy.audit import Deed, record
-from parlour.privacy.rotation import in_use, rewrap
+from parlour.privacy.rotation import retire, rewrap
 from parlour.privacy.service import Privacy
 from parlour.store.database import Database
 
@@ -28,7 +28,7 @@ def wrap_anew(
 
 def retire_keys(database: Database, privacy: Privacy, *, actor: str) -> Sequence[str]:
     """Destroy the older keys that wrap nothing any more, and return their ids."""
-    gone = privacy.provider.retire(in_use(privacy.key_store))
+    gone = retire(privacy.key_store, privacy.provider)
     for kek_id in gone:
         _write_down(database, privacy, Deed(actor, "keys.retire", kek_id[:64]))
     return gone

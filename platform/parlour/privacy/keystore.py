@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from parlour.privacy.errors import KeyShredded, KeysMissing
 from parlour.privacy.keys import KeyProvider
 from parlour.privacy.models import DataKeyRow, Tombstone
+from parlour.privacy.wrapping import begin_to_wrap
 from parlour.store.database import Database
 from parlour.store.errors import DatabaseLocked
 from parlour.store.ids import SubjectId, UserId, new_id
@@ -77,11 +78,12 @@ class Keyring:
         """
         key = secrets.token_bytes(_KEY_BYTES)
         key_id = new_id()
-        kek_id, wrapped = self._provider.wrap(key, bound_to=_binding(subject, key_id))
         try:
             with self._store.begin() as session:
+                begin_to_wrap(session)
                 if _row(session, subject) is not None:
                     return
+                kek_id, wrapped = self._provider.wrap(key, bound_to=_binding(subject, key_id))
                 now = self._store.clock.now()
                 session.add(
                     DataKeyRow(subject_id=subject, key_id=key_id, kek_id=kek_id, wrapped=wrapped, created_at=now)

@@ -1,7 +1,7 @@
 """Replacing key-encryption keys while everything runs: a new one wraps, and what the old ones wrap is wrapped anew."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from parlour.privacy.keys import KeyProvider
 from parlour.privacy.models import DataKeyRow, KeyBase, WrappedSecret
+from parlour.privacy.wrapping import begin_to_retire, begin_to_wrap
 from parlour.store.database import Database
 
 _BATCH: Final = 1_000
@@ -44,6 +45,7 @@ def rewrap(
     while True:
         current = provider.current_kek
         with key_store.begin() as session:
+            begin_to_wrap(session)
             rows = session.execute(
                 select(DataKeyRow.subject_id, DataKeyRow.key_id, DataKeyRow.kek_id, DataKeyRow.wrapped)
                 .where(DataKeyRow.kek_id != current, DataKeyRow.wrapped.is_not(None), DataKeyRow.subject_id > after)
@@ -68,13 +70,19 @@ def waiting(key_store: Database, provider: KeyProvider) -> int:
         return session.scalars(select(func.count()).select_from(DataKeyRow).where(*is_older)).one()
 
 
-def in_use(key_store: Database) -> set[str]:
+def retire(key_store: Database, provider: KeyProvider) -> Sequence[str]:
+    """Destroy the older KEKs that wrap nothing any more, and return their ids."""
+    with key_store.begin() as session:
+        begin_to_retire(session)
+        return provider.retire(in_use(session))
+
+
+def in_use(session: Session) -> set[str]:
     """The KEKs that wrap something."""
-    with key_store.read() as session:
-        return {
-            *session.scalars(select(DataKeyRow.kek_id).where(DataKeyRow.wrapped.is_not(None)).distinct()),
-            *session.scalars(select(WrappedSecret.kek_id)),
-        }
+    return {
+        *session.scalars(select(DataKeyRow.kek_id).where(DataKeyRow.wrapped.is_not(None)).distinct()),
+        *session.scalars(select(WrappedSecret.kek_id)),
+    }
 
 
 def stored_secret(key_store: Database, provider: KeyProvider, name: str) -> bytes:
@@ -84,9 +92,10 @@ def stored_secret(key_store: Database, provider: KeyProvider, name: str) -> byte
     if row is not None:
         return provider.unwrap(row.kek_id, row.wrapped, bound_to=_binding(name))
     secret = secrets.token_bytes(_SECRET_BYTES)
-    kek_id, wrapped = provider.wrap(secret, bound_to=_binding(name))
     try:
         with key_store.begin() as session:
+            begin_to_wrap(session)
+            kek_id, wrapped = provider.wrap(secret, bound_to=_binding(name))
             now = key_store.clock.now()
             session.add(WrappedSecret(name=name, kek_id=kek_id, wrapped=wrapped, created_at=now))
     except IntegrityError:
@@ -97,6 +106,7 @@ def stored_secret(key_store: Database, provider: KeyProvider, name: str) -> byte
 
 def _rewrap_secrets(key_store: Database, provider: KeyProvider) -> int:
     with key_store.begin() as session:
+        begin_to_wrap(session)
         rows = _older_secrets(session, provider.current_kek)
         for row in rows:
             secret = provider.unwrap(row.kek_id, row.wrapped, bound_to=_binding(row.name))

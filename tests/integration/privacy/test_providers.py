@@ -12,10 +12,11 @@ from parlour.privacy.errors import KeysRefused, KeyStoreError, KeysUnavailable
 from parlour.privacy.keys import FileKeys, KeyProvider, create_key_file
 from parlour.privacy.keystore import Keyring
 from parlour.privacy.kms import KmsKeys
-from parlour.privacy.rotation import in_use, rewrap, stored_secret, waiting
+from parlour.privacy.rotation import in_use, retire, rewrap, stored_secret, waiting
 from parlour.privacy.vault import VaultKeys
 from parlour.store import schema
 from parlour.store.database import Database
+from parlour.store.errors import DatabaseLocked
 from parlour.store.ids import UserId, new_id
 from parlour.store.schema import Schema
 from tests.fakes.vault import FakeVault, fake_vault
@@ -95,11 +96,12 @@ def test_a_rotation_loses_nothing_and_rewrapping_finishes_it(provider: KeyProvid
     after = provider.rotate()
     behind = waiting(store, provider)
     done = rewrap(store, provider, batch=2)
-    retired = provider.retire(in_use(store))
+    retired = retire(store, provider)
 
     assert after == provider.current_kek != before
     assert (behind, done, waiting(store, provider)) == (5, 6, 0)
-    assert in_use(store) == {after}
+    with store.read() as session:
+        assert in_use(session) == {after}
     assert before in retired or isinstance(provider, KmsKeys)
     assert [Keyring(store, provider).data_key(one).key_id for one in people] == ids
     assert stored_secret(store, provider, "lookup") == secret
@@ -121,6 +123,65 @@ def test_a_rewrapping_that_broke_off_goes_on(provider: KeyProvider, store: Datab
 
     assert left == 3
     assert waiting(store, provider) == 0
+
+
+@pytest.mark.parametrize("wraps", ["a new key", "a secret", "an older key"])
+def test_no_key_is_retired_while_something_is_wrapped_under_it(
+    provider: KeyProvider, database_url: str, wraps: str
+) -> None:
+    """Another process rotates, re-wraps and retires between the wrapping and its commit: it has to wait."""
+    schema.upgrade(database_url, Schema.KEYS)
+    ann = UserId(new_id())
+    with ExitStack() as stack:
+        store, elsewhere = Database(database_url), Database(_impatient(database_url), busy_timeout_s=0.05)
+        for one in (store, elsewhere):
+            stack.callback(one.close)
+        if wraps == "an older key":
+            Keyring(store, provider).create(ann)
+            provider.rotate()
+        disturbed = Disturbed(provider, elsewhere)
+
+        if wraps == "a new key":
+            Keyring(store, disturbed).create(ann)
+        elif wraps == "a secret":
+            stored_secret(store, disturbed, "lookup")
+        else:
+            rewrap(store, disturbed)
+
+        rewrap(store, provider)
+        retire(store, provider)
+        if wraps == "a secret":
+            assert stored_secret(store, provider, "lookup")
+        else:
+            assert Keyring(store, provider).data_key(ann).cipher
+        assert disturbed.had_to_wait
+
+
+class Disturbed:
+    """A provider that was asked to wrap, and whose older keys another process retires before that is stored."""
+
+    def __init__(self, provider: KeyProvider, elsewhere: Database) -> None:
+        self._provider = provider
+        self._elsewhere = elsewhere
+        self.had_to_wait = False
+
+    def wrap(self, key: bytes, *, bound_to: bytes) -> tuple[str, bytes]:
+        wrapped = self._provider.wrap(key, bound_to=bound_to)
+        self._provider.rotate()
+        try:
+            rewrap(self._elsewhere, self._provider)
+            retire(self._elsewhere, self._provider)
+        except DatabaseLocked:
+            self.had_to_wait = True
+        return wrapped
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._provider, name)
+
+
+def _impatient(url: str) -> str:
+    """SQLite is told how long to wait when it is opened; PostgreSQL by an option of the connection."""
+    return url if url.startswith("sqlite") else f"{url}?options=-c%20lock_timeout%3D200"
 
 
 def test_a_shredded_key_stays_shredded_through_a_rewrapping(provider: KeyProvider, store: Database) -> None:
