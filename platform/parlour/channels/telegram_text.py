@@ -4,20 +4,19 @@ A part of `split` is Markdown while one message holds it all. What must be cut i
 can be broken, and each part is then a `\x1e` and the rendered text with its entities as JSON; `render` reads both.
 """
 
-import itertools
 import json
 import re
 import unicodedata
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-import pyromark
 import telegramify_markdown
-from telegramify_markdown.converter import STANDARD_OPTIONS
 
 from parlour.channels.graphemes import boundary_before, is_boundary
+from parlour.channels.table_size import has_oversized_table
+from parlour.channels.telegram_source import has_short_formulas, with_literal_html, with_short_spoilers
 
 MAX_UNITS: Final = 4_096
 # The server drops what is more. https://limits.tginfo.me
@@ -28,7 +27,8 @@ NOTHING: Final = "…"
 _RENDERED: Final = "\x1e"
 # Past this, and for what the parser cannot read, text is shown as it is: no answer is worth a worker's minute.
 _MAX_MARKDOWN: Final = 300_000
-_HTML_ROUNDS: Final = 16
+# Formatting inside formatting; people see no more than a few.
+_DEEPEST: Final = 10
 _KINDS: Final = frozenset({"bold", "italic", "strikethrough", "spoiler", "blockquote", "code", "pre", "text_link"})
 _CODE: Final = frozenset({"code", "pre"})
 # Where a cut hurts to read, though it breaks nothing.
@@ -132,10 +132,11 @@ def _from_markdown(cleaned: str) -> Rendered:
 
 def _convert(cleaned: str) -> Rendered:
     """`cleaned` Markdown rendered; as it stands when the library cannot make anything of it."""
-    if len(cleaned) > _MAX_MARKDOWN:
+    if len(cleaned) > _MAX_MARKDOWN or has_oversized_table(cleaned):
         return _trimmed(cleaned, [])
     try:
-        text, entities = telegramify_markdown.convert(_with_literal_html(cleaned), config=_config())
+        source = with_short_spoilers(with_literal_html(cleaned))
+        text, entities = telegramify_markdown.convert(source, config=_config(), latex_escape=has_short_formulas(source))
         spans = _spans(text, entities)
     except Exception:  # noqa: BLE001 (whatever a parser trips over, the answer is shown)
         return _trimmed(cleaned, [])
@@ -153,29 +154,6 @@ def _config() -> telegramify_markdown.RenderConfig:
     return config
 
 
-def _with_literal_html(markdown: str) -> str:
-    """`markdown` with HTML escaped. The library drops HTML, and an answer about `<div>` would arrive empty."""
-    for _ in range(_HTML_ROUNDS):
-        events = pyromark.events_with_range(markdown, options=STANDARD_OPTIONS)
-        starts = sorted({at["start"] for event, at in events if _is_html(event)})
-        if not starts:
-            return markdown
-        source = markdown.encode()
-        bounds = [0, *(_at_bracket(source, start) for start in starts), len(source)]
-        markdown = b"\\".join(source[a:b] for a, b in itertools.pairwise(bounds)).decode()
-    raise ValueError("too much HTML")
-
-
-def _is_html(event: object) -> bool:
-    return isinstance(event, dict) and ("InlineHtml" in event or event.get("Start") == "HtmlBlock")
-
-
-def _at_bracket(source: bytes, start: int) -> int:
-    """Where the tag itself begins: an HTML block may start with spaces."""
-    found = source.find(b"<", start)
-    return start if found < 0 else found
-
-
 def _spans(text: str, entities: list[Any]) -> list[Span]:
     """The library's entities in characters, without those that Telegram would refuse or that do more than format."""
     index = _index_of_unit(text)
@@ -186,7 +164,20 @@ def _spans(text: str, entities: list[Any]) -> list[Span]:
         start, end = index.get(entity.offset), index.get(entity.offset + entity.length)
         if is_wanted and start is not None and end is not None and end > start:
             found.append(Span(entity.type, start, end, extra))
-    return sorted(_allowed(found), key=_by_place)
+    return sorted(_allowed(list(_shallow(sorted(found, key=_by_place)))), key=_by_place)
+
+
+def _shallow(spans: Iterable[Span]) -> Iterator[Span]:
+    """Those of `spans`, in order, with fewer than `_DEEPEST` around them.
+
+    More than `MAX_ENTITIES` around one place would leave room for a single character in a message.
+    """
+    around: list[int] = []
+    for span in spans:
+        around = [end for end in around if end > span.start]
+        if len(around) < _DEEPEST:
+            around.append(span.end)
+            yield span
 
 
 def _is_web(url: str | None) -> bool:
@@ -202,7 +193,7 @@ def _allowed(spans: list[Span]) -> Iterator[Span]:
     yield from _outermost(sorted((span for span in spans if span.kind == "blockquote"), key=_by_place))
     for span in spans:
         if span.kind not in _CODE and span.kind != "blockquote":
-            yield from _around(span, itertools.islice(code, bisect_right(code_ends, span.start), None))
+            yield from _around(span, (code[at] for at in range(bisect_right(code_ends, span.start), len(code))))
 
 
 def _outermost(quotes: list[Span]) -> Iterator[Span]:
@@ -259,10 +250,15 @@ def is_blank(text: str) -> bool:
 
 def _parts(whole: Rendered) -> Iterator[Rendered]:
     """`whole` in pieces that fit, formatting closed and opened again at every cut."""
-    start = 0
+    starts = [span.start for span in whole.spans]
+    start, seen, near = 0, 0, list[Span]()
     while start < len(whole.text):
-        end = _cut(whole, start, _furthest(whole, start))
-        piece = _trimmed(whole.text[start:end], list(_within(whole.spans, start, end)))
+        # Of many spans, a part looks only at those that it can reach.
+        reached = bisect_left(starts, start + MAX_UNITS)
+        near = [*(span for span in near if span.end > start), *whole.spans[seen:reached]]
+        seen = reached
+        end = _cut(whole.text, near, start, _furthest(whole.text, near, start))
+        piece = _trimmed(whole.text[start:end], list(_within(near, start, end)))
         if not is_blank(piece.text):
             yield piece
         start = end
@@ -275,26 +271,24 @@ def _within(spans: Iterable[Span], start: int, end: int) -> Iterator[Span]:
             yield replace(span, start=max(span.start, start) - start, end=min(span.end, end) - start)
 
 
-def _furthest(whole: Rendered, start: int) -> int:
+def _furthest(text: str, spans: Iterable[Span], start: int) -> int:
     """How far a part from `start` may reach by length and by number of entities."""
-    text = whole.text
     end, room = start, MAX_UNITS
     while end < len(text) and (width := 2 if text[end] > "\uffff" else 1) <= room:
         room -= width
         end += 1
-    touching = [span.start for span in whole.spans if span.end > start and span.start < end]
+    touching = [span.start for span in spans if span.end > start and span.start < end]
     if len(touching) > MAX_ENTITIES:
         end = max(touching[MAX_ENTITIES], start + 1)
     return end
 
 
-def _cut(whole: Rendered, start: int, end: int) -> int:
+def _cut(text: str, spans: Iterable[Span], start: int, end: int) -> int:
     """The best place to cut: after a paragraph, a line, a sentence, a word; outside code and links where possible."""
-    text = whole.text
     if end >= len(text):
         return len(text)
     least = start + (end - start) // 2
-    solid = [span for span in whole.spans if span.kind in _SOLID and span.start < end and span.end > least]
+    solid = [span for span in spans if span.kind in _SOLID and span.start < end and span.end > least]
     paragraph, line, sentence, word = (_places(text, pattern, least, end) for pattern in _BREAKS)
     outside = [[at for at in places if not _splits(solid, at)] for places in (paragraph, line, sentence, word)]
     for places in (*outside[:3], line, outside[3], word):

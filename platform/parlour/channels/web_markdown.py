@@ -1,5 +1,6 @@
 """Markdown of a model as HTML that does nothing: no script, no style, no picture fetched from elsewhere."""
 
+import re
 from collections.abc import MutableMapping, Sequence
 from typing import Any, Final
 
@@ -12,7 +13,8 @@ from markupsafe import Markup, escape
 from pygments import highlight
 from pygments.formatters.html import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
-from pygments.util import ClassNotFound
+
+from parlour.channels.table_size import has_oversized_table
 
 _TAGS: Final = {
     "a", "blockquote", "br", "code", "del", "div", "em", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "s",
@@ -30,13 +32,24 @@ _ATTRIBUTES: Final = {
     "th": {"class"},
 }
 _SCHEMES: Final = {"http", "https", "mailto"}
-# Colouring is for reading; past this length it costs more than it helps.
-_COLOURED_CHARS = 20_000
+# Each was tried with runs of every sign and found quick; of the hundreds of others, many take minutes for such a page.
+_COLOURED: Final = frozenset(
+    """
+    python py python3 bash sh shell zsh json yaml yml sql javascript js typescript ts html css go golang rust rs
+    c cpp c++ diff toml ini
+    """.split()  # noqa: SIM905 (a list of two dozen quoted words is no better to read)
+)
+# So much of one text is coloured, in all: it is rendered again for every draft and every page.
+_COLOURED_CHARS: Final = 3_000
+# Lexers that begin anew at every blank line look through all that follow.
+_BLANKS: Final = re.compile(r"\s{100}")
 
 
 def to_html(markdown: str) -> Markup:
     """`markdown` as clean HTML. Raw HTML in it is shown as text, pictures become links, headings start at level 3."""
-    return Markup(_clean(_MARKDOWN.render(_whole(markdown))))  # noqa: S704 (cleaned one call before)
+    whole = _whole(markdown)
+    parser = _WITHOUT_TABLES if has_oversized_table(whole) else _MARKDOWN
+    return Markup(_clean(parser.render(whole)))  # noqa: S704 (cleaned one call before)
 
 
 def plain_to_html(text: str) -> Markup:
@@ -79,11 +92,11 @@ class _Renderer(RendererHTML):
     def fence(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: MutableMapping[str, Any]) -> str:
         """A code block with its language named above."""
         words = tokens[idx].info.split()
-        return _code_block(tokens[idx].content, words[0] if words else "")
+        return _code_block(tokens[idx].content, words[0] if words else "", env)
 
     def code_block(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: MutableMapping[str, Any]) -> str:
         """An indented code block."""
-        return _code_block(tokens[idx].content, "")
+        return _code_block(tokens[idx].content, "", env)
 
     def heading_open(
         self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: MutableMapping[str, Any]
@@ -123,27 +136,28 @@ def _cell(token: Token) -> str:
     return f'<{token.tag} class="{alignment}">' if alignment in {"center", "right"} else f"<{token.tag}>"
 
 
-def _code_block(code: str, language: str) -> str:
+def _code_block(code: str, language: str, env: MutableMapping[str, Any]) -> str:
     head = f'<div class="code-head"><span>{escape(language)}</span></div>'
-    return f'<div class="code">{head}<pre tabindex="0"><code>{_coloured(code, language)}</code></pre></div>\n'
+    return f'<div class="code">{head}<pre tabindex="0"><code>{_coloured(code, language, env)}</code></pre></div>\n'
 
 
-def _coloured(code: str, language: str) -> str:
-    if not language or len(code) > _COLOURED_CHARS:
+def _coloured(code: str, language: str, env: MutableMapping[str, Any]) -> str:
+    room = env.get("room", _COLOURED_CHARS) - len(code)
+    if language.lower() not in _COLOURED or room < 0 or _BLANKS.search(code):
         return escape(code)
-    try:
-        lexer = get_lexer_by_name(language, stripnl=False)
-    except ClassNotFound:
-        return escape(code)
-    coloured: str = highlight(code, lexer, _FORMATTER)
+    env["room"] = room
+    coloured: str = highlight(code, get_lexer_by_name(language, stripnl=False), _FORMATTER)
     return coloured
 
 
+def _parser(*rules: str) -> MarkdownIt:
+    parser = MarkdownIt("commonmark", {"html": False, "breaks": True, "linkify": True}, renderer_cls=_Renderer)
+    if parser.linkify is not None:
+        # Only what says that it is an address: `parlour.py` is a file, not a site in Paraguay.
+        parser.linkify.set({"fuzzy_link": False, "fuzzy_email": False, "fuzzy_ip": False})
+    return parser.enable(rules)
+
+
 _FORMATTER: Final = HtmlFormatter(nowrap=True, classprefix="hl-")
-_MARKDOWN: Final = MarkdownIt(
-    "commonmark", {"html": False, "breaks": True, "linkify": True}, renderer_cls=_Renderer
-).enable(["table", "strikethrough", "linkify"])  # fmt: skip
-# Only what says that it is an address: `parlour.py` is a file, not a site in Paraguay.
-_LINKS = _MARKDOWN.linkify
-if _LINKS is not None:
-    _LINKS.set({"fuzzy_link": False, "fuzzy_email": False, "fuzzy_ip": False})
+_MARKDOWN: Final = _parser("table", "strikethrough", "linkify")
+_WITHOUT_TABLES: Final = _parser("strikethrough", "linkify")

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parlour.channels.graphemes import is_boundary
+from parlour.channels.telegram_source import has_short_formulas, with_short_spoilers
 from parlour.channels.telegram_text import (
     MAX_ENTITIES,
     MAX_UNITS,
@@ -301,3 +302,53 @@ def test_a_draft_shows_the_end_of_what_does_not_fit() -> None:
 )
 def test_characters_end_where_people_see_them_end(text: str, boundaries: list[int]) -> None:
     assert [at for at in range(1, len(text)) if is_boundary(text, at)] == boundaries, unicodedata.name(text[0])
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "|" + "a|" * 100 + "\n|" + "-|" * 100 + "\n" + "|a|\n" * 900,
+        "|" + "x" * 2_000 + "|\n|-|\n" + "|a|\n" * 500,
+    ],
+)
+def test_a_table_that_would_grow_far_beyond_its_text_is_shown_as_it_was_written(table: str) -> None:
+    assert sum(len(render(part).text) for part in split(table)) <= len(table)
+
+
+def test_a_usual_table_is_drawn() -> None:
+    table = "| one | two |\n|---|---|\n" + f"| {'word ' * 20} | b |\n" * 30
+
+    assert "one" + " " * 96 + " | two" in render(split(table)[0]).text
+
+
+@pytest.mark.parametrize("piece", ["\n >  > ", "\n> > > > > > > > "])
+def test_a_spoiler_into_a_quotation_is_a_mere_sign(piece: str) -> None:
+    source = with_short_spoilers(f"||x{piece * 20}y|| and `a || b ||`")
+
+    assert "||" not in source.partition("`")[0]
+    assert "`a || b ||`" in source
+
+
+def test_a_spoiler_of_two_lines_is_one() -> None:
+    assert "spoiler" in {span.kind for span in render("||hidden\nhere||").spans}
+
+
+@pytest.mark.parametrize(
+    ("text", "is_short"),
+    [
+        (r"\(\alpha\) and \[x^2\]", True),
+        (r"\(" * 300, False),
+        (r"\(" + "{" * 3_000 + r"\)", False),
+        (r"\(\alpha|{}|\)", False),
+    ],
+)
+def test_formulas_are_converted_where_they_are_few_short_and_make_no_spoiler(text: str, *, is_short: bool) -> None:
+    assert has_short_formulas(text) is is_short
+
+
+@pytest.mark.parametrize("around", ["**a *b ", "||a **b ", "~~a "])
+def test_formatting_a_thousand_deep_makes_no_part_of_one_character(around: str) -> None:
+    closing = "".join(reversed(around.replace("a", "").replace("b", "").split(" ")))
+    text = around * 400 + f" a{closing}" * 400
+
+    assert len(split(text)) <= 1 + len(text) // 1_000

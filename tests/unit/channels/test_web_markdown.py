@@ -82,3 +82,32 @@ def test_code_is_coloured_by_classes_and_unknown_languages_are_left_alone() -> N
 
 def test_a_persons_own_text_is_escaped() -> None:
     assert plain_to_html("<b> & \ud800") == "&lt;b&gt; &amp; ?"
+
+
+@pytest.mark.parametrize("language", ["easytrieve", "autohotkey", "fan", "java", "klingon"])
+def test_only_languages_whose_colouring_is_known_to_be_quick_are_coloured(language: str) -> None:
+    assert "hl-" not in to_html(f"```{language}\nclass A {{ int a = 1; }}\n```")
+
+
+def test_long_code_is_shown_as_it_is_and_so_is_what_comes_after_much_of_it() -> None:
+    short, long = "```python\ndef f(): pass\n```\n", "```python\n" + "def f(): pass\n" * 500 + "```\n"
+
+    assert "hl-" not in to_html(long)
+    assert to_html(short * 1_000).count('"hl-k"') < len(short * 1_000) / 10
+    assert "hl-" not in to_html("```python\na = 1" + "\n " * 100 + "\n```")
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "|" + "a|" * 100 + "\n|" + "-|" * 100 + "\n" + "|a|\n" * 900,
+        "> |" + "a|" * 100 + "\n> |" + "-|" * 100 + "\n" + "> |a|\n" * 600,
+        "a|" * 500 + "\r" + "-|" * 500 + "\r" + "a\r" * 1_000,
+    ],
+)
+def test_a_table_of_too_many_cells_is_shown_as_it_was_written(table: str) -> None:
+    html = to_html(f"{table}\n\n**after**")
+
+    assert "<td" not in html
+    assert len(html) < 20 * len(table)
+    assert "<strong>after</strong>" in html
