@@ -243,6 +243,8 @@ def _read_toml(path: Path, *, must_exist: bool) -> dict[str, Any]:
         return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path}: is not valid TOML ({error}). Mend that line.") from None
+    except RecursionError:
+        raise SettingsError(f"{path}: is nested far too deeply. Take out the brackets that open no list.") from None
 
 
 def _read_environment(env: dict[str, str]) -> dict[str, Any]:

@@ -51,8 +51,15 @@ async def fields_of(request: Request) -> object:
     """
     body = await request.body()
     if is_json(request):
-        return json.loads(body)
+        return _from_json(body)
     return {name: value for name, value in parse_qsl(body.decode("utf-8"), max_num_fields=20) if value}
+
+
+def _from_json(body: bytes) -> object:
+    try:
+        return json.loads(body)
+    except RecursionError:
+        raise ValueError("The body is nested far too deeply.") from None
 
 
 def is_json(request: Request) -> bool:

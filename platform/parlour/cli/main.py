@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from parlour import __version__
-from parlour.cli.errors import FAILED, is_reader_gone, one_line
+from parlour.cli.errors import FAILED, WRONG_USAGE, is_reader_gone, one_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +107,10 @@ def parlour(
 
 def run(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and end the process: 0 done, 1 refused or failed with one line on stderr, 2 wrong usage."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        app(args=arguments, prog_name="parlour")
+        _refuse_no_text(given)
+        app(args=given, prog_name="parlour")
     except Exception as error:  # noqa: BLE001 (the outermost place: nothing may reach the person as a traceback)
         code = FAILED if is_reader_gone(error) else _explain(error)
     except SystemExit as end:
@@ -117,6 +119,16 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
         code = 0
     _flush()
     sys.exit(code)
+
+
+def _refuse_no_text(given: Sequence[str]) -> None:
+    """End with 2 where an argument is not in the terminal's encoding: nothing could store or show it."""
+    for one in given:
+        if not one.isascii() and any("\ud800" <= letter <= "\udfff" for letter in one):
+            shown = one.encode("utf-8", "backslashreplace").decode()[:80]
+            encoding = sys.getfilesystemencoding().upper()
+            print(f"'{shown}' is not {encoding}. Give it in that encoding.", file=sys.stderr)  # noqa: T201 (as below)
+            raise SystemExit(WRONG_USAGE)
 
 
 def _explain(error: Exception) -> int:
@@ -133,6 +145,8 @@ def _is_debugging() -> bool:
     try:
         return load().log.level == "debug"
     except SettingsError:
+        return False
+    except Exception:  # noqa: BLE001 (what `load` may itself have failed with, and is being explained)
         return False
 
 

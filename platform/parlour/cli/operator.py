@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import typer
 
@@ -58,6 +59,8 @@ def invite(
     """
     if first == (name is not None):
         raise typer.BadParameter("give a name, or --first")
+    if url and not _is_web_address(url):
+        raise typer.BadParameter(f"--url {url} is no address of a gateway. Give one as https://chat.example.com")
     with open_storage() as storage:
         if name is None:
             link = _first_link(storage, workspace)
@@ -137,3 +140,11 @@ def _first_link(storage: Storage, name: str | None) -> Link:
 def _operators(storage: Storage, name: str | None) -> Operators:
     workspace_id = find_workspace(storage.database, name or storage.settings.workspace)
     return Operators(storage.database, storage.privacy, workspace_id, storage.actor())
+
+
+def _is_web_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.hostname)

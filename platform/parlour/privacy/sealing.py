@@ -30,7 +30,7 @@ class Sealer:
 
         Raises `KeysMissing` and `KeyShredded`.
         """
-        # Lone surrogates pass: a messenger can send them, and an error here would have to quote the text.
+        # Lone surrogates pass in, and come out replaced: an error here would have to quote the text.
         data = plaintext.encode("utf-8", "surrogatepass") if isinstance(plaintext, str) else plaintext
         return self._seal(subject, _place(column), row, data)
 
@@ -39,8 +39,8 @@ class Sealer:
         return self._open(subject, _place(column), row, sealed)
 
     def open_text(self, subject: SubjectId, column: InstrumentedAttribute[Any], row: UUID, sealed: bytes) -> str:
-        """The text that was sealed. Raises what `open` raises."""
-        return self.open(subject, column, row, sealed).decode("utf-8", "surrogatepass")
+        """The text that was sealed, what is no Unicode in it replaced: any reader can show it. Raises as `open`."""
+        return self.open(subject, column, row, sealed).decode("utf-8", "replace")
 
     def opener(self, subject: SubjectId, column: InstrumentedAttribute[Any]) -> Callable[[UUID, bytes], str]:
         """What opens the texts of many rows, one after the other, with the key looked for once: for use at once.
@@ -48,7 +48,7 @@ class Sealer:
         Raises `KeysMissing` and `KeyShredded`; what it returns raises `SealBroken`.
         """
         key, place = self._keyring.data_key(subject), _place(column)
-        return lambda row, sealed: _opened(key, subject, place, row, sealed).decode("utf-8", "surrogatepass")
+        return lambda row, sealed: _opened(key, subject, place, row, sealed).decode("utf-8", "replace")
 
     def seal_live(self, subject: SubjectId, turn_id: TurnId, plaintext: bytes) -> bytes:
         """A frame of the live bus, sealed for this turn."""

@@ -186,6 +186,7 @@ async def test_what_begins_like_a_command_is_one(
         b'{"id": "0123456789abcdef; DROP", "text": "x"}',
         b'{"id": "0123456789abcdef", "files": [{"name": "a", "data": "\xc3\xa4"}]}',
         b"\xff\xfe",
+        b"[" * 100_000,
     ],
 )
 async def test_a_malformed_message_is_refused_without_its_content(

@@ -50,6 +50,30 @@ def test_a_refusal_is_one_line_on_stderr(run: Run, capsys: pytest.CaptureFixture
     assert capsys.readouterr() == ("", "No such turn. Try: parlour turn list\n")
 
 
+def test_an_argument_in_another_encoding_is_wrong_usage(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    """Once stored, no page could show it."""
+    assert run("probe", "caf\udce9") == 2
+    assert capsys.readouterr().err == "'caf\\udce9' is not UTF-8. Give it in that encoding.\n"
+
+
+def test_settings_that_nothing_can_read_are_one_line(
+    run: Run, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "parlour.toml").write_text("a=" + "[" * 50_000)
+
+    assert run("probe", body="from parlour.settings import load; load()") == 1
+    assert "nested far too deeply" in capsys.readouterr().err
+
+
+def test_what_fails_while_it_is_explained_is_one_line_still(
+    run: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("parlour.settings.load", lambda: 1 / 0)
+
+    assert run("probe", body="from parlour import settings; settings.load()") == 1
+    assert capsys.readouterr().err.startswith("Unexpected ZeroDivisionError")
+
+
 def test_a_wrong_setting_is_one_line_on_stderr(
     run: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

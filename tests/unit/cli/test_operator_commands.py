@@ -32,6 +32,14 @@ def test_the_first_owner_is_invited_before_any_process_has_run(parlour: Command,
     assert "Somebody can sign in already" in again[2]
 
 
+@pytest.mark.parametrize("url", ["javascript:alert(1)", "chat.example.com", "https://", "file:///etc", "http://[x"])
+def test_a_link_is_made_for_an_address_of_the_web_alone(parlour: Command, url: str) -> None:
+    code, printed, problem = parlour("operator", "invite", "--first", "--url", url)
+
+    assert (code, printed) == (2, "")
+    assert "https://chat.example.com" in problem
+
+
 def test_a_newer_first_link_is_in_place_of_the_older(parlour: Command, storage: Storage) -> None:
     links = [parlour("operator", "invite", "--first")[1] for _ in range(2)]
 

@@ -116,6 +116,8 @@ def test_a_hold_stands_against_an_erasure_until_it_is_released(api: Api, other: 
     assert (refused.status_code, shown["id"], shown["reason"]) == (409, hold, "Case 17")
     assert other.get("/v1/holds").json()["items"] == []
     assert other.post("/v1/holds", {"reason": "x", "user_id": str(ann)}).status_code == 404
+    for nothing_or_both in ({}, {"user_id": None}, {"user_id": str(ann), "workspace": True}):
+        assert api.post("/v1/holds", {"reason": "x", **nothing_or_both}).status_code == 422
     assert api.post(f"/v1/holds/{hold}/release", {"reason": "closed"}).status_code == 204
     assert api.get("/v1/holds").json()["items"] == []
     assert len(api.get("/v1/holds?released=true").json()["items"]) == 1

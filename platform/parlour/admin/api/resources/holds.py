@@ -33,20 +33,21 @@ class HoldShown(BaseModel):
 
 
 class NewHold(Body):
-    """What to hold, and why; neither a person nor a conversation: everything of the workspace."""
+    """What to hold, and why: a person, a conversation, or everything of the workspace."""
 
     model_config = ConfigDict(
-        json_schema_extra={"example": {"reason": "Case 17", "user_id": None, "conversation_id": None}}
+        json_schema_extra={"example": {"reason": "Case 17", "user_id": "01980000-0000-7000-8000-000000000000"}}
     )
 
     reason: str = Field(min_length=1, max_length=LONGEST_REASON, pattern=r"\S", description="Kept sealed.")
     user_id: UUID | None = None
     conversation_id: UUID | None = None
+    workspace: bool = Field(default=False, description="Everything of the workspace: nothing is deleted any more.")
 
     @model_validator(mode="after")
     def _one_thing(self) -> Self:
-        if self.user_id is not None and self.conversation_id is not None:
-            raise ValueError("Name a person or a conversation, not both.")
+        if (self.user_id is not None) + (self.conversation_id is not None) + self.workspace != 1:
+            raise ValueError('Give one of user_id, conversation_id and "workspace": true.')
         return self
 
 
