@@ -10,6 +10,7 @@ from sqlalchemy import Engine, func, make_url, select, text
 from sqlalchemy.exc import TimeoutError as NoConnectionLeft
 from sqlalchemy.orm import Session
 
+from parlour.store import together
 from parlour.store.clock import Clock, DatabaseClock
 from parlour.store.connect import Use, connect, place_of
 from parlour.store.errors import DatabaseLocked, DatabaseUnavailable
@@ -46,7 +47,7 @@ class Database:
         self._reader, self._swift = (
             [connect(url, pool_size=pool_size, busy_timeout_s=busy_timeout_s, use=use) for use in (Use.READ, Use.SWIFT)]
             if self.is_sqlite
-            else [self._engine.execution_options(postgresql_readonly=True), self._engine]
+            else [together.gather(self._engine), self._engine]
         )
         # SQLite has one writer at a time. Waiting here wakes at once, where its own waiting sleeps in growing steps.
         self._writing = Lock()
@@ -76,6 +77,7 @@ class Database:
             self._set_clock(session)
             self._mark_time(session)
             yield session
+            _commit_with_what_waits(session)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -85,6 +87,7 @@ class Database:
             yield session
             # Not rolled back: after a rollback psycopg forgets what it has prepared, and PostgreSQL plans all anew.
             if session.is_active:
+                _commit_with_what_waits(session)
                 session.commit()
 
     def ping(self) -> None:
@@ -162,3 +165,9 @@ class Database:
     def _ask_time(self) -> datetime:
         with self._session(self._reader) as session:
             return self._time_in(session)
+
+
+def _commit_with_what_waits(session: Session) -> None:
+    session.flush()
+    if session.in_transaction():
+        together.commit(session.connection())

@@ -5,16 +5,15 @@ three times. The SQL, the types and the errors are SQLAlchemy's, and the stateme
 What runs once in a while goes through the session as ever.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Generic, TypeVar
 
-from sqlalchemy import Connection
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.base import Executable
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from parlour.store.connect import driver_connection, raise_told
+from parlour.store.together import Posted, post, send
 
 Made = TypeVar("Made")
 # One that differs from database to database is given by the dialect's name.
@@ -80,12 +79,48 @@ class _Prepared:
             compiled = self._compiled[dialect.name] = _Compiled(chosen, dialect, self._columns)
         return compiled
 
-    def _execute(self, session: Session, values: dict[str, Any]) -> tuple[_Compiled, Any]:
-        """The statement and the driver's cursor. What the session has not written yet goes before."""
+    def _post(self, session: Session, values: dict[str, Any], *, tells_rows: bool) -> tuple[_Compiled, Posted]:
+        """The statement, on its way. What the session has not written yet goes before."""
         session.flush()
         connection = session.connection()
         compiled = self._in(connection.dialect)
-        return compiled, execute(connection, compiled.sql, compiled.parameters(values))
+        posted = Posted(compiled.sql, compiled.parameters(values), tells_rows=tells_rows)
+        post(connection, posted)
+        return compiled, posted
+
+
+class Asked(Generic[Made]):
+    """What a query will tell: it is sent when a row is wanted, or with whatever its transaction does next."""
+
+    def __init__(self, session: Session, compiled: _Compiled, posted: Posted, make: Callable[..., Made]) -> None:
+        """For `Query.ask`."""
+        self._session = session
+        self._compiled = compiled
+        self._posted = posted
+        self._make = make
+
+    def all(self) -> list[Made]:
+        """Every row."""
+        return [self._make(*self._compiled.columns(row)) for row in self._rows()]
+
+    def first(self) -> Made | None:
+        """The first row, None where there is none."""
+        rows = self._rows()
+        return self._make(*self._compiled.columns(rows[0])) if rows else None
+
+    def one(self) -> Made:
+        """The first row of a statement that has one for sure. Raises `LookupError` where it has none."""
+        found = self.first()
+        if found is None:
+            raise LookupError("a statement that always tells a row told none")
+        return found
+
+    def _rows(self) -> Sequence[Any]:
+        if not self._posted.is_done:
+            send(self._session.connection())
+        if not self._posted.is_done:
+            raise RuntimeError("a query was rolled back before it was sent")
+        return self._posted.rows
 
 
 class Query(_Prepared, Generic[Made]):
@@ -95,27 +130,25 @@ class Query(_Prepared, Generic[Made]):
         super().__init__(statement)
         self._make = make
 
+    def ask(self, session: Session, **values: object) -> Asked[Made]:
+        """Ask without waiting for the answer. `values` are those of the statement's parameters.
+
+        To PostgreSQL it goes in one round trip with what is asked or put off before and behind it. What it told can be
+        read after the transaction has ended, too.
+        """
+        return Asked(session, *self._post(session, values, tells_rows=True), self._make)
+
     def all(self, session: Session, **values: object) -> list[Made]:
-        """Every row. `values` are those of the statement's parameters."""
-        compiled, cursor = self._execute(session, values)
-        rows = cursor.fetchall()
-        cursor.close()
-        return [self._make(*compiled.columns(row)) for row in rows]
+        """Every row."""
+        return self.ask(session, **values).all()
 
     def first(self, session: Session, **values: object) -> Made | None:
         """The first row, None where there is none."""
-        compiled, cursor = self._execute(session, values)
-        # All of them: what returns rows is carried out only as far as it is read.
-        rows = cursor.fetchall()
-        cursor.close()
-        return self._make(*compiled.columns(rows[0])) if rows else None
+        return self.ask(session, **values).first()
 
     def one(self, session: Session, **values: object) -> Made:
         """The first row of a statement that has one for sure. Raises `LookupError` where it has none."""
-        found = self.first(session, **values)
-        if found is None:
-            raise LookupError("a statement that always tells a row told none")
-        return found
+        return self.ask(session, **values).one()
 
 
 class Change(_Prepared):
@@ -123,22 +156,15 @@ class Change(_Prepared):
 
     def run(self, session: Session, **values: object) -> int:
         """Carry it out; how many rows it changed."""
-        _, cursor = self._execute(session, values)
-        count: int = cursor.rowcount
-        cursor.close()
-        return count
+        _, posted = self._post(session, values, tells_rows=False)
+        send(session.connection())
+        return posted.count
+
+    def put_off(self, session: Session, **values: object) -> None:
+        """Have it carried out with what comes next in the transaction, its end at the latest; there its errors come."""
+        self._post(session, values, tells_rows=False)
 
 
 def only(value: Any) -> Any:  # noqa: ANN401 (a column's)
     """For a query of one column: its value."""
     return value
-
-
-def execute(connection: Connection, sql: str, parameters: Any) -> Any:  # noqa: ANN401 (as the driver has them)
-    """The driver's cursor after the statement. Raises what a session would."""
-    cursor = driver_connection(connection).cursor()
-    try:
-        cursor.execute(sql, parameters)
-    except connection.dialect.loaded_dbapi.Error as error:
-        raise_told(connection, sql, error)
-    return cursor

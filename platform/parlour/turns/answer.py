@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Protocol, Self
+from typing import NamedTuple, Protocol, Self
+from uuid import UUID
 
 import structlog
 from sqlalchemy import bindparam, select, update
@@ -23,8 +24,8 @@ from parlour.skills.rich import PLAIN, Rich
 from parlour.store.database import Database
 from parlour.store.ids import TurnId, UserId
 from parlour.store.models import Attachment, Message, Turn
-from parlour.store.prepared import Change, Query
-from parlour.turns.context import IS_ANSWERED, PromptBuilder, Remark, remarks
+from parlour.store.prepared import Asked, Change, Query
+from parlour.turns.context import IS_ANSWERED, PromptBuilder, Remark, Row, ask_remarks, remarks
 from parlour.turns.metrics import Metrics
 from parlour.turns.order import Claim, LeaseLost, Order, next_open, release
 from parlour.turns.outbox import Outbox
@@ -37,13 +38,23 @@ from parlour.turns.wording import say
 
 log = structlog.get_logger(__name__)
 
+
+class _File(NamedTuple):
+    """A file that came with a message, its name sealed."""
+
+    id: UUID
+    name: bytes
+    state: str
+    user_id: UUID
+
+
 _FILES = Query(
     select(Attachment.id, Attachment.name, Attachment.state, Attachment.user_id)
     .join(Message, Message.id == Attachment.message_id)
     .join(Turn, Turn.id == Message.turn_id)
     .where(Message.conversation_id == bindparam("conversation"), Message.author == Author.USER.value, IS_ANSWERED)
     .order_by(Attachment.created_at, Attachment.id),
-    lambda *row: row,
+    _File,
 )
 _END = Change(
     update(Turn)
@@ -104,6 +115,14 @@ class AnswerRules:
     max_attachment_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """What is stored of a turn's conversation, as it was asked for."""
+
+    messages: Asked[Row]
+    files: Asked[_File]
+
+
 @dataclass(slots=True)
 class _Draft:
     """An answer in the making."""
@@ -157,13 +176,14 @@ class Answerer:
 
     def answer(self, turn_id: TurnId) -> None:
         """Answer the next turn of `turn_id`'s conversation, if it is free. Safe to call any number of times."""
-        claim = self._order.claim(turn_id)
-        if claim is None:
+        claimed = self._order.claim_asking(turn_id, self._ask)
+        if claimed is None:
             return
+        claim, stored = claimed
         self._publish_live(Frame.TAKEN, claim)
         with self._running.watching(claim) as watch:
             try:
-                self._answer(claim, watch)
+                self._answer(claim, stored, watch)
             except LeaseLost:
                 log.warning("late_answer_refused", turn_id=str(claim.turn_id), fence=claim.fence)
             except (EngineBusy, EngineUnavailable) as error:
@@ -179,10 +199,15 @@ class Answerer:
                 delay_s = 0.0 if isinstance(error, EngineDied) else _RETRY_FIRST_S * 2**claim.attempt
                 self._order.hand_back(claim, delay=timedelta(seconds=delay_s), counts=True)
 
-    def _answer(self, claim: Claim, watch: Watch) -> None:
-        with self._database.read() as session:
-            said = remarks(session, self._sealer, claim, now=self._database.clock.now())
-            files = self._files(session, claim)
+    def _ask(self, session: Session, claim: Claim) -> _Stored:
+        return _Stored(
+            messages=ask_remarks(session, claim, now=self._database.clock.now()),
+            files=_FILES.ask(session, conversation=claim.conversation_id, turn=claim.turn_id),
+        )
+
+    def _answer(self, claim: Claim, stored: _Stored, watch: Watch) -> None:
+        said = remarks(stored.messages.all(), self._sealer, claim)
+        files = self._files(stored.files.all(), claim)
         draft = _Draft()
         if files is None and not any(remark.is_asked for remark in said):
             # Its person was erased between claim and here: nothing to answer, nobody to answer to.
@@ -241,7 +266,7 @@ class Answerer:
         with self._database.begin() as session:
             if not release(session, claim.conversation_id, claim.fence):
                 raise LeaseLost
-            _END.run(
+            _END.put_off(
                 session,
                 turn=claim.turn_id,
                 end=state.value,
@@ -257,7 +282,7 @@ class Answerer:
                 self._personal.ask_consent(session, claim, now)
             self._spend(session, claim, draft, now)
             following = next_open(session, claim.conversation_id)
-        self._after(claim, following)
+        self._after(claim, following.first())
         if self._personal is not None and state is TurnState.ANSWERED and self._personal.may_learn(claim):
             self._publish_learning(claim.turn_id)
         self._count(claim, draft, state, now)
@@ -289,7 +314,7 @@ class Answerer:
             with contextlib.suppress(KeyShredded):
                 self._outbox.put(session, claim.to, text, author=Author.NOTICE, now=now)
             following = next_open(session, claim.conversation_id)
-        self._after(claim, following)
+        self._after(claim, following.first())
         self._metrics.finished(TurnState.FAILED.value, after_s=(now - claim.received_at).total_seconds())
 
     def _wait_for_engine(self, claim: Claim, error: Exception) -> None:
@@ -302,15 +327,14 @@ class Answerer:
         log.warning("engine_not_ready", turn_id=str(claim.turn_id), reason=type(error).__name__, retry_in_s=delay_s)
         self._order.hand_back(claim, delay=timedelta(seconds=delay_s))
 
-    def _files(self, session: Session, claim: Claim) -> str | None:
+    def _files(self, rows: Sequence[_File], claim: Claim) -> str | None:
         """A sentence about the files that came with the message, None when none did."""
-        rows = _FILES.all(session, conversation=claim.conversation_id, turn=claim.turn_id)
         names: dict[bool, list[str]] = {True: [], False: []}
-        for row_id, name, state, user_id in rows:
+        for file in rows:
             # An erased person's files are nobody's business any more.
             with contextlib.suppress(KeyShredded):
-                opened = self._sealer.open_text(UserId(user_id), Attachment.name, row_id, name)
-                names[state == "too_large"].append(opened)
+                opened = self._sealer.open_text(UserId(file.user_id), Attachment.name, file.id, file.name)
+                names[file.state == "too_large"].append(opened)
         limit = self._rules.max_attachment_bytes // 1_000_000
         sentences = []
         if names[False]:

@@ -16,7 +16,7 @@ from parlour.privacy.errors import KeyShredded
 from parlour.privacy.sealing import Sealer
 from parlour.store.ids import UserId
 from parlour.store.models import Message, Turn
-from parlour.store.prepared import Query
+from parlour.store.prepared import Asked, Query
 from parlour.turns.announce import ANNOUNCED
 from parlour.turns.extras import open_extras
 from parlour.turns.order import Claim
@@ -50,7 +50,7 @@ class Remark(NamedTuple):
 IS_ANSWERED: Final[ColumnElement[bool]] = or_(Turn.id == bindparam("turn"), Turn.merged_into == bindparam("turn"))
 
 
-class _Row(NamedTuple):
+class Row(NamedTuple):
     """One message of the conversation as it is stored."""
 
     message_id: UUID
@@ -92,16 +92,13 @@ _REMARKS = Query(
         Message.id.desc(),
     )
     .limit(_LONGEST_HISTORY),
-    _Row,
+    Row,
 )
 
 
-def remarks(session: Session, sealer: Sealer, claim: Claim, *, now: datetime) -> list[Remark]:
-    """The conversation up to the claimed turn, oldest first, opened.
-
-    What belongs to a person whose key is gone has no place in any prompt and is left out.
-    """
-    rows = _REMARKS.all(
+def ask_remarks(session: Session, claim: Claim, *, now: datetime) -> Asked[Row]:
+    """Ask for the conversation up to the claimed turn, newest first, sealed as it is stored."""
+    return _REMARKS.ask(
         session,
         person=claim.user_id,
         turn=claim.turn_id,
@@ -110,6 +107,13 @@ def remarks(session: Session, sealer: Sealer, claim: Claim, *, now: datetime) ->
         last=claim.seq,
         now=now,
     )
+
+
+def remarks(rows: Sequence[Row], sealer: Sealer, claim: Claim) -> list[Remark]:
+    """What was asked for, oldest first, opened.
+
+    What belongs to a person whose key is gone has no place in any prompt and is left out.
+    """
     # By person: their key is looked for once, not for every message.
     openers: dict[UUID | None, Callable[[UUID, bytes], str] | None] = {}
     found = []

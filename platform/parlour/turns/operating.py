@@ -131,7 +131,7 @@ def retry_turn(
         turn.state, turn.attempts, turn.error = TurnState.QUEUED.value, 0, None
         turn.is_stop_requested, turn.finished_at, turn.due_at = False, None, now
         session.flush()
-        following = next_open(session, turn.conversation_id) or turn_id
+        following = next_open(session, turn.conversation_id).first() or turn_id
         _note(session, by, "turn.retry", turn, now)
         return following
 

@@ -1,9 +1,9 @@
 """Order among turns: one lease a conversation, one turn at a time, a fence against workers back from the dead."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from uuid import UUID
 
 import structlog
@@ -14,17 +14,18 @@ from parlour.privacy.errors import KeyShredded
 from parlour.store.database import Database
 from parlour.store.ids import AccountId, ConversationId, TurnId, UserId, WorkspaceId
 from parlour.store.models import Account, Conversation, Turn, User, Workspace
-from parlour.store.prepared import Change, Query
+from parlour.store.prepared import Asked, Change, Query
 from parlour.turns.outbox import Outbox, Recipient
 from parlour.turns.states import Author, Mode, TurnState, is_open_turn
 from parlour.turns.wording import say
 
 log = structlog.get_logger(__name__)
 
+_CONVERSATION = select(Turn.conversation_id).where(Turn.id == bindparam("turn")).scalar_subquery()
 _TAKE_LEASE = (
     update(Conversation)
     .where(
-        Conversation.id == select(Turn.conversation_id).where(Turn.id == bindparam("turn")).scalar_subquery(),
+        Conversation.id == _CONVERSATION,
         or_(Conversation.lease_until.is_(None), Conversation.lease_until < bindparam("now")),
     )
     .values(lease_owner=bindparam("worker"), lease_until=bindparam("until"), fence=Conversation.fence + 1)
@@ -42,6 +43,7 @@ _RELEASE = Change(
     .where(Conversation.id == bindparam("conversation"), Conversation.fence == bindparam("held_fence"))
     .values(lease_owner=None, lease_until=None)
 )
+# With what their other rows say about how to answer them.
 _OPEN_TURNS = (
     select(
         Turn.id,
@@ -53,8 +55,15 @@ _OPEN_TURNS = (
         Turn.language,
         Turn.received_at,
         Turn.started_at,
+        Account.channel,
+        Workspace.system_prompt,
+        User.consent,
+        User.role,
     )
-    .where(Turn.conversation_id == bindparam("conversation"), is_open_turn(Turn.state))
+    .join(Account, Account.id == Turn.account_id)
+    .join(Workspace, Workspace.id == Account.workspace_id)
+    .join(User, User.id == Turn.user_id)
+    .where(Turn.conversation_id == _CONVERSATION, is_open_turn(Turn.state))
     .order_by(Turn.seq)
 )
 _NEXT_OPEN = Query(
@@ -63,12 +72,6 @@ _NEXT_OPEN = Query(
     .order_by(Turn.seq)
     .limit(1),
     TurnId,
-)
-_SURROUNDINGS = (
-    select(Account.channel, Workspace.system_prompt, User.consent, User.role)
-    .join(Workspace, Workspace.id == Account.workspace_id)
-    .join(User, User.id == bindparam("user"))
-    .where(Account.id == bindparam("account"))
 )
 _BEGIN = Change(
     update(Turn)
@@ -121,7 +124,7 @@ class _Leased(NamedTuple):
 
 
 class _Open(NamedTuple):
-    """A turn's row, while it is open."""
+    """A turn's row, while it is open, and its surroundings."""
 
     id: UUID
     conversation_id: UUID
@@ -132,11 +135,6 @@ class _Open(NamedTuple):
     language: str | None
     received_at: datetime
     started_at: datetime | None
-
-
-class _Surroundings(NamedTuple):
-    """What a turn's other rows say about how to answer it."""
-
     channel: str
     system_prompt: str | None
     consent: str | None
@@ -147,7 +145,7 @@ _LEASE = Query(_TAKE_LEASE, _Leased)
 _EVERY_OPEN = Query(_OPEN_TURNS, _Open)
 # A few suffice to give up poisoned ones and take the next.
 _FIRST_OPEN = Query(_OPEN_TURNS.limit(4), _Open)
-_AROUND = Query(_SURROUNDINGS, _Surroundings)
+More = TypeVar("More")
 
 
 class Order:
@@ -181,16 +179,25 @@ class Order:
         Whichever turn a worker is told of, it gets the conversation's first: order never depends on the broker.
         A turn that was tried `max_attempts` times is given up here, with a word to its user, and the next one is taken.
         """
+        claimed = self.claim_asking(turn_id, lambda *_: None)
+        return claimed[0] if claimed else None
+
+    def claim_asking(self, turn_id: TurnId, ask: Callable[[Session, Claim], More]) -> tuple[Claim, More] | None:
+        """The same, and what `ask` asks the database about the turn, in the round trip that commits the claim."""
         now = self._database.clock.now()
         with self._database.begin(is_durable=False) as session:
-            conversation = self._take_lease(session, turn_id, now)
+            lease = self._take_lease(session, turn_id, now)
+            # In vain where the lease is another's; but waiting for that would be a round trip for every turn.
+            first_turns = _FIRST_OPEN.ask(session, turn=turn_id)
+            conversation = lease.first()
             if conversation is None:
                 return None
-            turn = self._first_open(session, conversation, now)
+            turn = self._first_open(session, conversation, first_turns.all(), now)
             if turn is None:
                 release(session, conversation.id, conversation.fence)
                 return None
-            return self._begin(session, conversation, turn, now)
+            claim = self._begin(session, conversation, turn, now)
+            return claim, ask(session, claim)
 
     def renew(self, claims: Collection[Claim]) -> set[Claim]:
         """Renew the leases and return the claims whose lease still stands; the others belong to someone else now."""
@@ -234,17 +241,18 @@ class Order:
                 .values(state=TurnState.QUEUED.value, attempts=attempts, due_at=now + delay, error=error)
             )
 
-    def _take_lease(self, session: Session, turn_id: TurnId, now: datetime) -> _Leased | None:
-        return _LEASE.first(session, turn=turn_id, now=now, worker=self.owner, until=now + self._lease)
+    def _take_lease(self, session: Session, turn_id: TurnId, now: datetime) -> Asked[_Leased]:
+        return _LEASE.ask(session, turn=turn_id, now=now, worker=self.owner, until=now + self._lease)
 
-    def _first_open(self, session: Session, conversation: _Leased, now: datetime) -> _Open | None:
+    def _first_open(self, session: Session, conversation: _Leased, turns: list[_Open], now: datetime) -> _Open | None:
         """The turn to answer next: given-up ones settled, those to be merged folded into the last."""
-        turns = self._open_turns(session, conversation)
+        mode = Mode(conversation.mode) if conversation.mode else self._default_mode
+        if mode is Mode.MERGE and turns:
+            turns = _EVERY_OPEN.all(session, turn=turns[0].id)
         while turns and turns[0].attempts >= self._max_attempts:
             self._give_up(session, turns.pop(0), now)
         if not turns:
             return None
-        mode = Mode(conversation.mode) if conversation.mode else self._default_mode
         if mode is not Mode.MERGE:
             return turns[0]
         *earlier, last = turns
@@ -252,17 +260,10 @@ class Order:
             _close(session, turn, TurnState.MERGED, now, merged_into=last.id)
         return last
 
-    def _open_turns(self, session: Session, conversation: _Leased) -> list[_Open]:
-        mode = conversation.mode or self._default_mode.value
-        # Merging needs them all.
-        wanted = _EVERY_OPEN if mode == Mode.MERGE.value else _FIRST_OPEN
-        return wanted.all(session, conversation=conversation.id)
-
     def _give_up(self, session: Session, turn: _Open, now: datetime) -> None:
-        channel = session.scalars(select(Account.channel).where(Account.id == turn.account_id)).one()
         text, state = say("failed", turn.language or "en", reference=turn.id), TurnState.FAILED
         try:
-            self._outbox.put(session, recipient_of(turn, channel), text, author=Author.NOTICE, now=now)
+            self._outbox.put(session, recipient_of(turn, turn.channel), text, author=Author.NOTICE, now=now)
         except KeyShredded:
             # Its person was erased: nobody is left to be told.
             state = TurnState.DROPPED
@@ -272,8 +273,7 @@ class Order:
     def _begin(self, session: Session, conversation: _Leased, turn: _Open, now: datetime) -> Claim:
         # The first start counts: it tells how long the engine has kept the turn waiting.
         started_at, attempt = turn.started_at or now, turn.attempts + 1
-        _BEGIN.run(session, turn=turn.id, attempt=attempt, started=started_at, due=now + self._lease)
-        around = _AROUND.one(session, account=turn.account_id, user=turn.user_id)
+        _BEGIN.put_off(session, turn=turn.id, attempt=attempt, started=started_at, due=now + self._lease)
         return Claim(
             turn_id=TurnId(turn.id),
             conversation_id=ConversationId(turn.conversation_id),
@@ -286,11 +286,11 @@ class Order:
             received_at=turn.received_at,
             first_started_at=started_at,
             fresh_from_seq=conversation.fresh_from_seq,
-            system_prompt=around.system_prompt,
-            to=recipient_of(turn, around.channel),
+            system_prompt=turn.system_prompt,
+            to=recipient_of(turn, turn.channel),
             is_private=conversation.is_private,
-            consent=around.consent,
-            role=around.role,
+            consent=turn.consent,
+            role=turn.role,
         )
 
 
@@ -315,6 +315,9 @@ def release(session: Session, conversation_id: UUID, fence: int) -> bool:
     return _RELEASE.run(session, conversation=conversation_id, held_fence=fence) == 1
 
 
-def next_open(session: Session, conversation_id: UUID) -> TurnId | None:
-    """The conversation's first open turn. Read after `release` in one transaction: whoever adds a turn waits for it."""
-    return _NEXT_OPEN.first(session, conversation=conversation_id)
+def next_open(session: Session, conversation_id: UUID) -> Asked[TurnId]:
+    """The conversation's first open turn, if there is one.
+
+    Asked after `release` in one transaction: whoever adds a turn waits for it.
+    """
+    return _NEXT_OPEN.ask(session, conversation=conversation_id)

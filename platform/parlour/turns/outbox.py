@@ -84,7 +84,7 @@ class Outbox:
             text = f"{text}\n\n{rich.closing}".strip()
         is_pull = to.channel in PULL_CHANNELS
         sealer, file_ids = self._privacy.sealer, [AttachmentId(new_id()) for _ in rich.enclosed]
-        _WRITE.run(
+        _WRITE.put_off(
             session,
             id=message_id,
             conversation_id=to.conversation_id,
@@ -150,7 +150,7 @@ class Outbox:
         due_at: datetime,
         ordinal: int,
     ) -> None:
-        _DELIVER.run(
+        _DELIVER.put_off(
             session,
             id=new_id(),
             conversation_id=to.conversation_id,

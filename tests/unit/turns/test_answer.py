@@ -14,6 +14,7 @@ from parlour.turns.answer import ENGINE_PATIENCE
 from parlour.turns.ports import Frame, IncomingAttachment, Taken
 from parlour.turns.wording import say
 from tests.fakes.turns import ScriptedEngine
+from tests.support.counted import counted
 from tests.support.stage import Stage, Worker
 
 MakeStage = Callable[..., Stage]
@@ -492,3 +493,17 @@ def _shred(stage: Stage, taken: Taken) -> None:
     with privacy.key_store.begin() as session:
         session.execute(update(DataKeyRow).where(DataKeyRow.subject_id == user_id).values(wrapped=None))
     privacy.keyring.forget(user_id)
+
+
+def test_a_plain_turn_asks_the_database_ten_things(stage: Stage) -> None:
+    worker = stage.worker()
+    stage.say("hello")
+    stage.work(worker)
+    taken = stage.say("hello again")
+    assert taken.turn_id is not None
+
+    with counted() as statements:
+        worker.answerer.answer(taken.turn_id)
+
+    # Lease and open turns, the turn begun, messages, files; released, ended, message, delivery, who is next.
+    assert len(statements) == 10

@@ -1,18 +1,16 @@
 """Handing a conversation over to a human: asked for, taken by one, talked through, given back."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, delete, event, select, update
+from sqlalchemy import delete, select, update
 
 from parlour.people.states import UserState
 from parlour.sdk.errors import NotAvailable
 from parlour.skills.desk import Whose
-from parlour.store import prepared
 from parlour.store.ids import AccountId, SkillId, UserId, WorkspaceId, new_id
 from parlour.store.models import Message, User
 from parlour.store.outbound_models import Handoff
@@ -21,6 +19,7 @@ from parlour.turns.handoffs import Place
 from parlour.turns.ports import Address, IncomingKind, OutcomeUnknown, Taken, Verdict
 from parlour.turns.states import Author
 from tests.fakes.turns import FakeMessenger, ScriptedEngine
+from tests.support.counted import counted
 from tests.support.stage import Stage, until
 
 MakeStage = Callable[..., Stage]
@@ -437,28 +436,6 @@ def test_a_plain_turn_costs_no_query_more_with_a_place_than_without(stage: Stage
         counts.append(len(statements))
 
     assert counts[0] == counts[1] > 0
-
-
-@contextmanager
-def counted() -> Iterator[list[str]]:
-    """The statements that are executed meanwhile, those that are prepared and all others."""
-    statements: list[str] = []
-    execute = prepared.execute
-
-    def note(_: object, __: object, statement: str, *___: object) -> None:
-        statements.append(statement)
-
-    def note_prepared(connection: Connection, sql: str, parameters: object) -> object:
-        statements.append(sql)
-        return execute(connection, sql, parameters)
-
-    event.listen(Engine, "before_cursor_execute", note)
-    prepared.execute = note_prepared
-    try:
-        yield statements
-    finally:
-        prepared.execute = execute
-        event.remove(Engine, "before_cursor_execute", note)
 
 
 # ---- by a skill ----
