@@ -41,8 +41,7 @@ def celery_config(broker_url: str, *, threads: int) -> dict[str, Any]:
     """
     return {
         "broker_url": broker_url or IN_PROCESS,
-        # Another than the address names: see there.
-        "broker_transport": None if broker_url else "parlour.turns.in_process:Transport",
+        "broker_transport": _transport(broker_url),
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
         "broker_connection_timeout": _CONNECT_S * 2,
@@ -70,6 +69,13 @@ def celery_config(broker_url: str, *, threads: int) -> dict[str, Any]:
         "enable_utc": True,
         "timezone": "UTC",
     }
+
+
+def _transport(broker_url: str) -> str | None:
+    """Ours where it is better than the one that the address names: each says why."""
+    if not broker_url:
+        return "parlour.turns.in_process:Transport"
+    return "parlour.turns.redis_broker:Transport" if broker_url.startswith(("redis://", "rediss://")) else None
 
 
 def _queue_type(broker_url: str) -> str:
@@ -141,7 +147,10 @@ class CeleryQueue:
     def _send(self, task: str, what: UUID, queue: str) -> None:
         self._refuse_while_paused()
         try:
-            self._app.send_task(task, args=[str(what)], queue=queue, retry=False, ignore_result=True)
+            # With the argument's looks, which Celery would find out for a log that nobody keeps.
+            self._app.send_task(
+                task, args=[str(what)], argsrepr=str(what), kwargsrepr="", queue=queue, retry=False, ignore_result=True
+            )
         except (OperationalError, ConnectionError, OSError) as error:
             raise self._pause(error) from None
 
