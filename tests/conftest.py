@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NoReturn, TypeVar
 
 import pytest
+import structlog
 from hypothesis import settings
 
 from tests import models, services
@@ -21,7 +22,11 @@ T = TypeVar("T")
 
 # A test does not time what it tests: on a busy machine an example may take any time.
 settings.register_profile("parlour", deadline=None)
+settings.register_profile("quick", deadline=None, max_examples=10)
 settings.load_profile("parlour")
+
+# Structlog's own way to show an exception draws frames around the source, which takes half a second for each.
+structlog.dev.ConsoleRenderer.get_active().exception_formatter = structlog.dev.plain_traceback
 
 # Read before the environment is cleaned below.
 ADDRESSES = {name: os.environ.get(name) for name in services.DEFAULTS}

@@ -6,8 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests.support.modules import imports_of
 
 ROOT = Path(__file__).parents[2]
@@ -21,9 +19,6 @@ LONGEST_MODULE = 500
 # A list of behaviours is read by searching, not from top to bottom.
 LONGEST_TEST_MODULE = 700
 EMPTY_WORDS = {"utils", "util", "helpers", "helper", "manager", "common", "misc", "base2", "stuff"}
-
-ids = [str(path.relative_to(ROOT)) for path in MODULES]
-all_ids = [str(path.relative_to(ROOT)) for path in OURS]
 
 
 def test_the_standard_librarys_platform_still_imports() -> None:
@@ -42,35 +37,38 @@ def test_the_source_root_holds_the_package_and_nothing_else() -> None:
     assert entries == {"parlour"}
 
 
-@pytest.mark.parametrize("path", OURS, ids=all_ids)
-def test_no_module_is_too_long_to_read(path: Path) -> None:
-    limit = LONGEST_TEST_MODULE if path.name.startswith("test_") else LONGEST_MODULE
+def test_no_module_is_too_long_to_read() -> None:
+    lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in OURS}
 
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= limit
-
-
-@pytest.mark.parametrize("path", OURS, ids=all_ids)
-def test_no_module_has_an_empty_name(path: Path) -> None:
-    words = set(re.split(r"[_.]", path.stem)) | set(path.relative_to(ROOT).parent.parts)
-
-    assert not words & EMPTY_WORDS
+    assert [path for path, length in lengths.items() if length > _longest(path)] == []
 
 
-@pytest.mark.parametrize("path", MODULES, ids=ids)
-def test_only_settings_reads_the_environment(path: Path) -> None:
+def _longest(path: Path) -> int:
+    return LONGEST_TEST_MODULE if path.name.startswith("test_") else LONGEST_MODULE
+
+
+def test_no_module_has_an_empty_name() -> None:
+    words = {path: {*re.split(r"[_.]", path.stem), *path.relative_to(ROOT).parent.parts} for path in OURS}
+
+    assert [path for path in OURS if words[path] & EMPTY_WORDS] == []
+
+
+def test_only_settings_reads_the_environment() -> None:
     """Everything that can be set stands in one place, documented and checked at start.
 
     A library that knows no other way may be told something by a variable, and the variable be put back afterwards.
     A benchmark hands its environment on to the processes that it starts.
     """
-    text = path.read_text(encoding="utf-8")
+    others = [path for path in MODULES if path != PACKAGE / "settings.py" and "bench" not in path.parts]
+
+    assert [path for path in others if _reads_the_environment(path.read_text(encoding="utf-8"))] == []
+
+
+def _reads_the_environment(text: str) -> bool:
     reads = re.findall(r"os\.(?:getenv|environ\.get)\(([^,)]+)|os\.environ\[([^\]]+)\](?! = )", text)
     told = set(re.findall(r"os\.environ\[([^\]]+)\] = ", text))
     whole = re.findall(r"os\.environ(?!\[|\.get\(|\.setdefault\()", text)
-
-    if path != PACKAGE / "settings.py" and "bench" not in path.parts:
-        assert {first or second for first, second in reads} <= told
-        assert whole == []
+    return bool(whole) or not {first or second for first, second in reads} <= told
 
 
 def test_the_sdk_stands_on_the_standard_library_alone() -> None:

@@ -14,8 +14,10 @@ MakeStage = Callable[..., Stage]
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated data folder; migrating it once saves most of the time."""
-    return make_template(tmp_path_factory.mktemp("sqlite") / "data")
+    """A data folder as a stage leaves it that nobody has said anything on."""
+    folder = make_template(tmp_path_factory.mktemp("sqlite") / "data")
+    with open_stage(folder):
+        return folder
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ from parlour.store.clock import Clock
 from parlour.store.database import Database
 from parlour.store.ids import AccountId, ConversationId, TurnId, UserId
 from parlour.store.models import Conversation, Delivery, Message, Turn
+from parlour.store.schema import Schema
 from parlour.turns.answer import Answerer
 from parlour.turns.budget import LocalBudget
 from parlour.turns.deliver import Sender
@@ -35,6 +36,7 @@ from parlour.turns.running import Running
 from parlour.turns.states import Author
 from tests.fakes.clock import FakeClock
 from tests.fakes.turns import FakeMessenger, FakeQueue, RecordingBus, ScriptedEngine
+from tests.support.migrated import migrate
 
 DEADLINE_S = 20.0
 
@@ -273,7 +275,10 @@ def open_stage(folder: Path, *, channel: str = "telegram", url: str = "", **sect
 
 def make_template(folder: Path, *, url: str = "", keys_url: str = "") -> Path:
     """A data folder with both databases migrated and a key file, to be copied for each test."""
-    with platform(load({}, data_dir=folder, database={"url": url}, keys={"url": keys_url}), is_migrating=True):
+    settings = load({}, data_dir=folder, database={"url": url}, keys={"url": keys_url})
+    migrate(settings.database_url)
+    migrate(settings.keys_url, Schema.KEYS)
+    with platform(settings):
         pass
     return folder
 

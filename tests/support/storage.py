@@ -10,11 +10,11 @@ from parlour.people.accounts import AccountBook
 from parlour.privacy.models import DataKeyRow, Tombstone
 from parlour.privacy.retention import Retention
 from parlour.privacy.service import Privacy, open_privacy
-from parlour.store import schema
 from parlour.store.database import Database
 from parlour.store.ids import SubjectId, WorkspaceId
 from parlour.store.schema import Schema
 from tests.fakes.clock import START, FakeClock
+from tests.support.migrated import migrate
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +56,8 @@ def shred(key_store: Database, subject: SubjectId) -> None:
 @contextmanager
 def open_storage(url: str, keys_url: str, key_file: Path) -> Iterator[Storage]:
     """Migrate and open; closed at the end."""
-    schema.upgrade(url, Schema.CONTENT)
-    schema.upgrade(keys_url, Schema.KEYS)
+    migrate(url)
+    migrate(keys_url, Schema.KEYS)
     database = Database(url)
     with (
         closing(database),

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from threading import Lock
@@ -131,7 +132,7 @@ def locked_for_migration(url: str) -> Iterator[Connection]:
 
 
 def _run(what: Any, connection: Connection, schema: Schema, revision: str) -> None:  # noqa: ANN401 (alembic's commands)
-    config = _config(schema)
+    config = _config(schema, _folder())
     config.attributes["connection"] = connection
     try:
         with _ALEMBIC:
@@ -157,11 +158,17 @@ def _known(schema: Schema) -> list[str]:
 
 
 def _scripts(schema: Schema) -> ScriptDirectory:
-    return ScriptDirectory.from_config(_config(schema))
+    return _loaded(schema, _folder())
 
 
-def _config(schema: Schema) -> Config:
-    folder = str(_folder()).replace("%", "%%")
+@cache
+def _loaded(schema: Schema, folder: Path) -> ScriptDirectory:
+    """The migrations: looking at them runs each one's module, so a process does it once."""
+    return ScriptDirectory.from_config(_config(schema, folder))
+
+
+def _config(schema: Schema, path: Path) -> Config:
+    folder = str(path).replace("%", "%%")
     config = Config(ini_section="keys" if schema is Schema.KEYS else "alembic")
     config.set_main_option("script_location", folder)
     config.set_main_option("version_locations", f"{folder}/{schema.value}")

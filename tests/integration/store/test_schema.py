@@ -233,14 +233,15 @@ def test_a_migration_that_takes_something_away_ends_what_older_versions_may(
     postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     schema.upgrade(postgres_url)
-    with monkeypatch.context() as newer:
-        folder = add_expanding_revision(tmp_path / "newer")
-        newer.setattr(schema, "_folder", lambda: folder)
-        schema.upgrade(postgres_url)
-        (folder / "content" / "contract.py").write_text(
-            "revision, down_revision = 'contract', 'expanded'\ndef upgrade(): pass\ndef downgrade(): pass\n"
-        )
-        schema.upgrade(postgres_url)
+    newer = add_expanding_revision(tmp_path / "newer")
+    newest = shutil.copytree(newer, tmp_path / "newest")
+    (newest / "content" / "contract.py").write_text(
+        "revision, down_revision = 'contract', 'expanded'\ndef upgrade(): pass\ndef downgrade(): pass\n"
+    )
+    for folder in (newer, newest):
+        with monkeypatch.context() as later:
+            later.setattr(schema, "_folder", lambda folder=folder: folder)
+            schema.upgrade(postgres_url)
 
     with pytest.raises(SchemaTooNew):
         schema.check(postgres_url)

@@ -12,11 +12,11 @@ from parlour.privacy.errors import KeyShredded, KeysMissing, KeyStoreError
 from parlour.privacy.keys import FileKeys, MasterKeys
 from parlour.privacy.keystore import Keyring
 from parlour.privacy.models import DataKeyRow
-from parlour.store import schema
 from parlour.store.database import Database
 from parlour.store.ids import UserId, new_id
 from parlour.store.schema import Schema
 from tests.fakes.clock import FakeClock
+from tests.support.migrated import migrate
 from tests.support.storage import shred
 
 PROVIDER = FileKeys(MasterKeys.generate())
@@ -24,7 +24,7 @@ PROVIDER = FileKeys(MasterKeys.generate())
 
 @pytest.fixture
 def store(sqlite_url: str) -> Iterator[Database]:
-    schema.upgrade(sqlite_url, Schema.KEYS)
+    migrate(sqlite_url, Schema.KEYS)
     with closing(Database(sqlite_url)) as store:
         yield store
 

@@ -13,6 +13,7 @@ from parlour.store.ids import new_id
 from parlour.store.models import Workspace
 from parlour.store.schema import Schema
 from tests.fakes.clock import START
+from tests.support.migrated import migrate
 
 
 def _add(database: Database, count: int) -> None:
@@ -29,7 +30,7 @@ def test_a_copy_is_of_one_moment_though_others_write_meanwhile(
     sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sqlite_copy, "_PAGES", 8)
-    schema.upgrade(sqlite_url)
+    migrate(sqlite_url)
     with closing(Database(sqlite_url)) as database:
         _add(database, 100)
         writes: list[int] = []
@@ -48,7 +49,7 @@ def test_a_copy_is_of_one_moment_though_others_write_meanwhile(
 
 
 def test_a_backup_that_broke_off_leaves_nothing_that_looks_like_one(sqlite_url: str, tmp_path: Path) -> None:
-    schema.upgrade(sqlite_url)
+    migrate(sqlite_url)
 
     def migrate_meanwhile(_: int) -> None:
         schema.downgrade(sqlite_url, "base")
@@ -61,7 +62,7 @@ def test_a_backup_that_broke_off_leaves_nothing_that_looks_like_one(sqlite_url: 
 
 def test_damage_that_was_there_before_the_backup_is_told(sqlite_url: str, tmp_path: Path) -> None:
     """The manifest fits what was copied; what was copied is no whole database."""
-    schema.upgrade(sqlite_url)
+    migrate(sqlite_url)
     made = backup.create(sqlite_url, Schema.CONTENT, tmp_path / "saved", now=START)
     content = made.path.read_bytes()
     made.path.write_bytes(content[:4096] + b"\xff" * 4096 + content[8192:])
@@ -75,7 +76,7 @@ def test_damage_that_was_there_before_the_backup_is_told(sqlite_url: str, tmp_pa
 
 
 def test_a_newer_parlours_backup_is_refused(sqlite_url: str, tmp_path: Path) -> None:
-    schema.upgrade(sqlite_url)
+    migrate(sqlite_url)
     made = backup.create(sqlite_url, Schema.CONTENT, tmp_path / "saved", now=START)
     newer = backup.Backup(made.folder, made.manifest.model_copy(update={"revision": "9999"}))
 

@@ -11,12 +11,12 @@ import pytest
 from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from parlour.store import schema
 from parlour.store.database import Database
 from parlour.store.errors import DatabaseLocked, DatabaseReadOnly
 from parlour.store.ids import new_id
 from parlour.store.models import Account, Workspace
 from parlour.store.prepared import Change, Query, only
+from tests.support.migrated import migrate
 
 NOW = datetime(2026, 11, 30, 12, 0, 0, 5, UTC)
 
@@ -44,7 +44,7 @@ RENAME = Query(
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
     url = f"sqlite:///{tmp_path / 'content.db'}"
-    schema.upgrade(url)
+    migrate(url)
     database = Database(url, busy_timeout_s=0.2)
     yield database
     database.close()

@@ -10,17 +10,17 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from parlour.store import schema
 from parlour.store.connect import make_file
 from parlour.store.database import Database
 from parlour.store.errors import DatabaseDamaged, DatabaseFull, DatabaseLocked, DatabaseReadOnly, DatabaseUnavailable
 from parlour.store.ids import new_id
 from parlour.store.models import Workspace
+from tests.support.migrated import migrate
 
 
 @pytest.fixture
 def database(sqlite_url: str) -> Iterator[Database]:
-    schema.upgrade(sqlite_url)
+    migrate(sqlite_url)
     with closing(Database(sqlite_url)) as database:
         yield database
 
@@ -112,7 +112,7 @@ def test_a_read_only_file_says_so_and_can_still_be_read(database: Database) -> N
 
 
 def test_a_full_database_says_so_and_goes_on_when_there_is_room(sqlite_url: str) -> None:
-    schema.upgrade(sqlite_url)
+    migrate(sqlite_url)
     with closing(Database(sqlite_url, pool_size=1)) as database:
         with database.begin() as session:
             pages = session.execute(text("PRAGMA page_count")).scalar_one()
@@ -178,7 +178,7 @@ def _path(database: Database) -> Path:
 
 def test_a_clock_that_was_set_back_leaves_nothing_waiting(sqlite_url: str) -> None:
     """Leases and due dates are written by the time of before: who starts now goes on from there, and follows slowly."""
-    schema.upgrade(sqlite_url)
+    migrate(sqlite_url)
     noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
     with closing(Database(sqlite_url, wall_clock=lambda: noon)) as database, database.begin():
         pass
@@ -194,7 +194,7 @@ def test_a_clock_that_was_set_back_leaves_nothing_waiting(sqlite_url: str) -> No
 @pytest.mark.parametrize("by", [timedelta(minutes=10), -timedelta(days=2)])
 def test_a_clock_set_forward_or_far_back_is_followed_at_once(sqlite_url: str, by: timedelta) -> None:
     """Forward it goes when a machine slept; far back, when it was wrong before."""
-    schema.upgrade(sqlite_url)
+    migrate(sqlite_url)
     noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
     with closing(Database(sqlite_url, wall_clock=lambda: noon)) as database, database.begin():
         pass

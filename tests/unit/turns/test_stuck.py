@@ -18,7 +18,7 @@ from parlour.turns.stuck import TURN_RUNS, Stuck, StuckWatch, stuck_work
 from parlour.turns.sweeper import sweep_jobs
 from tests.fakes.turns import FakeMessenger, ScriptedEngine
 from tests.support.skill_book import a_job
-from tests.support.stage import Stage
+from tests.support.stage import Stage, Worker
 
 LEASE_S = 30
 
@@ -55,6 +55,13 @@ def held(stage: Stage) -> Ledger:
     ledger.lease = timedelta(days=30)
     assert ledger.hold(stage.account_id)
     return ledger
+
+
+def run_on(stage: Stage, worker: Worker, seconds: float) -> None:
+    """Let so much time pass in which the worker renews its lease."""
+    for _ in range(round(seconds / 25)):
+        stage.clock.advance(25)
+        worker.running.look()
 
 
 def test_where_all_is_well_nothing_is_stuck(stage: Stage) -> None:
@@ -111,9 +118,8 @@ def test_a_turn_that_comes_to_no_end_is_stuck_and_tried_again(stage: Stage) -> N
     found: list[Stuck] = []
 
     def hang() -> None:
-        for _ in range(round(TURN_RUNS.total_seconds() / 10)):
-            stage.clock.advance(10)
-            worker.running.look()
+        for _ in range(6):
+            run_on(stage, worker, TURN_RUNS.total_seconds() / 6)
             found.extend(stuck_work(stage.platform.database))
 
     worker = stage.worker(ScriptedEngine([hang, "late"], ["All well."]))
@@ -129,9 +135,7 @@ def test_a_turn_that_never_comes_to_an_end_is_given_up_with_a_word(stage: Stage)
     stage.say("hello")
 
     def hang() -> None:
-        for _ in range(round(LONGEST_ANSWER_S / 10)):
-            stage.clock.advance(10)
-            worker.running.look()
+        run_on(stage, worker, LONGEST_ANSWER_S)
 
     worker = stage.worker(ScriptedEngine([hang, "late"]))
     stage.work(worker)

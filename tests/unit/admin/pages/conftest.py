@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from starlette.testclient import TestClient
 
 from parlour.admin.app import build_app
 from parlour.admin.health import Health
+from parlour.admin.signin import passwords
 from parlour.admin.signin.links import first_link
 from parlour.admin.signin.logins import Logins
 from parlour.admin.site import add_pages
@@ -90,6 +92,13 @@ class Site:
         taken = self.stage.answered(f"Hello, I am {sender}.", sender=sender)
         with self.stage.platform.database.read() as session:
             return UserId(session.get_one(Turn, taken.turn_id).user_id)
+
+
+@pytest.fixture(autouse=True)
+def _passwords_cost_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Most of the time of a test that signs in would go into making that slow."""
+    monkeypatch.setattr(passwords, "_HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    monkeypatch.setattr(passwords, "_NOBODYS", [])
 
 
 @pytest.fixture(scope="session")
