@@ -76,16 +76,16 @@ class Process:
         """Send it a signal."""
         self.popen.send_signal(number)
 
-    def stop(self, *, timeout_s: float = 30.0) -> int:
+    def stop(self, *, timeout_s: float = 60.0) -> int:
         """SIGTERM, and its exit code."""
         self.popen.send_signal(signal.SIGTERM)
         return self.wait(timeout_s=timeout_s)
 
-    def wait(self, *, timeout_s: float = 30.0) -> int:
+    def wait(self, *, timeout_s: float = 60.0) -> int:
         """Its exit code, when it has ended by itself."""
         code = self.popen.wait(timeout=timeout_s)
         for reader in self._readers:
-            reader.join(timeout=5)
+            reader.join(timeout=60)
         for stream in (self.popen.stdout, self.popen.stderr):
             if stream is not None:
                 stream.close()
@@ -121,7 +121,7 @@ class Process:
 
 
 def until(
-    condition: Callable[[], T], *, timeout_s: float = 20.0, told: Callable[[], str] = lambda: "", every_s: float = 0.02
+    condition: Callable[[], T], *, timeout_s: float = 60.0, told: Callable[[], str] = lambda: "", every_s: float = 0.02
 ) -> T:
     """The first true value of `condition`. Raises `AssertionError` with what `told` tells when none comes in time."""
     deadline = time.monotonic() + timeout_s

@@ -35,7 +35,7 @@ def served(stage: Stage) -> Iterator[str]:
         yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     finally:
         server.should_exit = True
-        thread.join(10)
+        thread.join(60)
 
 
 def is_fit(page: Page) -> None:

@@ -7,12 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from parlour.channels.web import WebChannel
 from tests.conftest import IS_CI
 from tests.fakes.gateway import FakeGateway, serving
 from tests.fakes.talk import FakeClock, FakeTalk, Script
+
+# What a page shall show may take long on a busy machine; Playwright itself waits five seconds.
+PATIENCE_MS = 60_000
+expect.set_options(timeout=PATIENCE_MS)
 
 MARKDOWN = """Basil likes it **warm and bright**. Three things matter most:
 
@@ -78,7 +82,7 @@ def new_page(browser: Browser, gateway: FakeGateway) -> Iterator[NewPage]:
 
     def make(*, allows_errors: bool = False, **options: Any) -> Page:
         context = browser.new_context(**{"locale": "en-GB", **options})
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(PATIENCE_MS)
         contexts.append(context)
         page = context.new_page()
         if not allows_errors:

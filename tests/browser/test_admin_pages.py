@@ -41,7 +41,7 @@ def skill_file(tmp_path: Path) -> Path:
 def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
     locale, scheme = request.param
     context = browser.new_context(locale=locale, color_scheme=scheme, viewport={"width": 1100, "height": 900})
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(60_000)
     page = context.new_page()
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))

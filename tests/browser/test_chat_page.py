@@ -283,10 +283,10 @@ def test_a_database_that_is_away_is_said_and_the_page_recovers(new_page: NewPage
 
     talk.is_down = True
     status = page.get_by_role("status")
-    expect(status).to_contain_text("cannot read the conversation just now", timeout=15_000)
+    expect(status).to_contain_text("cannot read the conversation just now")
     talk.is_down = False
 
-    expect(status).to_have_text("", timeout=15_000)
+    expect(status).to_have_text("")
 
 
 def test_without_script_a_form_and_a_reload_do_the_same(new_page: NewPage, talk: FakeTalk) -> None:

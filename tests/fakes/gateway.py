@@ -45,7 +45,7 @@ class FakeGateway:
         """Stop serving, as a gateway that is restarted."""
         if self._server and self._thread:
             self._server.should_exit = True
-            self._thread.join(10)
+            self._thread.join(60)
             assert not self._thread.is_alive(), "the server did not stop"
         self._server = self._thread = None
 

@@ -64,7 +64,7 @@ class FakeSlack:
         """Serve from now on."""
         self._thread = threading.Thread(target=self._serve, name="fake-slack", daemon=True)
         self._thread.start()
-        self._ready.wait(10)
+        self._ready.wait(60)
         if self._failure is not None:
             raise self._failure
         return self
@@ -74,7 +74,7 @@ class FakeSlack:
         if self._thread is None:
             return
         self._loop.call_soon_threadsafe(self._done.set)
-        self._thread.join(10)
+        self._thread.join(60)
         self._thread = None
 
     def __enter__(self) -> Self:

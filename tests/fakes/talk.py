@@ -249,7 +249,7 @@ class FakeTalk:
         for stop in self._stops.values():
             stop.set()
         for thread in self._threads:
-            thread.join(5)
+            thread.join(60)
 
 
 @dataclass

@@ -58,7 +58,7 @@ class FakeTelegram:
         """Serve from now on."""
         self._thread = threading.Thread(target=self._serve, name="fake-telegram", daemon=True)
         self._thread.start()
-        self._ready.wait(10)
+        self._ready.wait(60)
         if self._failure is not None:
             raise self._failure
         return self
@@ -68,7 +68,7 @@ class FakeTelegram:
         if self._thread is None:
             return
         self._loop.call_soon_threadsafe(self._done.set)
-        self._thread.join(10)
+        self._thread.join(60)
         self._thread = None
 
     def __enter__(self) -> Self:

@@ -102,4 +102,4 @@ def fake_vault() -> Iterator[FakeVault]:
     finally:
         server.shutdown()
         server.server_close()
-        thread.join(timeout=10)
+        thread.join(timeout=60)

@@ -66,7 +66,7 @@ def test_a_rabbitmq_virtual_host_takes_and_gives_messages(rabbitmq_url: str) -> 
         queue = connection.SimpleQueue("marker")
         queue.put("here")
 
-        message = queue.get(timeout=10)
+        message = queue.get(timeout=60)
 
         assert message.payload == "here"
         message.ack()

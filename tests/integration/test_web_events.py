@@ -39,7 +39,7 @@ def gateway(talk: FakeTalk) -> Iterator[FakeGateway]:
 
 @pytest.fixture
 def browser(gateway: FakeGateway) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=gateway.url, headers={"Origin": gateway.url}, timeout=20) as browser:
+    with httpx.Client(base_url=gateway.url, headers={"Origin": gateway.url}, timeout=60) as browser:
         browser.get("/")
         yield browser
 
@@ -140,7 +140,7 @@ def test_a_gateway_that_stops_ends_its_streams(browser: httpx.Client, gateway: F
 def test_one_browser_sees_nothing_of_another(browser: httpx.Client, gateway: FakeGateway, talk: FakeTalk) -> None:
     _write(browser, "mine")
 
-    with httpx.Client(base_url=gateway.url, timeout=20) as other:
+    with httpx.Client(base_url=gateway.url, timeout=60) as other:
         other.get("/")
         with _events(other) as events:
             first = next(events)

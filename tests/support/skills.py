@@ -97,7 +97,7 @@ def turn(text: str = "hello", **details: Any) -> dict[str, Any]:
 
 def said(
     process: SkillProcess, text: str = "hello", desk: FakeDesk | None = None, *, handler: str = "answers:answer",
-    timeout_s: float = 30.0,
+    timeout_s: float = 60.0,
 ) -> str:  # fmt: skip
     """What the skill answers."""
     work = Work(handler=handler, turn=turn(text))

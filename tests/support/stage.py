@@ -38,7 +38,7 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.turns import FakeMessenger, FakeQueue, RecordingBus, ScriptedEngine
 from tests.support.migrated import migrate
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 
 
 class StillDatabase(Database):

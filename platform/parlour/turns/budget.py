@@ -128,14 +128,17 @@ return 1
 
 
 class RedisBudget:
-    """The budget of all processes that share a Redis; with Redis away, each keeps to the limits by itself."""
+    """The budget of all processes that share a Redis; with Redis away, each keeps to the limits by itself.
 
-    def __init__(self, url: str, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+    One that does not answer within `timeout_s` is away.
+    """
+
+    def __init__(self, url: str, *, timeout_s: float = 0.5, monotonic: Callable[[], float] = time.monotonic) -> None:
         # Imported here because Redis is an extra: the embedded layout goes without it.
         import redis  # noqa: PLC0415
 
         self._errors = (redis.RedisError, OSError)
-        client = redis.Redis.from_url(url, socket_connect_timeout=0.5, socket_timeout=0.5)
+        client = redis.Redis.from_url(url, socket_connect_timeout=timeout_s, socket_timeout=timeout_s)
         self._reserve = client.register_script(_RESERVE)
         self._block = client.register_script(_BLOCK)
         self._local = LocalBudget(monotonic=monotonic)

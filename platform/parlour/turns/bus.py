@@ -83,15 +83,18 @@ class _Subscriber:
 
 
 class RedisBus:
-    """The bus between processes: Redis publish/subscribe, one topic an account. It carries ids and sealed bytes."""
+    """The bus between processes: Redis publish/subscribe, one topic an account. It carries ids and sealed bytes.
 
-    def __init__(self, url: str, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+    A Redis that does not take a frame within `timeout_s` is away.
+    """
+
+    def __init__(self, url: str, *, timeout_s: float = 0.5, monotonic: Callable[[], float] = time.monotonic) -> None:
         # Imported here because Redis is an extra: the embedded layout goes without it.
         import redis  # noqa: PLC0415
         import redis.asyncio as redis_async  # noqa: PLC0415
 
         self._errors = (redis.RedisError, OSError)
-        self._client = redis.Redis.from_url(url, socket_connect_timeout=0.5, socket_timeout=0.5)
+        self._client = redis.Redis.from_url(url, socket_connect_timeout=timeout_s, socket_timeout=timeout_s)
         self._open_async: Callable[[], Any] = lambda: redis_async.Redis.from_url(
             url, socket_connect_timeout=1.0, health_check_interval=15
         )

@@ -35,7 +35,7 @@ from tests.fakes.intake import FakeAccounts, FakeIntake
 LONG = "\n\n".join(f"Paragraph {n} says **something bold** and `code`, 然后用中文说一遍。👩‍👩‍👧" for n in range(1_500))
 
 
-async def until(condition: Callable[[], object], what: str, *, deadline_s: float = 15.0) -> None:
+async def until(condition: Callable[[], object], what: str, *, deadline_s: float = 60.0) -> None:
     """Return as soon as `condition` holds; fail with `what` after the deadline."""
     ends = time.monotonic() + deadline_s
     while not condition():
@@ -124,7 +124,7 @@ def make_post(address: Address, text: str, *, reply_to: str | None = None) -> Po
     )
 
 
-async def settle(messenger: Messenger, post: Post, *, deadline_s: float = 30.0) -> Receipt | None:
+async def settle(messenger: Messenger, post: Post, *, deadline_s: float = 60.0) -> Receipt | None:
     """Ask until there is an answer, as the ledger does."""
     ends = time.monotonic() + deadline_s
     while True:

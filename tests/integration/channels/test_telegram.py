@@ -250,7 +250,7 @@ async def test_polling_survives_everything_a_server_does(harness: TelegramHarnes
     harness.telegram.fault("throttle", method="getUpdates", retry_after=1)
     harness.telegram.say(PERSON, "through all of it")
 
-    await until(lambda: harness.intake.texts == ["through all of it"], "it is taken in", deadline_s=30)
+    await until(lambda: harness.intake.texts == ["through all of it"], "it is taken in", deadline_s=60)
 
 
 async def test_a_token_that_is_revoked_is_noted_with_the_account(telegram: FakeTelegram) -> None:

@@ -122,7 +122,7 @@ def test_nothing_is_left_of_a_person_who_wrote_everywhere(
     with (
         start(**_variables(telegram, slack, tmp_path, port)) as house,
         httpx.Client(
-            base_url=f"http://127.0.0.1:{port}", headers={"Origin": f"http://127.0.0.1:{port}"}, timeout=20
+            base_url=f"http://127.0.0.1:{port}", headers={"Origin": f"http://127.0.0.1:{port}"}, timeout=60
         ) as browser,
     ):
         world = World(house, telegram, slack, browser)

@@ -40,7 +40,7 @@ def client(slack: FakeSlack) -> WebClient:
     return WebClient(slack.bot_token, base_url=slack.base_url, retry_handlers=[])
 
 
-async def until(condition: Callable[[], Any], *, within_s: float = 10) -> Any:
+async def until(condition: Callable[[], Any], *, within_s: float = 60) -> Any:
     deadline = time.monotonic() + within_s
     while not (found := condition()):
         assert time.monotonic() < deadline, "did not happen"

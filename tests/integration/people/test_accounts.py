@@ -95,7 +95,7 @@ def test_several_processes_register_one_bot_and_make_one_workspace(storage: Stor
 
     def register(_: int) -> AccountId:
         accounts = storage.accounts()
-        start.wait(timeout=30)
+        start.wait(timeout=60)
         return accounts.register("telegram", "4711", "bot")
 
     with ThreadPoolExecutor(4) as threads:

@@ -209,7 +209,7 @@ def test_several_processes_that_meet_a_person_at_once_make_one_user(storage: Sto
     start = Barrier(6)
 
     def meet(_: int) -> Person:
-        start.wait(timeout=30)
+        start.wait(timeout=60)
         return _admitted(storage, access)
 
     with ThreadPoolExecutor(6) as threads:

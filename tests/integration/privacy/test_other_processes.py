@@ -56,4 +56,4 @@ def test_another_process_refuses_what_it_could_open_a_moment_ago(
 
             storage.privacy.keyring.shred([ann])
 
-            until(lambda: "refused" in worker.output, timeout_s=30, told=lambda: worker.output)
+            until(lambda: "refused" in worker.output, timeout_s=60, told=lambda: worker.output)

@@ -102,7 +102,7 @@ def ask(storage: Storage, tmp_path: Path) -> Callable[[str, str], str]:
     def run(who: str, how: str) -> str:
         desk = HostDesk(Whose(skill_id, storage.workspace(), people[who]), grants, services)
         work = Work("answers:answer", turn(f"{how}|{people['ann']}"))
-        with running(tmp_path, BODY) as process, process.begin(work, desk, timeout_s=30) as answer:
+        with running(tmp_path, BODY) as process, process.begin(work, desk, timeout_s=60) as answer:
             return "".join(as_markdown(reply) for reply in answer)
 
     return run

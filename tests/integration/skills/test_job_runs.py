@@ -138,7 +138,7 @@ def test_a_job_that_runs_is_ended_at_shutdown_and_begun_anew_elsewhere(
     assert _jobs(stage)["hang"].is_running
 
     runner.close()
-    work.join(timeout=10)
+    work.join(timeout=60)
 
     assert not work.is_alive()
     job = _jobs(stage)["hang"]
@@ -157,7 +157,7 @@ def test_a_job_that_hangs_holds_up_no_other_call(stage: Stage, runner: JobRunner
     runner.run(hang)
 
     runner.close()
-    work.join(timeout=10)
+    work.join(timeout=60)
 
 
 def _rows(stage: Stage) -> list[Job]:

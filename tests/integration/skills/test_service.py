@@ -144,7 +144,7 @@ def test_an_installed_skill_answers_and_keeps_each_persons_notes_apart(
     def asks(name: str, handler: str, text: str = "") -> str:
         desk = HostDesk(Whose(skill.id, storage.workspace(), people[name]), skill.allowed, Services(documents))
         work = Work(handler, turn(text), settings=book.settings(skill))
-        with supervisor.begin(skill, work, desk, timeout_s=30) as run:
+        with supervisor.begin(skill, work, desk, timeout_s=60) as run:
             return "".join(as_markdown(reply) for reply in run)
 
     try:
@@ -214,7 +214,7 @@ def test_a_version_that_breaks_where_it_is_at_work_is_taken_back_by_itself(
     for _ in range(3):
         with (
             pytest.raises(SkillError),
-            supervisor.begin(book.get("notes"), Work("command:notes", turn()), FakeDesk(), timeout_s=30) as run,
+            supervisor.begin(book.get("notes"), Work("command:notes", turn()), FakeDesk(), timeout_s=60) as run,
         ):
             list(run)
         if not book.get("notes").is_on_trial:

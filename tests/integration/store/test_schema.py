@@ -34,7 +34,7 @@ EVERY_SCHEMA = pytest.mark.parametrize("which", list(Schema))
 
 @contextmanager
 def _connected(url: str) -> Iterator[Connection]:
-    engine = connect(url, pool_size=1, busy_timeout_s=10)
+    engine = connect(url, pool_size=1, busy_timeout_s=60)
     try:
         with engine.begin() as connection:
             yield connection

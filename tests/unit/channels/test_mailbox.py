@@ -27,7 +27,7 @@ class Followed:
     async def next(self) -> Event:
         """The next event that is news."""
         while True:
-            event = await asyncio.wait_for(anext(self._events), 5)
+            event = await asyncio.wait_for(anext(self._events), 60)
             if not isinstance(event, Beat):
                 return event
 
@@ -97,7 +97,7 @@ async def test_drafts_without_end_do_not_hide_what_is_in_sql(talk: FakeTalk, mai
     talk.bus.is_dead = False
     answered = None
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         async for event in events:
             talk.draft(second, "more")
             if isinstance(event, Said) and event.author == "assistant":

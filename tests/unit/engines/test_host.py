@@ -113,7 +113,7 @@ def test_closing_wakes_who_waits_for_a_piece() -> None:
     waiting = threading.Thread(target=wait)
     waiting.start()
     host.close()
-    waiting.join(10)
+    waiting.join(60)
 
     assert len(raised) == 1
 
@@ -127,7 +127,7 @@ def test_cancelling_wakes_who_waits_and_the_engine_lets_go() -> None:
         threading.Thread(target=pieces.cancel).start()
 
         assert list(pieces) == []
-        assert engine.let_go.wait(10)
+        assert engine.let_go.wait(60)
 
 
 def test_closing_a_stream_waits_until_the_engine_let_go() -> None:

@@ -64,7 +64,7 @@ def test_several_that_make_it_at_once_have_the_same_key(store: Database) -> None
 
     def make(_: int) -> bytes:
         keyring = Keyring(store, PROVIDER)
-        start.wait(timeout=30)
+        start.wait(timeout=60)
         keyring.create(ann)
         return keyring.data_key(ann).cipher.encrypt(b"0" * 12, b"same?", None)
 

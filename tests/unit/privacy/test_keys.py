@@ -57,7 +57,7 @@ def test_many_that_make_it_at_once_end_with_one_key(path: Path) -> None:
     start = Barrier(8)
 
     def make(_: int) -> str:
-        start.wait(timeout=30)
+        start.wait(timeout=60)
         return create_key_file(path).current
 
     with ThreadPoolExecutor(8) as threads:

@@ -210,7 +210,7 @@ def test_the_idle_process_of_a_removed_skill_ends_by_itself() -> None:
         supervisor.begin(_skill(number=number), WORK, FakeDesk(), timeout_s=1)
     standing.there.discard(SkillId(UUID(int=1)))
 
-    until = time.monotonic() + 30
+    until = time.monotonic() + 60
     while not machine.started[0].ended and time.monotonic() < until:
         time.sleep(0.01)
 

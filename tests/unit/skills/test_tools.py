@@ -189,7 +189,7 @@ def test_a_tool_that_fails_is_told_to_the_model_and_costs_nothing_else(
 
 
 def test_what_changes_nothing_runs_side_by_side() -> None:
-    both_are_there = threading.Barrier(2, timeout=20)
+    both_are_there = threading.Barrier(2, timeout=60)
 
     def meet(_: Mapping[str, Any]) -> str:
         both_are_there.wait()

@@ -402,7 +402,7 @@ async def test_a_part_of_the_sender_that_breaks_ends_the_whole(
     stage.answered("hello")
 
     with pytest.raises(RuntimeError):
-        await asyncio.wait_for(stage.sender(messenger, ledger=ledger).run(), 20)
+        await asyncio.wait_for(stage.sender(messenger, ledger=ledger).run(), 60)
 
     async with stage.posting(messenger):
         await until_sent(stage, step_s=1)

@@ -71,7 +71,7 @@ def test_an_event_delivered_at_once_in_several_threads_makes_one_turn(stage: Sta
     verdicts: list[Verdict] = []
 
     def receive() -> None:
-        start.wait(10)
+        start.wait(60)
         verdicts.append(stage.platform.intake.receive(event).verdict)
 
     _at_once(receive, times=4)
@@ -84,7 +84,7 @@ def test_messages_of_one_conversation_at_once_get_their_own_places(stage: Stage)
     start = Barrier(6)
 
     def receive() -> None:
-        start.wait(10)
+        start.wait(60)
         stage.say("hello")
 
     _at_once(receive, times=6)
@@ -97,7 +97,7 @@ def test_two_people_meeting_the_bot_at_once_are_both_taken_in(stage: Stage) -> N
     start = Barrier(2)
 
     def receive(name: str) -> None:
-        start.wait(10)
+        start.wait(60)
         stage.say("hello", sender=name)
 
     _at_once(lambda: receive("ann"), lambda: receive("ben"))
@@ -551,5 +551,5 @@ def _at_once(*work: Callable[[], object], times: int = 1) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
         assert not thread.is_alive()

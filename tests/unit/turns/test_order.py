@@ -53,7 +53,7 @@ def test_workers_told_at_once_get_the_conversation_once(stage: Stage) -> None:
 
     def claim(worker: Worker) -> None:
         assert taken.turn_id
-        start.wait(10)
+        start.wait(60)
         claims.append(worker.order.claim(taken.turn_id))
 
     threads = [Thread(target=claim, args=(stage.worker(owner=f"worker-{number}"),)) for number in range(4)]
@@ -353,12 +353,12 @@ def test_a_turn_added_while_another_is_finished_is_published_by_one_of_the_two(s
         worker, start = stage.worker(), Barrier(2)
 
         def add(start: Barrier = start) -> None:
-            start.wait(10)
+            start.wait(60)
             stage.say("two")
 
         def answer(worker: Worker = worker, start: Barrier = start) -> None:
             (turn_id,) = stage.queue.take()
-            start.wait(10)
+            start.wait(60)
             worker.answerer.answer(turn_id)
 
         _join([Thread(target=add), Thread(target=answer)])
@@ -385,5 +385,5 @@ def _join(threads: list[Thread]) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
         assert not thread.is_alive()

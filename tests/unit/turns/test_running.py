@@ -179,7 +179,7 @@ def test_the_thread_looks_by_itself_and_survives_what_it_meets(stage: Stage, mon
     monkeypatch.setattr("parlour.turns.running.LOOK_EVERY_S", 0.001)
     worker.running.start()
     with worker.running.watching(begun(stage, worker)):
-        assert seen.wait(20)
+        assert seen.wait(60)
     worker.running.close()
 
 

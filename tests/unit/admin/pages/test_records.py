@@ -35,7 +35,7 @@ def conversation_of(site: Site) -> UUID:
 
 
 def eventually(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.01)
