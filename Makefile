@@ -75,7 +75,7 @@ test: $(STAMPS)/dev $(if $(filter no,$(VLLM)),,$(STAMPS)/vllm) ## Set up everyth
 
 .PHONY: quick
 quick: $(STAMPS)/dev ## The tests that need no service and no model, under a minute
-	@$(BIN)/pytest -n auto tests/unit tests/architecture plugins $(ARGS)
+	@$(BIN)/pytest -n auto --hypothesis-profile=quick -m "not slow" tests/unit tests/architecture plugins $(ARGS)
 
 .PHONY: chaos
 chaos: $(STAMPS)/dev ## Break everything while people talk, from seeds: make chaos ARGS="--schedules 100"

@@ -14,6 +14,7 @@ import structlog
 from hypothesis import settings
 
 from tests import models, services
+from tests.support.statements import share_compiled_statements
 
 # Contract tests stand in modules of their own; their assertions shall explain themselves too.
 pytest.register_assert_rewrite("tests.integration.channels.contract", "tests.integration.engines.contract")
@@ -21,12 +22,15 @@ pytest.register_assert_rewrite("tests.integration.channels.contract", "tests.int
 T = TypeVar("T")
 
 # A test does not time what it tests: on a busy machine an example may take any time.
-settings.register_profile("parlour", deadline=None)
+settings.register_profile("parlour", deadline=None, max_examples=200)
+# For `make quick`, which names it.
 settings.register_profile("quick", deadline=None, max_examples=10)
 settings.load_profile("parlour")
 
 # Structlog's own way to show an exception draws frames around the source, which takes half a second for each.
 structlog.dev.ConsoleRenderer.get_active().exception_formatter = structlog.dev.plain_traceback
+
+share_compiled_statements()
 
 # Read before the environment is cleaned below.
 ADDRESSES = {name: os.environ.get(name) for name in services.DEFAULTS}

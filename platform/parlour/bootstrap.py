@@ -172,6 +172,11 @@ class Platform:
         """Vectors of what is remembered. Nothing is loaded before the first person who is remembered writes."""
         return Meaning(lambda: self.knowledge.embedder)
 
+    @cached_property
+    def second_look(self) -> SecondLook:
+        """Sees by meaning what is sensitive. Nothing is loaded before a model proposes something to learn."""
+        return SecondLook(lambda: self.knowledge.embedder)
+
     def learner(self, host: EngineHost) -> Learner:
         """Learns from finished turns with this engine."""
         return Learner(
@@ -181,7 +186,7 @@ class Platform:
             ask=host.whole,
             pack=self.meaning.pack,
             nearness=self.meaning.nearness,
-            seems_sensitive=SecondLook(lambda: self.knowledge.embedder).is_like_sensitive,
+            seems_sensitive=self.second_look.is_like_sensitive,
         )
 
     @cached_property

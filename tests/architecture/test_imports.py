@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 
 # Runs in a process of its own: imports every module of ours and tells what that did besides.
@@ -60,6 +62,7 @@ for module in pkgutil.walk_packages(parlour.__path__, "parlour."):
 '''
 
 
+@pytest.mark.slow
 def test_imports_go_down_only() -> None:
     """The contracts stand in pyproject.toml."""
     lint = Path(sys.executable).parent / "lint-imports"
@@ -69,6 +72,7 @@ def test_imports_go_down_only() -> None:
     assert result.returncode == 0, result.stdout
 
 
+@pytest.mark.slow
 def test_importing_any_module_does_nothing() -> None:
     """No environment read, no thread, no connection, no file: what acts is started by whoever needs it."""
     result = subprocess.run(

@@ -114,6 +114,7 @@ def test_the_parts_of_the_data_share_nothing(toy: Labelled) -> None:
     assert not set(learning.texts) & set(trying.texts)
 
 
+@pytest.mark.slow
 def test_the_tables_have_a_row_for_every_method_and_ours_does_well(toy: Labelled) -> None:
     encoder = WordVectors()
 

@@ -121,6 +121,7 @@ def test_a_row_without_a_label_is_named_and_the_rest_kept() -> None:
     assert read_labels('{"text": "Profit fell", "label": "neg"}\nnonsense')[1][0].startswith("Row 2") is True
 
 
+@pytest.mark.slow
 def test_labels_that_are_handed_in_are_learnt_and_used() -> None:
     stage = Rehearsal(skill)
     rows = "".join(f"Zorblat quibbles number {number} again,negative\n" for number in range(60))
@@ -133,6 +134,7 @@ def test_labels_that_are_handed_in_are_learnt_and_used() -> None:
     assert reader.tones(["Zorblat quibbles again"])[0].label == "negative"
 
 
+@pytest.mark.slow
 def test_many_labels_are_learnt_with_the_next_poll() -> None:
     stage = Rehearsal(skill)
     stage.hand_in("companies", "ACME | Acme Corp\nbroken")

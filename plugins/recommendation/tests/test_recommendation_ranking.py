@@ -143,6 +143,7 @@ def test_a_choice_moves_the_blend_towards_it_and_a_refusal_away() -> None:
     assert good.for_person(10)[2] > before.for_person(10)[2] > bad.for_person(10)[2]
 
 
+@pytest.mark.slow
 def test_a_log_teaches_the_same_each_time_and_a_short_one_nothing(catalogue: Catalogue) -> None:
     likings = _likings()
 

@@ -337,6 +337,7 @@ def test_a_file_of_which_nothing_was_kept_is_reported_so(stage: Rehearsal) -> No
     assert stage.command("catalogue").text.startswith("The catalogue has 8 items")
 
 
+@pytest.mark.slow
 def test_a_million_rows_with_a_broken_one_in_the_middle_are_read_and_it_is_named() -> None:
     """The reader alone, which is what may lose its way: rows of an open quote are not taken for one."""
     rows, kept, broken = Rows(), 0, list[Broken]()
@@ -361,6 +362,7 @@ def test_a_million_rows_with_a_broken_one_in_the_middle_are_read_and_it_is_named
     assert kept == 1_000_000
 
 
+@pytest.mark.slow
 def test_a_large_catalogue_with_a_broken_row_is_kept_but_for_it_and_recommended_from() -> None:
     stage = Rehearsal(skill)
     lines = [f"i{number},Film {number},{'space' if number % 7 else 'garden'}" for number in range(20_000)]

@@ -118,7 +118,7 @@ def test_an_sdist_that_unfolds_to_any_size_is_refused(tmp_path: Path, kind: byte
 
 
 @given(st.data())
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_damaged_sdist_is_unpacked_or_refused_and_nothing_else(tmp_path: Path, data: st.DataObject) -> None:
     plain = io.BytesIO()
     with tarfile.open(fileobj=plain, mode="w") as archive:

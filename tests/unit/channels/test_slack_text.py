@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from parlour.channels.slack_text import NOTHING, PART_LIMIT, clean, fallback, mentions, read, settled, split, units
@@ -38,7 +38,6 @@ def is_balanced(part: str) -> bool:
 @example("x" * 1_000)
 @example("😀" * 500)
 @example("```" + "x" * 1_000)
-@settings(max_examples=300)
 def test_every_part_fits_and_there_is_at_least_one_that_says_something(text: str) -> None:
     parts = split(text, limit=LIMIT)
 

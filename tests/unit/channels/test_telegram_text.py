@@ -3,7 +3,7 @@
 import unicodedata
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from parlour.channels.graphemes import is_boundary
@@ -96,7 +96,6 @@ def coverage(parts: list[Rendered]) -> list[tuple[str, frozenset[tuple[str, str 
 # ---- properties -------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=150, deadline=None)
 @given(ANYTHING)
 def test_every_part_fits_and_is_visible(markdown: str) -> None:
     parts = [render(part) for part in split(markdown)]
@@ -106,7 +105,6 @@ def test_every_part_fits_and_is_visible(markdown: str) -> None:
     assert not any(is_blank(part.text) for part in parts)
 
 
-@settings(max_examples=150, deadline=None)
 @given(MARKDOWN)
 def test_nothing_visible_is_lost_or_added_by_cutting(markdown: str) -> None:
     """The parts together show what the whole would, with the same formatting on every character."""
@@ -118,7 +116,6 @@ def test_nothing_visible_is_lost_or_added_by_cutting(markdown: str) -> None:
     ]
 
 
-@settings(max_examples=150, deadline=None)
 @given(ANYTHING)
 def test_entities_lie_inside_the_text_on_whole_characters(markdown: str) -> None:
     for part in split(markdown):
@@ -130,7 +127,6 @@ def test_entities_lie_inside_the_text_on_whole_characters(markdown: str) -> None
             encoded[start:end].decode("utf-16-le")  # raises inside a surrogate pair
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.lists(st.sampled_from([FAMILY, FLAG, "e\u0301", "👍🏽", "क्षि", "가", "中", "a"]), min_size=1, max_size=40))
 def test_no_character_as_people_see_it_is_cut(characters: list[str]) -> None:
     text = "".join(characters) * (9_000 // len("".join(characters)) + 1)
@@ -144,7 +140,6 @@ def test_no_character_as_people_see_it_is_cut(characters: list[str]) -> None:
     assert "".join(parts) == text
 
 
-@settings(max_examples=50, deadline=None)
 @given(ANYTHING)
 def test_splitting_is_deterministic_and_a_part_is_its_own_only_part_in_meaning(markdown: str) -> None:
     parts = split(markdown)

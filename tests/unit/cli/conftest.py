@@ -10,7 +10,10 @@ from parlour.people.admit import Access, Person, admit
 from parlour.settings import load
 from parlour.turns.ports import Sender
 from tests.support.command import Command, typed
+from tests.support.passwords import passwords_cost_little
 from tests.support.storage import Storage, open_storage
+
+__all__ = ["parlour", "passwords_cost_little", "storage", "write_first"]
 
 
 @pytest.fixture

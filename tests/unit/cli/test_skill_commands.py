@@ -1,15 +1,25 @@
 """`parlour skill`, as typed."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
+from parlour.skills.authoring import new_skill
 from tests.support.command import Command
 
 
+@pytest.fixture(scope="module")
+def notes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A skill as it begins; beginning one starts a process that loads it."""
+    folder = tmp_path_factory.mktemp("begun")
+    new_skill(folder, "notes")
+    return folder / "notes"
+
+
 @pytest.fixture
-def ready(parlour: Command, tmp_path: Path) -> Command:
+def ready(parlour: Command, notes: Path, tmp_path: Path) -> Command:
     """The same, with databases, keys, and a skill's folder `notes`."""
     from parlour.settings import load  # noqa: PLC0415 (after the environment is set)
     from tests.support.storage import open_storage  # noqa: PLC0415
@@ -17,7 +27,7 @@ def ready(parlour: Command, tmp_path: Path) -> Command:
     settings = load()
     with open_storage(settings.database_url, settings.keys_url, settings.key_file) as storage:
         storage.workspace()
-    assert parlour("skill", "new", "notes")[0] == 0
+    shutil.copytree(notes, tmp_path / "notes")
     return parlour
 
 

@@ -103,6 +103,7 @@ def test_the_encoder_reads_a_text_once_however_often_it_stands_there() -> None:
     assert encoder.embed([]).shape == (0, 2)
 
 
+@pytest.mark.slow
 def test_the_encoder_gives_the_vectors_that_its_package_gives() -> None:
     """Its weights are laid out anew for speed, and stored vectors must stay comparable."""
     texts = ["How long is the guarantee?", "保修期多长？", "x", "Wie lange gilt die Garantie? " * 20]

@@ -40,7 +40,8 @@ class Row:
 # ---- exactly what should go --------------------------------------------------------------------------------------
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+# An example is a whole database.
+@settings(max_examples=settings().max_examples // 5, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_exactly_what_should_go_goes(stage: Stage, data: st.DataObject) -> None:
     _empty(stage)

@@ -13,7 +13,7 @@ from parlour.store.ids import TurnId, UserId, new_id
 from parlour.store.models import Attachment, Identity, Message
 from tests.support.storage import Storage
 
-ONE_PLACE = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+ONE_PLACE = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 TEXTS = st.text(st.characters(codec=None), max_size=200)
 ROW = new_id()
 

@@ -1,5 +1,6 @@
 """Beginning a skill, and finding what is wrong with one."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,10 +11,17 @@ from parlour.skills.authoring import check, new_skill
 from parlour.skills.errors import InstallRefused
 
 
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A skill as it begins; beginning one starts a process that loads it."""
+    folder = tmp_path_factory.mktemp("begun")
+    new_skill(folder, "my-notes")
+    return folder / "my-notes"
+
+
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    new_skill(tmp_path, "my-notes")
-    return tmp_path / "my-notes"
+def folder(begun: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(begun, tmp_path / "my-notes")
 
 
 def _source(folder: Path) -> Path:
@@ -28,6 +36,7 @@ def test_a_new_skill_is_right_from_the_start(folder: Path) -> None:
     assert found.manifest.to_grant == ("UserStore",)
 
 
+@pytest.mark.slow
 def test_a_new_skills_own_tests_pass(folder: Path) -> None:
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "."]
 
@@ -71,6 +80,7 @@ def test_what_would_fail_is_told_with_its_line(folder: Path, line: str, problem:
         assert check(folder).problems == ()
 
 
+@pytest.mark.slow
 def test_a_stale_manifest_is_told_and_frozen_anew(folder: Path) -> None:
     source = _source(folder)
     source.write_text(source.read_text().replace("Keeps notes for you", "Keeps lists for you"))

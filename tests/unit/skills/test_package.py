@@ -124,6 +124,7 @@ def test_a_link_in_a_wheel_is_refused(wheel: Callable[..., Path]) -> None:
         read_package(path)
 
 
+@pytest.mark.slow
 def test_a_wheel_that_unfolds_to_any_size_is_refused(wheel: Callable[..., Path]) -> None:
     with pytest.raises(InstallRefused, match="larger than"):
         read_package(wheel(**{"parlour_notes/bomb": "0" * 100_000_001}))
@@ -171,7 +172,7 @@ def test_a_wheel_that_lies_about_a_size_is_refused(wheel: Callable[..., Path], s
 
 
 @given(st.data())
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_damaged_wheel_is_read_or_refused_and_nothing_else(wheel: Callable[..., Path], data: st.DataObject) -> None:
     path = wheel()
     content = bytearray(path.read_bytes())

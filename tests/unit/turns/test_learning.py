@@ -14,6 +14,7 @@ from parlour.people.facts import Source
 from parlour.people.profile import Entry
 from parlour.store.ids import TurnId, UserId
 from parlour.store.models import User
+from tests.fakes.embedder import FakeEmbedder
 from tests.fakes.turns import ScriptedEngine, Step
 from tests.support.stage import Stage
 from tests.unit.turns.conftest import MakeStage
@@ -23,8 +24,6 @@ from tests.unit.turns.conftest import MakeStage
 def stage(make_stage: MakeStage) -> Stage:
     """A stage on which Ann agreed to be remembered."""
     made = make_stage(personalisation={"is_on": True})
-    # Words alone tell what is near: no test loads a model.
-    made.platform.meaning._make = lambda: None
     made.command("privacy yes")
     return made
 
@@ -101,6 +100,15 @@ def test_sensitive_matters_are_not_learned(stage: Stage, message: str, found: st
     learn(stage, message, proposed(("memory", found, 0)))
 
     assert texts(stage) == []
+
+
+def test_nor_are_those_that_only_a_second_look_sees(stage: Stage) -> None:
+    stage.platform.second_look._make = FakeEmbedder
+    said = "I have to inject myself before every meal"
+
+    learn(stage, f"I play the cello. {said}.", proposed(("memory", "plays the cello", 0), ("memory", said, 0)))
+
+    assert texts(stage) == ["plays the cello"]
 
 
 @pytest.mark.parametrize(

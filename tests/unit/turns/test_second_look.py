@@ -20,6 +20,7 @@ def look() -> SecondLook:
     return SecondLook(lambda: encoder)
 
 
+@pytest.mark.slow
 def test_most_of_what_is_said_without_the_usual_words_is_held_back(look: SecondLook) -> None:
     """The figures stand in docs/benchmarks.md; this notices when they are gone."""
     sensitive = [one for group in sentences.UNNAMED.values() for one in group]

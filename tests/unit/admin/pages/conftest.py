@@ -8,14 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from argon2 import PasswordHasher
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from starlette.testclient import TestClient
 
 from parlour.admin.app import build_app
 from parlour.admin.health import Health
-from parlour.admin.signin import passwords
 from parlour.admin.signin.links import first_link
 from parlour.admin.signin.logins import Logins
 from parlour.admin.site import add_pages
@@ -23,7 +21,11 @@ from parlour.people.accounts import AccountBook
 from parlour.people.states import Role
 from parlour.store.ids import UserId, WorkspaceId
 from parlour.store.models import Turn
-from tests.support.stage import Stage, copy_of, make_template, open_stage
+from tests.support.passwords import passwords_cost_little
+from tests.support.sqlite_stage import template
+from tests.support.stage import Stage, copy_of, open_stage
+
+__all__ = ["Browser", "Site", "open_site", "passwords_cost_little", "site", "template"]
 
 PASSWORD = "several words make a good one"
 ADDRESS = "http://parlour.test"
@@ -92,18 +94,6 @@ class Site:
         taken = self.stage.answered(f"Hello, I am {sender}.", sender=sender)
         with self.stage.platform.database.read() as session:
             return UserId(session.get_one(Turn, taken.turn_id).user_id)
-
-
-@pytest.fixture(autouse=True)
-def _passwords_cost_little(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Most of the time of a test that signs in would go into making that slow."""
-    monkeypatch.setattr(passwords, "_HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
-    monkeypatch.setattr(passwords, "_NOBODYS", [])
-
-
-@pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_template(tmp_path_factory.mktemp("pages") / "data")
 
 
 @pytest.fixture
