@@ -14,6 +14,8 @@ from parlour.turns.ports import SendLimits
 log = structlog.get_logger(__name__)
 
 _REMEMBERED = 20_000
+# So much a sum of seconds may be off: no post waits for it.
+_ROUNDING_S = 1e-5
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +50,8 @@ class _Bucket:
         blocked = max(0.0, self.blocked_until - now)
         if per_s <= 0:
             return blocked
-        fits_at = max(self.full_at, now) + 1.0 / per_s - burst / per_s
-        return max(blocked, fits_at - now, 0.0)
+        wait = max(blocked, max(self.full_at - now, 0.0) + (1.0 - burst) / per_s)
+        return wait if wait > _ROUNDING_S else 0.0
 
     def take(self, now: float, *, per_s: float) -> None:
         if per_s > 0:
@@ -103,10 +105,10 @@ for i, key in ipairs(KEYS) do
     local state = redis.call('HMGET', key, 'full_at', 'blocked_until')
     wait = math.max(wait, (tonumber(state[2]) or 0) - now)
     if rate > 0 then
-        wait = math.max(wait, math.max(tonumber(state[1]) or 0, now) + 1 / rate - burst / rate - now)
+        wait = math.max(wait, math.max((tonumber(state[1]) or 0) - now, 0) + (1 - burst) / rate)
     end
 end
-if wait > 0 then return tostring(wait) end
+if wait > 0.00001 then return tostring(wait) end
 for i, key in ipairs(KEYS) do
     local rate = tonumber(ARGV[2 * i - 1])
     if rate > 0 then

@@ -104,6 +104,18 @@ def test_over_a_long_time_the_rate_is_kept(clock: FakeClock) -> None:
     assert granted == 101
 
 
+@pytest.mark.parametrize("burst", [1, 2, 3])
+def test_a_burst_goes_at_once_whatever_the_clock_says(clock: FakeClock, burst: int) -> None:
+    limits = SendLimits(account_per_s=1 / 3_600, account_burst=burst)
+    waits = set()
+    for number in range(500):
+        clock.advance(17.3)
+        budget = LocalBudget(monotonic=clock.elapsed)
+        waits |= {budget.reserve(Lane(str(number), "ann"), limits) for _ in range(burst)}
+
+    assert waits == {0.0}
+
+
 def test_whoever_comes_back_at_the_named_time_is_let_through(clock: FakeClock) -> None:
     budget = LocalBudget(monotonic=clock.elapsed)
     for _ in range(50):
