@@ -3,10 +3,11 @@
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from parlour.people.states import ConsentState
+from parlour.privacy.withdrawing import withdraw
 from parlour.store.changes import changed_rows
 from parlour.store.ids import UserId, new_id
 from parlour.store.models import User
@@ -51,7 +52,7 @@ def decide(session: Session, user_id: UserId, *, is_given: bool, language: str, 
     _note(session, user_id, decision, language, now)
     if is_given:
         return 0
-    return changed_rows(session, delete(ProfileEntry).where(ProfileEntry.user_id == user_id))
+    return withdraw(session, ProfileEntry, user_id)
 
 
 def is_given(session: Session, user_id: UserId) -> bool:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, or_, select
+from sqlalchemy import bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from parlour.people.errors import ProfileFull
@@ -16,7 +16,7 @@ from parlour.people.facts import EntryKind, Fact, Slot, Source
 from parlour.privacy.classes import DataClass
 from parlour.privacy.retention import Retention
 from parlour.privacy.service import Privacy
-from parlour.store.changes import changed_rows
+from parlour.privacy.withdrawing import is_held, is_in_use, withdraw
 from parlour.store.clock import Clock
 from parlour.store.ids import TurnId, UserId, new_id
 from parlour.store.models import User
@@ -58,7 +58,7 @@ class Remembered(StrEnum):
 
 class Profiles:
     """The profiles of people. Every method works in the caller's transaction. Entries that nobody touched for as long
-    as the rules say are read no more, and go with the next purge.
+    as the rules say are read no more, and go with the next purge; what is deleted under a legal hold, when that ends.
     """
 
     def __init__(self, privacy: Privacy, *, retention: Retention, clock: Clock) -> None:
@@ -88,14 +88,17 @@ class Profiles:
         """
         row = self._find(session, user_id, fact)
         outcome = Remembered.NEW
+        if row is not None:
+            is_known = self._opened(user_id, row).fact.text == fact.text
+            outcome = Remembered.KNOWN if is_known else Remembered.CORRECTED
+            if not is_known and is_held(session, user_id):
+                withdraw(session, ProfileEntry, user_id, ProfileEntry.id == row.id)
+                row = None
         if row is None:
             self._make_room(session, user_id)
             row = ProfileEntry(id=new_id(), user_id=user_id, kind=fact.kind.value, created_at=now)
             row.lookup_hash = self._hash(user_id, fact)
             session.add(row)
-        else:
-            known = self._opened(user_id, row).fact
-            outcome = Remembered.KNOWN if known.text == fact.text else Remembered.CORRECTED
         self._write(user_id, row, fact, source=source, turn_id=turn_id, now=now)
         workspace_id = session.scalars(select(User.workspace_id).where(User.id == user_id)).one()
         row.expires_at = self._retention.until_of_person(session, DataClass.PROFILE, workspace_id, now)
@@ -104,12 +107,11 @@ class Profiles:
 
     def forget(self, session: Session, user_id: UserId, entry_id: UUID) -> bool:
         """Delete one entry; whether it was there."""
-        wanted = delete(ProfileEntry).where(ProfileEntry.id == entry_id, ProfileEntry.user_id == user_id)
-        return changed_rows(session, wanted) > 0
+        return withdraw(session, ProfileEntry, user_id, ProfileEntry.id == entry_id) > 0
 
     def forget_all(self, session: Session, user_id: UserId) -> int:
         """Delete everything that is remembered of a person; returns how many entries that were."""
-        return changed_rows(session, delete(ProfileEntry).where(ProfileEntry.user_id == user_id))
+        return withdraw(session, ProfileEntry, user_id)
 
     def move(self, session: Session, *, from_id: UserId, to_id: UserId) -> None:
         """Seal one person's entries anew under the key of the person they were linked to; the newer of two wins."""
@@ -150,7 +152,7 @@ class Profiles:
     def _make_room(self, session: Session, user_id: UserId) -> None:
         kept = session.execute(
             select(ProfileEntry.id, ProfileEntry.source)
-            .where(ProfileEntry.user_id == user_id)
+            .where(ProfileEntry.user_id == user_id, is_in_use(ProfileEntry.expires_at))
             .order_by(ProfileEntry.updated_at, ProfileEntry.id)
         ).all()
         if len(kept) < MOST_ENTRIES:
@@ -158,7 +160,7 @@ class Profiles:
         oldest = next((row.id for row in kept if row.source == Source.LEARNED.value), None)
         if oldest is None:
             raise ProfileFull(f"There are {MOST_ENTRIES} entries already. Forget some with: /memory forget NUMBER")
-        session.execute(delete(ProfileEntry).where(ProfileEntry.id == oldest))
+        withdraw(session, ProfileEntry, user_id, ProfileEntry.id == oldest)
 
     def _hash(self, user_id: UserId, fact: Fact) -> bytes:
         return self._privacy.lookup.hash("profile", str(user_id), fact.kind.value, fact.key)

@@ -17,6 +17,7 @@ from parlour.people.states import ADMITTED_AS, Role, UserState
 from parlour.privacy.errors import KeyShredded, KeysMissing
 from parlour.privacy.logins import have_last_owner
 from parlour.privacy.service import Privacy
+from parlour.privacy.withdrawing import is_in_use
 from parlour.store.database import Database
 from parlour.store.ids import UserId, WorkspaceId
 from parlour.store.models import Identity, User, Workspace
@@ -89,7 +90,7 @@ def show_user(database: Database, privacy: Privacy, who: str, *, workspace_id: W
     with database.read() as session:
         user = session.get_one(User, user_id)
         identities = _identities(session, [user_id])
-        counted = select(func.count()).where(ProfileEntry.user_id == user_id)
+        counted = select(func.count()).where(ProfileEntry.user_id == user_id, is_in_use(ProfileEntry.expires_at))
         entries = session.scalars(counted).one()
     return replace(_view(privacy, user, identities.get(user_id, [])), profile_entries=entries)
 

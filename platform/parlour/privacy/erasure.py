@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from parlour.privacy.audit import Deed, record
 from parlour.privacy.classes import SEALED_BY_MENTION, DataClass, mention_columns, personal_tables, user_columns
 from parlour.privacy.errors import PrivacyError
-from parlour.privacy.holds import UnderHold, held
+from parlour.privacy.holds import UnderHold, held, refuse_held
 from parlour.privacy.logins import have_last_owner
 from parlour.privacy.models import Tombstone
 from parlour.privacy.persons import SubjectUnknown, person_of
@@ -162,14 +162,12 @@ class Eraser:
         holds = held(session)
         if not holds:
             return
-        workspaces = set(session.scalars(select(User.workspace_id).where(User.id.in_(person))))
-        wanted = select(Message.conversation_id).where(
+        workspace_id = session.scalars(select(User.workspace_id).where(User.id == user_id)).one()
+        wrote_in = select(Message.conversation_id).where(
             Message.user_id.in_(person), Message.conversation_id.in_(holds.conversations)
         )
-        is_in_held = bool(holds.conversations) and session.scalars(wanted.limit(1)).first() is not None
-        if is_in_held or holds.users & person or holds.workspaces & workspaces:
-            problem = f"User {user_id} is under a legal hold, or wrote where one stands."
-            raise UnderHold(f"{problem} See: parlour hold list. Release it first: parlour hold release ID")
+        in_held = session.scalars(wrote_in.distinct()).all() if holds.conversations else ()
+        refuse_held(session, workspace_id, person, in_held)
 
     def _carry_out(self, receipt_id: UUID, users: frozenset[UserId], step: Callable[[int], object]) -> Erased:
         key_ids = self._privacy.keyring.shred(users)

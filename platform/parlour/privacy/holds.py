@@ -1,6 +1,6 @@
 """Legal holds: what must not be deleted, whatever rules, people and operators say."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -81,6 +81,27 @@ def held(session: Session) -> Held:
         conversations=frozenset(conversation for _, _, conversation in rows if conversation is not None),
         users=frozenset(one for user in users for one in person_of(session, user)),
     )
+
+
+def refuse_held(
+    session: Session, workspace_id: UUID, users: Collection[UUID], conversations: Collection[UUID] = ()
+) -> None:
+    """Raise `UnderHold`, which names the hold, where one stands on the workspace or on any of these."""
+    rows = session.execute(
+        select(LegalHold.id, LegalHold.workspace_id, LegalHold.user_id, LegalHold.conversation_id).where(
+            LegalHold.released_at.is_(None)
+        )
+    ).all()
+    for hold_id, workspace, user, conversation in rows:
+        if user is not None:
+            is_on_it = not person_of(session, user).isdisjoint(users)
+        elif conversation is not None:
+            is_on_it = conversation in conversations
+        else:
+            is_on_it = workspace == workspace_id
+        if is_on_it:
+            problem = f"Legal hold {hold_id} forbids it. See: parlour hold list"
+            raise UnderHold(f"{problem}. Release it first: parlour hold release {hold_id}")
 
 
 def add_hold(

@@ -16,6 +16,7 @@ from parlour.privacy.holds import held
 from parlour.privacy.persons import SubjectUnknown
 from parlour.privacy.rules import Policy, Rule, Scope, check_scope
 from parlour.privacy.service import Privacy
+from parlour.privacy.withdrawing import is_in_use
 from parlour.store.changes import changed_rows
 from parlour.store.database import Database
 from parlour.store.ids import WorkspaceId, new_id
@@ -347,7 +348,7 @@ def _to_date(one: Kept, workspace_id: UUID, scope: Scope, after: UUID | None) ->
     conversation = one.conversation if one.conversation is not None else null()
     channel = one.channel if one.channel is not None else null()
     wanted = select(table.id, one.since, table.expires_at, conversation, channel).order_by(table.id)
-    wanted = wanted.where(one.workspace == workspace_id)
+    wanted = wanted.where(one.workspace == workspace_id, is_in_use(table.expires_at))
     if scope.conversation_id is not None:
         wanted = wanted.where(conversation == scope.conversation_id)
     elif scope.channel is not None:

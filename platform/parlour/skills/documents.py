@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from parlour.privacy.classes import DataClass
 from parlour.privacy.retention import Retention
 from parlour.privacy.service import Privacy
+from parlour.privacy.withdrawing import is_held, is_in_use, set_aside, withdraw
 from parlour.sdk.errors import Invalid, TooMuch
 from parlour.store.changes import changed_rows
 from parlour.store.clock import Clock
@@ -98,8 +99,10 @@ class Documents:
     def delete(self, shelf: Shelf, kind: str, name: str) -> bool:
         """Delete it; whether there was one."""
         with self._database.begin() as session:
-            found = SkillDocument.lookup_hash == self._hash(shelf, kind, _checked_name(name))
-            return changed_rows(session, delete(SkillDocument).where(_on(shelf, kind), found)) > 0
+            on_it = _on(shelf, kind), SkillDocument.lookup_hash == self._hash(shelf, kind, _checked_name(name))
+            if shelf.user_id is None:
+                return changed_rows(session, delete(SkillDocument).where(*on_it)) > 0
+            return withdraw(session, SkillDocument, shelf.user_id, *on_it) > 0
 
     def _wanted(self, shelf: Shelf, kind: str, name: str) -> Any:  # noqa: ANN401 (a select)
         found = SkillDocument.lookup_hash == self._hash(shelf, kind, name)
@@ -123,7 +126,7 @@ class Documents:
         return document
 
     def _refuse_full(self, session: Session, shelf: Shelf) -> None:
-        on_it = SkillDocument.skill_id == shelf.skill_id, SkillDocument.subject_id == shelf.subject_id
+        on_it = SkillDocument.skill_id == shelf.skill_id, SkillDocument.subject_id == shelf.subject_id, self._is_kept()
         if session.scalars(select(func.count()).select_from(SkillDocument).where(*on_it)).one() >= MOST_DOCUMENTS:
             raise TooMuch(f"There are {MOST_DOCUMENTS:,} documents already. Delete some.")
 
@@ -132,11 +135,15 @@ def move_documents(session: Session, privacy: Privacy, *, from_id: UserId, to_id
     """Seal a person's documents anew under the key of the user they were linked to; of two by one name theirs stays."""
     kept = select(SkillDocument.lookup_hash).where(SkillDocument.user_id == to_id)
     taken = set(session.scalars(kept))
-    for row in session.scalars(select(SkillDocument).where(SkillDocument.user_id == from_id)):
+    is_kept, theirs = is_held(session, from_id), SkillDocument.user_id == from_id
+    for row in session.scalars(select(SkillDocument).where(theirs, is_in_use(SkillDocument.expires_at))):
         body = privacy.sealer.open(from_id, SkillDocument.body, row.id, row.body)
         found_by = _name_hash(privacy, SkillId(row.skill_id), to_id, row.kind, str(json.loads(body)["id"]))
         if found_by in taken:
-            session.delete(row)
+            if is_kept:
+                set_aside(row)
+            else:
+                session.delete(row)
             continue
         row.subject_id = row.user_id = to_id
         row.lookup_hash = found_by

@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
+from uuid import UUID
 
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from parlour.privacy.audit import Deed, record
+from parlour.privacy.holds import held, refuse_held
 from parlour.privacy.service import Privacy
 from parlour.sdk.capabilities import HARMLESS
 from parlour.skills.configuring import SettingsBook
@@ -168,12 +170,16 @@ class SkillBook:
             self._note(session, "skill.enable" if is_enabled else "skill.disable", name, where)
 
     def remove(self, name: str, *, with_data: bool) -> None:
-        """Take it out, and its settings and documents with it or not. Raises `NoSuchSkill`."""
+        """Take it out, and its settings and documents with it or not. Raises `NoSuchSkill`, and `UnderHold` where
+        its documents are to go and a hold stands on the workspace or on a person whom they are about.
+        """
         with self._database.begin() as session:
             # By its row alone: one whose manifest cannot be read must be taken out too.
             row = self._register.row(session, name)
             if row is None or row.state == "removed":
                 raise self._register.no_such(name)
+            if with_data:
+                self._refuse_held(session, row.id)
             folders = [row.folder, folder_of(row.previous)]
             row.previous = None
             unplan(session, SkillId(row.id))
@@ -188,6 +194,12 @@ class SkillBook:
         for folder in folders:
             if folder is not None:
                 self.environments.remove(folder)
+
+    def _refuse_held(self, session: Session, skill_id: UUID) -> None:
+        about = select(SkillDocument.user_id).where(
+            SkillDocument.skill_id == skill_id, SkillDocument.user_id.in_(held(session).users)
+        )
+        refuse_held(session, self.workspace_id, {one for one in session.scalars(about.distinct()) if one is not None})
 
     def _refuse_strange(self, session: Session, conversation_id: ConversationId | None) -> None:
         if conversation_id is None:

@@ -17,6 +17,7 @@ from parlour.admin.signin.sessions import open_session
 from parlour.admin.site import add_pages
 from parlour.people.accounts import AccountBook
 from parlour.people.states import Role
+from parlour.privacy.holds import add_hold
 from parlour.skills.authoring import check, new_skill
 from parlour.skills.routing import Route, Rule, to_json
 from parlour.skills.service import SkillBook
@@ -355,6 +356,23 @@ def test_it_is_removed_and_what_it_stored_stays_unless_said(client: TestClient, 
     assert installed(stage, made).settings(book.get("notes"))["most"] == 7
     client.post("/admin/skills/notes/remove", data={"csrf": token, "with_data": "yes"})
     assert installed(stage, made).settings(book.get("notes"))["most"] != 7
+
+
+def test_what_is_under_a_legal_hold_is_not_removed_with_its_skill(client: TestClient, stage: Stage, made: Path) -> None:
+    book, parts = installed(stage, made), stage.platform
+    sign_in(client, stage, Role.ADMIN)
+    hold_id = add_hold(
+        parts.database,
+        parts.privacy,
+        workspace_id=parts.accounts.ensure_workspace(),
+        reason="a dispute",
+        actor="command:test",
+    )
+
+    told = client.post("/admin/skills/notes/remove", data={"csrf": csrf(client), "with_data": "yes"})
+
+    assert str(hold_id) in told.text
+    assert [one.name for one in book.installed()] == ["notes"]
 
 
 def test_every_page_speaks_chinese(client: TestClient, stage: Stage, made: Path) -> None:

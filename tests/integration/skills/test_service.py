@@ -1,19 +1,24 @@
 """Installing and setting skills, and the documents they keep, on both databases."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from uuid import UUID
 
 import pytest
+from sqlalchemy import select
 
 from parlour.people.admit import Access, admit
 from parlour.privacy.audit import tail
+from parlour.privacy.holds import UnderHold, add_hold, release_hold
+from parlour.privacy.retention import purge_expired
 from parlour.sdk.capabilities import CAPABILITIES
 from parlour.sdk.errors import CapabilityError, Invalid, NotAvailable, NotGranted, TooMuch
 from parlour.sdk.replies import as_markdown
 from parlour.skills.authoring import check, new_skill
 from parlour.skills.desk import HostDesk, Services, Whose
-from parlour.skills.documents import Documents, Shelf
+from parlour.skills.documents import Documents, Shelf, move_documents
 from parlour.skills.environment import Environments
 from parlour.skills.errors import (
     BadSettings,
@@ -487,6 +492,93 @@ def test_removing_keeps_what_was_stored_or_not(
     assert (again.id == skill.id) is not with_data
     kept = documents.all(Shelf(again.id, storage.workspace()), "note")
     assert [one["text"] for one in kept] == ([] if with_data else ["shared"])
+
+
+@pytest.mark.parametrize("is_on_person", [True, False])
+def test_what_a_skill_keeps_of_somebody_under_a_hold_is_not_removed_with_it(
+    book: SkillBook, folder: Path, documents: Documents, storage: Storage, person: Callable[[str], UserId],
+    *, is_on_person: bool,
+) -> None:  # fmt: skip
+    skill, ann = _install(book, folder), person("ann")
+    documents.put(Shelf(skill.id, storage.workspace(), ann), "note", {"text": "kept"}, None)
+    hold_id = _hold(storage, ann if is_on_person else None)
+
+    with pytest.raises(UnderHold, match=str(hold_id)):
+        book.remove("notes", with_data=True)
+
+    assert len(documents.all(Shelf(skill.id, storage.workspace(), ann), "note")) == 1
+    book.remove("notes", with_data=False)
+    release_hold(storage.database, storage.privacy, str(hold_id), reason="settled", actor="command:test")
+    _install(book, folder)
+    book.remove("notes", with_data=True)
+
+
+def test_a_hold_on_others_does_not_keep_a_skill_from_being_removed(
+    book: SkillBook, folder: Path, documents: Documents, storage: Storage, person: Callable[[str], UserId]
+) -> None:
+    skill = _install(book, folder)
+    documents.put(Shelf(skill.id, storage.workspace(), person("ann")), "note", {"text": "mine"}, None)
+    _hold(storage, person("ben"))
+
+    book.remove("notes", with_data=True)
+
+    assert book.installed() == []
+
+
+def test_a_document_that_a_skill_deletes_under_a_hold_is_out_of_use_and_goes_when_that_ends(
+    book: SkillBook, folder: Path, documents: Documents, storage: Storage, person: Callable[[str], UserId]
+) -> None:
+    ann = person("ann")
+    shelf = Shelf(_install(book, folder).id, storage.workspace(), ann)
+    documents.put(shelf, "note", {"text": "one"}, "same")
+    hold_id = _hold(storage, ann)
+
+    gone = [documents.delete(shelf, "note", "same") for _ in range(2)]
+    left = documents.get(shelf, "note", "same"), documents.all(shelf, "note")
+    documents.put(shelf, "note", {"text": "two"}, "same")
+    purge_expired(storage.database, now=storage.clock.now())
+
+    assert (gone, left) == ([True, False], (None, []))
+    assert [one["text"] for one in documents.all(shelf, "note")] == ["two"]
+    assert _texts(storage, ann) == {"one", "two"}
+    release_hold(storage.database, storage.privacy, str(hold_id), reason="settled", actor="command:test")
+    purge_expired(storage.database, now=storage.clock.now())
+    assert _texts(storage, ann) == {"two"}
+
+
+def test_linking_under_a_hold_keeps_the_document_that_another_takes_the_place_of(
+    book: SkillBook, folder: Path, documents: Documents, storage: Storage, person: Callable[[str], UserId]
+) -> None:
+    skill, ann, ben = _install(book, folder), person("ann"), person("ben")
+    for one, text in ((ann, "stays"), (ben, "goes")):
+        documents.put(Shelf(skill.id, storage.workspace(), one), "note", {"text": text}, "same")
+    _hold(storage, ben)
+
+    with storage.database.begin() as session:
+        move_documents(session, storage.privacy, from_id=ben, to_id=ann)
+
+    assert (_texts(storage, ann), _texts(storage, ben)) == ({"stays"}, {"goes"})
+    assert documents.all(Shelf(skill.id, storage.workspace(), ben), "note") == []
+
+
+def _hold(storage: Storage, user_id: UserId | None) -> UUID:
+    """Put the person, or the whole workspace, under a legal hold."""
+    return add_hold(
+        storage.database,
+        storage.privacy,
+        workspace_id=storage.workspace(),
+        user_id=user_id,
+        reason="a dispute",
+        actor="command:test",
+    )
+
+
+def _texts(storage: Storage, user_id: UserId) -> set[str]:
+    """What the person's rows say, opened, whether anybody reads them or not."""
+    open_text = storage.privacy.sealer.open_text
+    with storage.database.read() as session:
+        rows = session.scalars(select(SkillDocument).where(SkillDocument.user_id == user_id)).all()
+    return {json.loads(open_text(user_id, SkillDocument.body, row.id, row.body))["text"] for row in rows}
 
 
 # ---- documents --------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """What people tell the assistant about themselves: memory, consent, linking; and admitting others."""
 
+import json
 import re
 from typing import Any
 
@@ -9,6 +10,10 @@ from sqlalchemy import select, update
 from parlour.people import consent
 from parlour.people.linking import LINK_LIFE, ids_of
 from parlour.privacy.audit import tail
+from parlour.privacy.classes import DataClass
+from parlour.privacy.holds import add_hold, release_hold
+from parlour.privacy.retention import purge_expired, redate, set_rule
+from parlour.privacy.rules import Rule, Scope
 from parlour.store.ids import UserId
 from parlour.store.models import Conversation, Identity, User
 from parlour.store.people_models import Consent, ProfileEntry, UsageDay
@@ -251,6 +256,89 @@ def test_the_profile_stays_within_its_budget(make_stage: MakeStage) -> None:
 
     assert "Annie" in system
     assert "They said" not in system
+
+
+# ---- under a legal hold ----
+
+
+def hold_on(stage: Stage, at: int) -> str:
+    """Put somebody under a legal hold; its id."""
+    parts = stage.platform
+    hold_id = add_hold(
+        parts.database,
+        parts.privacy,
+        workspace_id=parts.accounts.ensure_workspace(),
+        user_id=users(stage)[at].id,
+        reason="a dispute",
+        actor="command:test",
+    )
+    return str(hold_id)
+
+
+def kept(stage: Stage) -> list[str]:
+    """What the rows of profiles say, opened, whether anybody reads them or not."""
+    opened = []
+    with stage.platform.database.read() as session:
+        for row in session.scalars(select(ProfileEntry).order_by(ProfileEntry.id)):
+            body = stage.platform.sealer.open_text(UserId(row.user_id), ProfileEntry.body, row.id, row.body)
+            opened.append(json.loads(body)["text"])
+    return opened
+
+
+@pytest.mark.parametrize(
+    ("command", "left"),
+    [
+        ("privacy no", []),
+        ("memory forget all", []),
+        ("memory forget 1", ["I play the cello"]),
+        ("memory add I moved to Berlin", ["I play the cello", "I moved to Berlin"]),
+    ],
+)
+def test_what_is_forgotten_under_a_hold_is_out_of_use_at_once_and_goes_when_that_ends(
+    stage: Stage, command: str, left: list[str]
+) -> None:
+    stage.command("privacy yes")
+    for text in ("I live in Lisbon", "I play the cello"):
+        stage.command(f"memory add {text}")
+    before, parts = kept(stage), stage.platform
+    hold = hold_on(stage, 0)
+
+    stage.command(command)
+
+    parts.__dict__.pop("profiles", None)
+    forever = Rule(parts.accounts.ensure_workspace(), Scope(), DataClass.PROFILE, None)
+    set_rule(parts.database, parts.privacy, forever, actor="command:test")
+    redate(parts.database, parts.retention)
+    purge_expired(parts.database, now=stage.clock.now())
+    assert set(before) <= set(kept(stage))
+    assert {text for text in (*before, *left) if text in told(stage, "memory")} == set(left)
+    release_hold(parts.database, parts.privacy, hold, reason="settled", actor="command:test")
+    purge_expired(parts.database, now=stage.clock.now())
+    assert set(kept(stage)) == set(left)
+
+
+def test_what_was_forgotten_under_a_hold_can_be_told_again_beside_what_is_kept(stage: Stage) -> None:
+    stage.command("privacy yes")
+    stage.command("memory add I live in Lisbon")
+    hold_on(stage, 0)
+    stage.command("memory forget all")
+
+    again = told(stage, "memory add I live in Lisbon")
+
+    assert again == say("memory_added", "en", text="I live in Lisbon")
+    assert kept(stage) == ["I live in Lisbon", "I live in Lisbon"]
+
+
+def test_linking_under_a_hold_loses_nothing_that_was_remembered(stage: Stage) -> None:
+    for sender, text in (("ann", "I live in Lisbon"), ("ben", "I live in Berlin")):
+        stage.command("privacy yes", sender=sender)
+        stage.command(f"memory add {text}", sender=sender)
+    hold_on(stage, 1)
+
+    link(stage, code_of(stage), sender="ben")
+
+    assert {"I live in Lisbon", "I live in Berlin"} <= set(kept(stage))
+    assert "Berlin" not in told(stage, "memory")
 
 
 # ---- linking ----

@@ -24,6 +24,7 @@ from parlour.admin.pages.skills import (
 )
 from parlour.admin.rights import Right
 from parlour.admin.uploads import counter_of
+from parlour.privacy.holds import UnderHold
 from parlour.sdk.capabilities import MEANINGS
 from parlour.skills.errors import NoSuchSkill, SkillError
 from parlour.skills.figures import SkillFigures
@@ -118,6 +119,10 @@ def remove(request: Request, name: str, form: Form) -> Response:
         book_of(request, form.operator).remove(name, with_data=form["with_data"] == "yes")
     except NoSuchSkill:
         raise HTTPException(HTTPStatus.NOT_FOUND) from None
+    except UnderHold as error:
+        book = book_of(request, form.operator)
+        problem = ("skill_problem_UnderHold", str(error))
+        return _shown(request, form.operator, book, found_or_404(book, name), problem=problem)
     return go_to("/admin/skills", done="skill_removed")
 
 
