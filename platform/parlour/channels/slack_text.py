@@ -27,7 +27,7 @@ _SURROGATES: Final = re.compile(r"[\ud800-\udfff]")
 _FENCE: Final = re.compile(r"^( {0,12})(`{3,16}|~{3,16})(?![`~])([^\n]*)$", re.MULTILINE)
 # Inline spans that would break when cut: code, links, emphasis.
 _SPAN: Final = re.compile(
-    r"`[^`\n]+`|!?\[[^\]\n]*\]\([^)\n]*\)|<https?://[^>\n]+>|\*\*[^*\n]+\*\*|__[^_\n]+__|~~[^~\n]+~~|\*[^*\s][^*\n]*\*"
+    r"`[^`\n]+`|!?\[[^\]\n]{0,300}\]\([^)\n]{0,500}\)|<https?://[^>\n]+>|\*\*[^*\n]+\*\*|__[^_\n]+__|~~[^~\n]+~~|\*[^*\s][^*\n]*\*"
 )
 _MARKUP: Final = re.compile(r"<([^<>\n]+)>")
 
@@ -157,7 +157,7 @@ def read(text: str, *, bot_user_id: str) -> str:
 
     Mentions of the assistant itself are left out: they say whom, not what.
     """
-    without_bot = re.sub(rf"<@{re.escape(bot_user_id)}(?:\|[^>]*)?>[ \t]*[:,]?[ \t]*", "", text)
+    without_bot = re.sub(rf"<@{re.escape(bot_user_id)}(?:\|[^<>]*)?>[ \t]*[:,]?[ \t]*", "", text)
     return html.unescape(_MARKUP.sub(lambda found: _word(found[1]), without_bot)).strip()
 
 

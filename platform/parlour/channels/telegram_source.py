@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from collections.abc import Iterable
 from typing import Final
 
 import pyromark
@@ -13,6 +14,7 @@ _SPOILER_LINES: Final = 8
 # The library looks for the end of every formula up to the end of the text.
 _MOST_FORMULAS: Final = 200
 _FORMULA_CHARS: Final = 2_000
+_DEEPEST_LIST: Final = 20
 _OPENS: Final = re.compile(r"\\[(\[]")
 _CLOSES: Final = re.compile(r"\\[)\]]")
 
@@ -20,9 +22,10 @@ _CLOSES: Final = re.compile(r"\\[)\]]")
 def with_literal_html(markdown: str) -> str:
     """`markdown` with HTML escaped. The library drops HTML, and an answer about `<div>` would arrive empty."""
     for _ in range(_ROUNDS):
-        events = pyromark.events_with_range(markdown, options=STANDARD_OPTIONS)
+        events = list(pyromark.events_with_range(markdown, options=STANDARD_OPTIONS))
         starts = sorted({at["start"] for event, at in events if _is_html(event)})
         if not starts:
+            _refuse_costly(events)
             return markdown
         source = markdown.encode()
         bounds = [0, *(_at_bracket(source, start) for start in starts), len(source)]
@@ -53,6 +56,27 @@ def has_short_formulas(markdown: str) -> bool:
     formulas = [_CLOSES.split(rest, maxsplit=1)[0] for rest in _OPENS.split(markdown)[1:]]
     is_short = len(formulas) <= _MOST_FORMULAS and sum(map(len, formulas)) <= _FORMULA_CHARS
     return is_short and not any("|" in formula for formula in formulas)
+
+
+def _refuse_costly(events: Iterable[tuple[object, object]]) -> None:
+    """Raise `ValueError` for what takes a time or a room that grows by the square.
+
+    Lists in lists are mostly indentation, empty formulas each count the line breaks of all before, and a formula may
+    have braces in braces.
+    """
+    depth = formulas = chars = 0
+    for event, _ in events:
+        if isinstance(event, dict):
+            depth += _is_list(event.get("Start")) - _is_list(event.get("End"))
+            formula = event.get("DisplayMath", event.get("InlineMath"))
+            formulas += formula is not None
+            chars += len(formula) if formula and "\\" in formula else 0
+        if depth > _DEEPEST_LIST or formulas > _MOST_FORMULAS or chars > _FORMULA_CHARS:
+            raise ValueError("too costly")
+
+
+def _is_list(tag: object) -> bool:
+    return isinstance(tag, dict) and "List" in tag
 
 
 def _is_html(event: object) -> bool:

@@ -9,7 +9,7 @@ from parlour.store.ids import AccountId, TurnId
 from parlour.turns.ports import Address, Incoming, IncomingAttachment, IncomingKind, Sender
 
 # `/help`, `/language zh`; not `/usr/bin` and not `/ hello`.
-_COMMAND = re.compile(r"\s*/([a-z][a-z_]*)(?:\s+(.*?))?\s*", re.IGNORECASE | re.DOTALL)
+_COMMAND = re.compile(r"\s*/([a-z][a-z_]*)(?:\s+(.*))?", re.IGNORECASE | re.DOTALL)
 # Chosen by the browser or the terminal, so that sending twice makes one turn.
 CLIENT_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 

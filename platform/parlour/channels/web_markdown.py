@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import MutableMapping, Sequence
+from functools import cache
 from typing import Any, Final
 
 import nh3
@@ -39,6 +40,8 @@ _COLOURED: Final = frozenset(
     c cpp c++ diff toml ini
     """.split()  # noqa: SIM905 (a list of two dozen quoted words is no better to read)
 )
+# Each is looked for up to the end of the line it stands in.
+_MOST_ADDRESSES: Final = 200
 # So much of one text is coloured, in all: it is rendered again for every draft and every page.
 _COLOURED_CHARS: Final = 3_000
 # Lexers that begin anew at every blank line look through all that follow.
@@ -48,8 +51,9 @@ _BLANKS: Final = re.compile(r"\s{100}")
 def to_html(markdown: str) -> Markup:
     """`markdown` as clean HTML. Raw HTML in it is shown as text, pictures become links, headings start at level 3."""
     whole = _whole(markdown)
-    parser = _WITHOUT_TABLES if has_oversized_table(whole) else _MARKDOWN
-    return Markup(_clean(parser.render(whole)))  # noqa: S704 (cleaned one call before)
+    tables = () if has_oversized_table(whole) else ("table",)
+    links = ("linkify",) if whole.count("://") <= _MOST_ADDRESSES else ()
+    return Markup(_clean(_parser("strikethrough", *tables, *links).render(whole)))  # noqa: S704 (cleaned one call before)
 
 
 def plain_to_html(text: str) -> Markup:
@@ -150,6 +154,7 @@ def _coloured(code: str, language: str, env: MutableMapping[str, Any]) -> str:
     return coloured
 
 
+@cache
 def _parser(*rules: str) -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": False, "breaks": True, "linkify": True}, renderer_cls=_Renderer)
     if parser.linkify is not None:
@@ -159,5 +164,3 @@ def _parser(*rules: str) -> MarkdownIt:
 
 
 _FORMATTER: Final = HtmlFormatter(nowrap=True, classprefix="hl-")
-_MARKDOWN: Final = _parser("table", "strikethrough", "linkify")
-_WITHOUT_TABLES: Final = _parser("strikethrough", "linkify")

@@ -20,8 +20,8 @@ _BAR = "| "
 _LINE_ENDS = re.compile(r"\r\n|[\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029]")
 # Borders of messages in the chat templates of known models: <|im_start|>, <start_of_turn>, [INST], <<SYS>>, <s>, 【…】.
 _BORDER = re.compile(
-    r"<(?=\s*[|｜/]?\s*(?:[|｜]|im_|start_of|end_of|begin_of|bos|eos|s\s*>|system|user|assistant|tool|think|function))"
-    r"|<(?=<\s*/?\s*sys)|\[(?=\s*/?\s*(?:inst|system_prompt|available_tools|tool_))",
+    r"<(?=\s*(?:[|｜/]\s*)?(?:[|｜]|im_|start_of|end_of|begin_of|bos|eos|s\s*>|system|user|assistant|tool|think|function))"
+    r"|<(?=<\s*(?:/\s*)?sys)|\[(?=\s*(?:/\s*)?(?:inst|system_prompt|available_tools|tool_))",
     re.IGNORECASE,
 )
 _STANDS_FOR = {"<": "‹", "[": "〔"}  # noqa: RUF001 (look-alikes on purpose)

@@ -159,3 +159,7 @@ def test_a_mention_is_of_the_assistant_only_when_it_names_it_whole() -> None:
     assert mentions("hi <@UBOT>", "UBOT")
     assert mentions("hi <@UBOT|parlour>", "UBOT")
     assert not mentions("hi <@UBOTTLE>", "UBOT")
+
+
+def test_a_mention_ends_before_the_next_mark() -> None:
+    assert read("<@UBOT|a <b> c", bot_user_id="UBOT") == "<@UBOT|a b c"

@@ -347,3 +347,18 @@ def test_formatting_a_thousand_deep_makes_no_part_of_one_character(around: str) 
     text = around * 400 + f" a{closing}" * 400
 
     assert len(split(text)) <= 1 + len(text) // 1_000
+
+
+@pytest.mark.parametrize("piece", ["1. ", "- 1. ", "$", r"$$\alpha{{{{$$ "])
+def test_what_the_library_draws_by_the_square_is_shown_as_it_was_written(piece: str) -> None:
+    text = piece * 2_000
+
+    assert tail(text).spans == ()
+    assert sum(len(render(part).text) for part in split(text)) <= len(text)
+
+
+def test_lists_in_lists_and_formulas_are_drawn() -> None:
+    shown = render("- a\n  - b\n    - c\n\nand $$\\alpha$$")
+
+    assert "•" in shown.text
+    assert "α" in shown.text  # noqa: RUF001 (the letter itself)

@@ -111,3 +111,8 @@ def test_a_table_of_too_many_cells_is_shown_as_it_was_written(table: str) -> Non
     assert "<td" not in html
     assert len(html) < 20 * len(table)
     assert "<strong>after</strong>" in html
+
+
+def test_addresses_become_links_where_there_are_not_too_many() -> None:
+    assert to_html("https://example.org " * 20).count("<a ") == 20
+    assert "<a " not in to_html("https://example.org" * 1_000)
