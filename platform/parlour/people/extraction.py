@@ -9,7 +9,7 @@ from typing import Any, Final
 from parlour.engines.protocol import Message
 from parlour.people.facts import LONGEST_TEXT, EntryKind, Fact, Slot, plain_words
 from parlour.people.sensitive import is_sensitive
-from parlour.people.telling import is_wish, sentences, told
+from parlour.people.telling import ended_sentences, is_wish, told
 
 _MOST_FACTS: Final = 5
 _MOST_KNOWN: Final = 30
@@ -120,9 +120,4 @@ def _is_believed(fact: Fact, told_in: Sequence[str], seems_sensitive: Callable[[
 
 def _told_in(text: str) -> list[str]:
     """The sentences of a message, each with the mark that it ends with where that is a question mark."""
-    found = []
-    for sentence in sentences(text):
-        at = text.find(sentence)
-        follows = text[at + len(sentence) : at + len(sentence) + 1] if at >= 0 else ""
-        found.append(sentence + (follows if follows in {"?", "？"} else ""))
-    return found
+    return [f"{sentence}?" if sign == "?" else sentence for sentence, sign in ended_sentences(text)]

@@ -111,10 +111,9 @@ _IBAN: Final = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}\b")
 _SSN: Final = re.compile(r"(?<!\d)\d{3}-\d{2}-\d{4}(?!\d)")
 _LONG_NUMBER: Final = re.compile(r"(?<!\d)\d(?:[ .-]?\d){10,}(?!\d)")
 _DOCUMENT: Final = re.compile(r"\b(?=[A-Z0-9]*\d[A-Z0-9]*\d)(?=[A-Z0-9]*[A-Z])[A-Z0-9]{8,}\b")
-_KEY_LIKE: Final = re.compile(
-    r"-----BEGIN|\b(?:sk|pk|ghp|gho|xox[abp]|AKIA|AIza)[-_A-Za-z0-9]{8,}|\beyJ[\w-]{8,}\.|"
-    r"\b(?=\S*\d)(?=\S*[a-z])(?=\S*[A-Z])[A-Za-z0-9_+/=-]{20,}"
-)
+_KEY_LIKE: Final = re.compile(r"-----BEGIN|\b(?:sk|pk|ghp|gho|xox[abp]|AKIA|AIza)[-_A-Za-z0-9]{8}|\beyJ[\w-]{8,400}\.")
+_LONG_RUN: Final = re.compile(r"\b[A-Za-z0-9_+/=-]{20,}")
+_IN_KEYS: Final = tuple(re.compile(kind) for kind in (r"\d", "[a-z]", "[A-Z]"))
 
 
 def is_sensitive(text: str) -> bool:
@@ -125,12 +124,19 @@ def is_sensitive(text: str) -> bool:
 def why_sensitive(text: str) -> Sensitive | None:
     """The first kind of sensitive matter that `text` looks like, None where it looks like none."""
     whole = unicodedata.normalize("NFKC", text).replace("’", "'")
-    if _KEY_LIKE.search(whole):
+    if _KEY_LIKE.search(whole) or any(map(_holds_key, whole.split())):
         return Sensitive.SECRET
     if _holds_number(whole):
         return Sensitive.NUMBER
     folded = whole.casefold()
     return next((kind for kind, words in _WORDS.items() if words.search(folded)), None)
+
+
+def _holds_key(word: str) -> bool:
+    """Whether a long run of letters, digits and signs is followed, in it or behind it, by one of each kind."""
+    # Their last places, found once: to look ahead from every run would take a time that grows by the square.
+    last = min(max((found.start() for found in kind.finditer(word)), default=-1) for kind in _IN_KEYS)
+    return last >= 0 and any(run.start() <= last for run in _LONG_RUN.finditer(word))
 
 
 def _holds_number(text: str) -> bool:

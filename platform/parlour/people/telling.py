@@ -6,6 +6,9 @@ from typing import Final
 
 from parlour.people.facts import LONGEST_TEXT, EntryKind, Fact, Slot
 
+# Nothing longer is remembered; with what else stands in the sentence it may be so long. Patterns see nothing longer: what
+# they look for again at every word takes a time that grows by the square.
+LONGEST_SENTENCE: Final = 2 * LONGEST_TEXT
 _SENTENCE: Final = re.compile(r"[^.!?。！？\n]+(?:[.!?](?=\w)[^.!?。！？\n]*)*")
 _REMEMBER: Final = re.compile(
     r"^(?:(?:please|and|so|also|ok(?:ay)?|hey|could you|can you|will you|i want you to|i'd like you to)[, ]+)*"
@@ -16,7 +19,7 @@ _REMEMBER: Final = re.compile(
 )
 _NAME: Final = re.compile(
     r"\b(?:call|address) me (?:as )?(?P<a>[^,.;!?]{1,40})|\bi(?:'d| would)? (?:like|prefer|want) to be called (?P<b>[^,.;!?]{1,40})"
-    r"|(?:请|以后|可以)*(?:叫|称呼|喊)我(?:为|作|做)?(?P<c>[^，。,.；;！!？?吧就]{1,20})",
+    r"|(?:叫|称呼|喊)我(?:为|作|做)?(?P<c>[^，。,.；;！!？?吧就]{1,20})",
     re.IGNORECASE,
 )
 _NOT_A_NAME: Final = re.compile(
@@ -65,8 +68,15 @@ _INTEREST: Final = re.compile(
 
 
 def sentences(text: str) -> list[str]:
-    """The sentences of a text, without their full stops."""
-    return [found for part in _SENTENCE.findall(unicodedata.normalize("NFKC", text)) if (found := part.strip(" ,，"))]
+    """The sentences of a text of up to `LONGEST_SENTENCE` characters, without their full stops."""
+    return [sentence for sentence, _ in ended_sentences(text)]
+
+
+def ended_sentences(text: str) -> list[tuple[str, str]]:
+    """The same, each with the sign that it ends with; that is empty at the end of the text."""
+    whole = unicodedata.normalize("NFKC", text)
+    parts = [(found.group().strip(" ,，"), whole[found.end() : found.end() + 1]) for found in _SENTENCE.finditer(whole)]
+    return [(part, sign) for part, sign in parts if 0 < len(part) <= LONGEST_SENTENCE]
 
 
 def asked_to_remember(text: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Final
 
 import structlog
@@ -27,6 +28,8 @@ from parlour.turns.states import Author
 log = structlog.get_logger(__name__)
 
 _MOST_TOKENS: Final = 160
+# Of one message: each takes a second look and a vector, and a worker has other turns.
+_MOST_TOLD: Final = 20
 # Two texts this near say the same; a correction has at least so much to do with what it corrects.
 _SAME: Final = 0.92
 _ABOUT_THE_SAME: Final = 0.4
@@ -104,11 +107,12 @@ class Learner:
 
     def _outright(self, lesson: Lesson) -> list[Learned]:
         """What needs no model: what they ask to be remembered, sensitive or not, and plain wishes."""
-        asked = asked_to_remember(lesson.text)
+        asked = asked_to_remember(lesson.text)[:_MOST_TOLD]
         found = [Learned(told(what) or Fact(EntryKind.MEMORY, what), Source.TOLD) for what in asked]
-        for sentence in sentences(lesson.text):
-            fact = None if any(what in sentence for what in asked) else told(sentence)
-            if fact is not None and not self._is_held_back(sentence, fact):
+        others = (one for one in sentences(lesson.text) if not any(what in one for what in asked))
+        stated = ((sentence, fact) for sentence in others if (fact := told(sentence)) is not None)
+        for sentence, fact in islice(stated, _MOST_TOLD):
+            if not self._is_held_back(sentence, fact):
                 found.append(Learned(fact, Source.LEARNED))
         return found
 

@@ -72,3 +72,15 @@ def test_a_model_is_asked_only_about_what_people_say_of_themselves() -> None:
 
     assert [might_tell(text) for text in asked] == [True, False, False, True]
     assert schema()["properties"]["facts"]["maxItems"] == 5
+
+
+@pytest.mark.parametrize(
+    "text", ["key Zq4-" + "ab_" * 6, "a+/=-b0c1d2e3f4g5h6i7J", "中文" + "-aB3" * 6, "a" * 20 + ",B.c7"]
+)
+def test_a_long_run_with_letters_of_both_cases_and_digits_is_a_secret(text: str) -> None:
+    assert why_sensitive(text) is Sensitive.SECRET
+
+
+@pytest.mark.parametrize("text", ["aB3" * 6, "a-" * 8_000, "a" * 30 + " B 3", "AB3-" * 3, "B3" + "中" * 30])
+def test_what_is_short_or_of_one_kind_is_none(text: str) -> None:
+    assert why_sensitive(text) is None

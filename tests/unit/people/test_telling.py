@@ -3,7 +3,7 @@
 import pytest
 
 from parlour.people.facts import EntryKind, Fact, Slot, plain_words
-from parlour.people.telling import asked_to_remember, told
+from parlour.people.telling import LONGEST_SENTENCE, asked_to_remember, ended_sentences, sentences, told
 
 
 @pytest.mark.parametrize(
@@ -95,3 +95,15 @@ def test_two_facts_of_which_there_is_one_only_have_one_key(first: str, second: s
 def test_words_in_common_are_found_in_both_scripts() -> None:
     assert plain_words("My cats in Lisbon") & plain_words("which cat?") == {"cat"}
     assert plain_words("我住在成都") & plain_words("成都好吗") == {"成都"}
+
+
+@pytest.mark.parametrize("piece", ["请", "a-", "please ", "remember that "])
+def test_no_pattern_sees_a_sentence_longer_than_anything_that_is_remembered(piece: str) -> None:
+    long = piece * (LONGEST_SENTENCE // len(piece) + 1)
+
+    assert sentences(f"{long}. I live in Bonn.") == ["I live in Bonn"]
+    assert asked_to_remember(f"Remember that {long}") == []
+
+
+def test_a_sentence_is_known_with_the_sign_that_ends_it() -> None:
+    assert ended_sentences("Do I live in Bonn ？ Yes. So") == [("Do I live in Bonn", "?"), ("Yes", "."), ("So", "")]

@@ -150,3 +150,10 @@ def test_a_model_that_answers_nonsense_teaches_nothing(stage: Stage, answer: str
     learn(stage, "I live in Lisbon.", [answer])
 
     assert texts(stage) == []
+
+
+@pytest.mark.parametrize("piece", ["I'm interested in subject {}. ", "Remember that thing {} is blue. "])
+def test_of_one_message_no_more_is_learned_than_anybody_tells(stage: Stage, piece: str) -> None:
+    learn(stage, "".join(piece.format(number) for number in range(50)))
+
+    assert len(texts(stage)) == 20
