@@ -16,6 +16,7 @@ from parlour.admin.forms import csrf_token
 from parlour.admin.guard import Operator
 from parlour.admin.navigation import NAVIGATION
 from parlour.admin.texts import FALLBACK, TEXTS
+from parlour.admin.texts.words import bot, place, word
 
 STATIC_PATH: Final = "/admin/static"
 LANGUAGE_COOKIE: Final = "parlour_admin_language"
@@ -63,7 +64,8 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["moment"] = _moment
+    environment.filters.update(moment=_moment, word=word, place=place)
+    environment.globals["bot"] = bot
     environment.globals["static"] = {name: file.address for name, file in STATIC.items()}
     return environment
 

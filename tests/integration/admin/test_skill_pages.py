@@ -24,6 +24,7 @@ from parlour.skills.service import SkillBook
 from parlour.store.ids import new_id
 from parlour.store.models import Turn
 from parlour.store.operator_models import Login
+from parlour.store.skill_models import Job
 from tests.support.skill_book import book_of
 from tests.support.stage import Stage, make_template, open_stage
 from tests.support.wheels import wheel
@@ -376,7 +377,10 @@ def test_what_is_under_a_legal_hold_is_not_removed_with_its_skill(client: TestCl
 
 
 def test_every_page_speaks_chinese(client: TestClient, stage: Stage, made: Path) -> None:
-    installed(stage, made)
+    skill_id, now = installed(stage, made).get("notes").id, stage.platform.clock.now()
+    with stage.platform.database.begin() as session:
+        job = Job(id=new_id(), skill_id=skill_id, name="sweep", schedule="every 5m", due_at=now, outcome="given_up")
+        session.add(job)
     sign_in(client, stage, Role.OWNER)
 
     pages = [
@@ -387,3 +391,5 @@ def test_every_page_speaks_chinese(client: TestClient, stage: Stage, made: Path)
     assert all('<html lang="zh">' in text for text in pages)
     assert "安装技能" in pages[0]
     assert "启用范围" in pages[1]
+    assert '<option value="web">网页聊天</option>' in pages[1]
+    assert all("<td>已放弃" in text and "given_up" not in text for text in pages[1:])

@@ -22,6 +22,7 @@ from parlour.privacy.export import export_person
 from parlour.privacy.holds import UnderHold
 from parlour.privacy.persons import SubjectUnknown
 from parlour.store.ids import UserId
+from parlour.turns.wording import LANGUAGES
 
 router = APIRouter()
 
@@ -118,7 +119,8 @@ def _change(request: Request, form: Posted, user_id: UUID, done: str, change: Ca
 def _shown(request: Request, operator: Operator, user_id: UUID, *, problem: str = "") -> Response:
     view = _view(request, operator, user_id)
     status = HTTPStatus.CONFLICT if problem else HTTPStatus.OK
-    return page(request, operator, "person.html", status=status, person=view, roles=list(Role), problem=problem)
+    shown = {"person": view, "roles": list(Role), "languages": LANGUAGES, "problem": problem}
+    return page(request, operator, "person.html", status=status, **shown)
 
 
 def _of_workspace(request: Request, operator: Operator, user_id: UUID) -> UserId:
