@@ -36,6 +36,19 @@ _OF_WORKSPACE: Final = frozenset({("legal_holds", "reason"), ("logins", "name")}
 _LEFT_OUT: Final = frozenset(
     {("profile_entries", "vector"), ("logins", "password_hash"), ("logins", "totp_secret"), ("logins", "totp_step")}
 )
+# What Parlour itself keeps as JSON. Whatever else looks like it is what somebody wrote, and stays as they wrote it.
+_JSON: Final = frozenset(
+    {
+        ("conversations", "address"),
+        ("deliveries", "external_keys"),
+        ("deliveries", "parts"),
+        ("messages", "extras"),
+        ("profile_entries", "body"),
+        ("skill_documents", "body"),
+    }
+)
+# What a skill nested deeper stays text: writing it would take as many calls within one another.
+_DEEPEST: Final = 100
 _STYLE: Final = (
     "body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem;color-scheme:light dark}"
     "table{border-collapse:collapse;width:100%}td,th{text-align:left;vertical-align:top;padding:.2rem .6rem;"
@@ -98,7 +111,11 @@ def _rows(
         for row in found.mappings():
             opened = _Opened(privacy, table, dict(row), person, workspace_id)
             yield {
-                column.name: _plain(value, f"{table.name}/{row[key.name]}-{column.name}", files)
+                column.name: (
+                    _of_json(value)
+                    if (table.name, column.name) in _JSON
+                    else _plain(value, f"{table.name}/{row[key.name]}-{column.name}", files)
+                )
                 for column in table.columns
                 if (value := opened.value(column)) is not None
             }
@@ -145,18 +162,34 @@ def _plain(value: Any, place: str, files: dict[str, bytes]) -> Any:  # noqa: ANN
 
 
 def _text(value: bytes, place: str, files: dict[str, bytes]) -> Any:  # noqa: ANN401 (whatever JSON takes)
-    """Text as it is, JSON as what it holds, anything else as a file of its own."""
+    """Text as it is, anything else as a file of its own."""
     try:
-        text = value.decode()
+        return value.decode()
     except UnicodeDecodeError:
         files[f"files/{place}"] = value
         return {"file": f"files/{place}"}
-    if text[:1] in {"{", "["}:
-        try:
-            return json.loads(text)
-        except ValueError:
-            return text
-    return text
+
+
+def _of_json(value: bytes) -> Any:  # noqa: ANN401 (whatever JSON takes)
+    """What the JSON holds; the text of what is none, or nested without end."""
+    text = value.decode(errors="replace")
+    try:
+        held = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    return text if _is_deep(held) else held
+
+
+def _is_deep(held: Any) -> bool:  # noqa: ANN401 (whatever JSON takes)
+    level = [held]
+    for _ in range(_DEEPEST):
+        level = [
+            inner
+            for one in level
+            if isinstance(one, dict | list)
+            for inner in (one.values() if isinstance(one, dict) else one)
+        ]
+    return bool(level)
 
 
 def _zipped(told: dict[str, Any], files: Mapping[str, bytes]) -> bytes:

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
 from parlour.privacy.classes import SEALED_BY_MENTION, mention_columns, model_of, personal_tables, user_columns
 from parlour.privacy.errors import KeyShredded
@@ -16,6 +16,7 @@ from parlour.privacy.persons import SubjectUnknown
 from parlour.store.ids import SubjectId, UserId, WorkspaceId
 from parlour.store.models import Message, User
 from parlour.store.privacy_models import AuditEntry
+from parlour.store.skill_models import SkillDocument
 from parlour.store.tables import CONTENT
 from parlour.store.types import Sealed
 from tests.support.rows import fill
@@ -102,6 +103,35 @@ def test_what_a_person_wrote_is_text_and_no_markup(stage: Stage) -> None:
 
     assert "<script>" not in page
     assert "&lt;script&gt;alert(1)" in page
+
+
+@pytest.mark.parametrize("text", ["[" * 1_200, "[" * 400 + "]" * 400, '{"a":1,"a":2}', "[1.0, 1e400]"])
+def test_what_a_person_wrote_is_told_as_they_wrote_it_though_it_looks_like_data(stage: Stage, text: str) -> None:
+    stage.answered(text)
+    with stage.platform.database.read() as session:
+        ann = session.scalars(select(Message.user_id)).first()
+    assert ann is not None
+
+    told, _ = _told(_export(stage, ann))
+
+    assert text in [row["body"] for row in told["tables"]["messages"]]
+    assert told["tables"]["conversations"][0]["address"]["is_private"]
+
+
+def test_a_skills_document_is_told_as_data_unless_it_is_nested_without_end(stage: Stage) -> None:
+    person, parts = _filled(stage), stage.platform
+    bodies = ['{"text": "mine"}', '{"deep": ' + "[" * 900 + "]" * 900 + "}"]
+    with parts.database.begin() as session:
+        row = session.scalars(select(SkillDocument).where(SkillDocument.user_id == person)).one()
+
+    found = []
+    for body in bodies:
+        with parts.database.begin() as session:
+            sealed = parts.sealer.seal(person, SkillDocument.body, row.id, body)
+            session.execute(update(SkillDocument).where(SkillDocument.id == row.id).values(body=sealed))
+        found.append(_told(_export(stage, person))[0]["tables"]["skill_documents"][0]["body"])
+
+    assert found == [{"text": "mine"}, bodies[1]]
 
 
 def test_nobody_and_the_erased_have_no_export(stage: Stage) -> None:
