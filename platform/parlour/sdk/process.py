@@ -26,7 +26,7 @@ from parlour.sdk import calling, wire
 from parlour.sdk.capabilities import Turn
 from parlour.sdk.confine import Limits, confine
 from parlour.sdk.errors import BY_CODE, CapabilityError, SkillMistake, TurnOver
-from parlour.sdk.handlers import CALLED
+from parlour.sdk.handlers import CALLED, where
 from parlour.sdk.manifest import manifest_of
 from parlour.sdk.remote import remote
 from parlour.sdk.replies import to_wire
@@ -91,7 +91,15 @@ def serve(
         skill = load(entry_point)
         manifest = manifest_of(skill, version=version, entry_point=entry_point)
     except Exception as error:  # noqa: BLE001 (the skill's own code: anything)
-        line.sendall(wire.frame({"is": "broken", "error": type(error).__name__, "place": _place(error)}))
+        line.sendall(
+            wire.frame(
+                {
+                    "is": "broken",
+                    "error": type(error).__name__,
+                    "place": _place(error, entry_point.partition(":")[0].partition(".")[0]),
+                }
+            )
+        )
         return
     asyncio.run(_Process(skill).live(line, {"is": "hello", "manifest": asdict(manifest), "protections": dict(held)}))
 
@@ -162,9 +170,15 @@ class _Run:
             await self._send({"is": "failed", "error": "Cancelled", "place": ""})
         except Exception as error:  # noqa: BLE001 (the skill's own code: anything)
             # Its class and its place. The message may quote what a person said.
-            await self._send({"is": "failed", "error": type(error).__name__, "place": _place(error)})
+            await self._send({"is": "failed", "error": type(error).__name__, "place": self._place(error)})
         finally:
             self._name = ""
+
+    def _place(self, error: Exception) -> str:
+        """Where it came from; what the handler gave and nothing can be made of came from the handler."""
+        function = self._skill.handler(self._begin["handler"]).function
+        package = function.__module__.partition(".")[0]
+        return _place(error, package) or _short(where(function), package)
 
     async def _called(self) -> Any:  # noqa: ANN401 (what a tool returns)
         handler = self._skill.handler(self._begin["handler"])
@@ -220,11 +234,22 @@ class _Run:
         await self._writer.drain()
 
 
-def _place(error: Exception) -> str:
-    """The innermost line that the error came through outside of the SDK: `greenhouse.py:31`."""
+def _place(error: Exception, package: str) -> str:
+    """The innermost line of the skill's own package that the error came through: `greenhouse/care.py:31`.
+
+    Where it came through none of them, the innermost outside of the SDK.
+    """
     frames = [
         one
         for one in traceback.extract_tb(error.__traceback__)
         if "/parlour/sdk/" not in one.filename and one.filename[0] != "<"
     ]
-    return f"{frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else ""
+    own = [one for one in frames if f"/{package}/" in one.filename or one.filename.endswith(f"/{package}.py")]
+    last = (own or frames)[-1:]
+    return _short(f"{last[0].filename}:{last[0].lineno}", package) if last else ""
+
+
+def _short(place: str, package: str) -> str:
+    """File and line from the skill's package on: no path of the machine."""
+    _, is_in, rest = place.rpartition(f"/{package}/")
+    return f"{package}/{rest}" if is_in else place.rpartition("/")[2]

@@ -2,7 +2,9 @@
 
 
 class SkillError(Exception):
-    """A skill could not be installed, found, set or called."""
+    """A skill could not be installed, found, set or called. `code` is what a turn and a metric call it."""
+
+    code = "skill_failed"
 
 
 class NoSuchSkill(SkillError):
@@ -15,6 +17,8 @@ class SkillUnreadable(SkillError):
 
 class SkillRemoved(SkillError):
     """The skill was taken out while it was at work."""
+
+    code = "skill_removed"
 
 
 class NoSuchConversation(SkillError):
@@ -40,13 +44,19 @@ class BadSettings(SkillError):
 class SkillUnavailable(SkillError):
     """The skill's process is not there, and waits before it is started again."""
 
+    code = "skill_unavailable"
+
 
 class SkillBroke(SkillError):
     """The skill's process ended, or sent what it must not, in the middle of a call."""
 
+    code = "skill_broke"
+
 
 class SkillTimedOut(SkillError):
     """The skill did not finish in time."""
+
+    code = "skill_timed_out"
 
 
 class SkillFailed(SkillError):

@@ -470,4 +470,4 @@ def _number(message: Mapping[str, Any]) -> int:
 def _word(value: object) -> str:
     """A class's name or a place from the skill, cut to what such things are made of."""
     text = value if isinstance(value, str) else ""
-    return "".join(character for character in text[:80] if character.isalnum() or character in "._:-<>") or "unknown"
+    return "".join(character for character in text[:80] if character.isalnum() or character in "._:-<>/") or "unknown"

@@ -34,7 +34,7 @@ from parlour.skills.supervisor import Supervisor
 from parlour.skills.tool_talk import ToolTalk
 from parlour.skills.tools import Toolbox
 from parlour.skills.views import Place, SkillView
-from parlour.skills.wording import apology
+from parlour.skills.wording import apology, nothing_said
 from parlour.store.ids import ConversationId, TurnId, UserId, WorkspaceId
 
 log = structlog.get_logger(__name__)
@@ -145,7 +145,7 @@ class SkillRoom:
             return ToolTalk(ask, prompt, toolbox, is_native=is_native) if toolbox else ask(prompt)
 
         return SkillAnswer(
-            chosen.skill.name,
+            chosen,
             asked,
             lambda: self._begin(asked, chosen, ask, request, with_tools=with_tools, chain=chain),
             toolbox,
@@ -301,15 +301,27 @@ class SkillRoom:
         return known[1]
 
 
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a skill could not answer: a code, and for operators the handler, the class and the place. No content."""
+
+    skill: str
+    code: str
+    detail: str
+
+
 class SkillAnswer:
     """A skill's answer in pieces, like an engine's, and what it has besides its text. Whatever goes wrong in the skill
     ends in an honest word.
     """
 
     def __init__(
-        self, skill: str, asked: Asked, begin: Callable[[], Run], toolbox: Toolbox, *, is_there: Callable[[], bool]
+        self, chosen: Chosen, asked: Asked, begin: Callable[[], Run], toolbox: Toolbox, *, is_there: Callable[[], bool]
     ) -> None:
-        self._skill = skill
+        self._skill = chosen.skill.name
+        self._handler = chosen.entry.id
+        # Why there is no answer, or no more of it.
+        self.failure: Failure | None = None
         self._is_there = is_there
         self._toolbox = toolbox
         self._asked = asked
@@ -352,18 +364,36 @@ class SkillAnswer:
         has_said = False
         try:
             for piece in self._pieces():
-                has_said = True
+                has_said = has_said or bool(piece.text.strip())
                 yield piece
         except SkillError as error:
-            log.warning(
-                "skill_answer_broke", skill=self._skill, turn_id=str(self._asked.turn_id), reason=_reason(error)
-            )
             # Whatever broke in it: where it was taken out in the meantime, that is why.
             told = error if self._is_there() else SkillRemoved("It was taken out while it was at work.")
+            self._note(told.code, error)
             word = apology(told, skill=self._skill, language=self._asked.language)
             yield Piece(f"\n\n{word}" if has_said else word)
+        else:
+            if not (has_said or self._gathering.rich or self._is_cancelled):
+                log.warning("skill_said_nothing", skill=self._skill, handler=self._handler, turn_id=self._turn_id)
+                yield Piece(nothing_said(skill=self._skill, language=self._asked.language))
         if not self._is_cancelled:
             yield Piece("", finish="stop")
+
+    def _note(self, code: str, error: SkillError) -> None:
+        reason = _reason(error)
+        log.warning(
+            "skill_answer_broke",
+            skill=self._skill,
+            handler=self._handler,
+            turn_id=self._turn_id,
+            code=code,
+            reason=reason,
+        )
+        self.failure = Failure(self._skill, code, f"{code} in {self._handler}: {reason}")
+
+    @property
+    def _turn_id(self) -> str:
+        return str(self._asked.turn_id)
 
     def _pieces(self) -> Iterator[Piece]:
         run = self._begin()
@@ -384,7 +414,7 @@ def _reason(error: SkillError) -> str:
     """The class of what went wrong, and the place in the skill's code where it is known. No content."""
     if isinstance(error, SkillFailed):
         return f"{error.error} at {error.place}"
-    return str(error) if isinstance(error, SkillBroke) else type(error).__name__
+    return str(error).rstrip(".") if isinstance(error, SkillBroke) else type(error).__name__
 
 
 def _tools_of(skills: Sequence[SkillView]) -> list[tuple[SkillView, Entry]]:

@@ -89,7 +89,8 @@ class Route:
     """Where a turn went, and why. Ids and numbers alone.
 
     `margin` is the distance between the two best skills. `asked` are the handlers that the model chose among, `verdict`
-    what it said: one of them, `none`, or `failed`.
+    what it said: one of them, `none`, or `failed`. `failure` tells why the skill could not answer: a code, and the
+    exception's class and place in the skill's code where it raised one.
     """
 
     rule: Rule
@@ -101,6 +102,7 @@ class Route:
     verdict: str | None = None
     is_question: bool = False
     tools: tuple[ToolUse, ...] = ()
+    failure: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +141,9 @@ Extract = Callable[[str, Mapping[str, Any], str], object]
 
 
 def to_json(route: Route) -> str:
-    """The route as it is kept with its turn."""
-    return json.dumps(asdict(route), separators=(",", ":"))
+    """The route as it is kept with its turn: only what it tells, so that a version before reads what it can know."""
+    told = {name: value for name, value in asdict(route).items() if value is not None}
+    return json.dumps(told, separators=(",", ":"))
 
 
 def from_json(text: str) -> Route:
@@ -336,6 +339,8 @@ def explain(route: Route) -> list[str]:
         lines.append(f"Below {FLOOR} it is no skill's; below {SURE}, or less than {MARGIN} apart, the model is asked.")
     if route.asked:
         lines.append(f"The model was asked to choose among {', '.join(route.asked)}, and said: {route.verdict}.")
+    if route.failure:
+        lines.append(f"The skill could not answer: {route.failure}.")
     if route.is_question:
         lines.append("The skill asked back: what its person says next is for it.")
     return [*lines, *map(_used, route.tools)]

@@ -14,3 +14,8 @@ def apology(error: SkillError, *, skill: str, language: str) -> str:
     else:
         kind = ("had a problem and could not answer", "出现问题，未能回答")
     return f"技能“{skill}”{kind[1]}。" if language == "zh" else f"The skill “{skill}” {kind[0]}."
+
+
+def nothing_said(*, skill: str, language: str) -> str:
+    """What stands in an answer's place where a skill came to its end and said nothing."""
+    return f"技能“{skill}”没有给出回答。" if language == "zh" else f"The skill “{skill}” gave no answer."

@@ -21,6 +21,7 @@ from parlour.people.quotas import Quotas
 from parlour.privacy.errors import KeyShredded, KeysUnavailable
 from parlour.privacy.sealing import Sealer
 from parlour.skills.rich import PLAIN, Rich
+from parlour.skills.room import Failure
 from parlour.store.database import Database
 from parlour.store.ids import TurnId, UserId
 from parlour.store.models import Attachment, Message, Turn
@@ -66,6 +67,7 @@ _END = Change(
         prompt_tokens=bindparam("prompt"),
         completion_tokens=bindparam("completion"),
         route=bindparam("route"),
+        error=bindparam("error"),
     )
 )
 
@@ -134,6 +136,13 @@ class _Draft:
     completion_tokens: int = 0
     rich: Rich = PLAIN
     route: str | None = None
+    # Its skill broke: the text says so, and is the turn's answer all the same.
+    failure: Failure | None = None
+
+    @property
+    def state(self) -> TurnState:
+        """What the turn ends as, unless it is stopped."""
+        return TurnState.FAILED if self.failure else TurnState.ANSWERED
 
 
 class Answerer:
@@ -222,7 +231,7 @@ class Answerer:
             self._order.hand_back(claim, counts=watch.halt is Halt.OVERDUE)
             self._publish_next(claim.turn_id)
             return
-        self._finish(claim, draft, TurnState.STOPPED if watch.halt is Halt.STOP else TurnState.ANSWERED)
+        self._finish(claim, draft, TurnState.STOPPED if watch.halt is Halt.STOP else draft.state)
 
     def _generate(self, claim: Claim, watch: Watch, said: list[Remark], draft: _Draft) -> None:
         request = Request(
@@ -250,7 +259,7 @@ class Answerer:
                     body = self._sealer.seal_live(claim.user_id, claim.turn_id, draft.text.encode())
                     self._publish_live(Frame.DRAFT, claim, body)
         if skilled is not None:
-            draft.rich, draft.route = skilled.rich, skilled.route
+            draft.rich, draft.route, draft.failure = skilled.rich, skilled.route, skilled.failure
 
     def _frame_every_s(self) -> float:
         return FRAME_EVERY_S * max(1.0, len(self._running) / _SMOOTH_AT_ONCE)
@@ -275,6 +284,7 @@ class Answerer:
                 prompt=draft.prompt_tokens,
                 completion=draft.completion_tokens,
                 route=draft.route,
+                error=draft.failure.code if draft.failure else None,
             )
             if state is not TurnState.DROPPED:
                 self._outbox.put(session, claim.to, text, author=Author.ASSISTANT, now=now, rich=draft.rich)
@@ -366,6 +376,8 @@ class Answerer:
 
     def _count(self, claim: Claim, draft: _Draft, state: TurnState, now: datetime) -> None:
         self._metrics.finished(state.value, after_s=(now - claim.received_at).total_seconds())
+        if draft.failure:
+            self._metrics.skill_failed(draft.failure.skill, draft.failure.code)
         self._metrics.generated(
             prompt_tokens=draft.prompt_tokens,
             completion_tokens=draft.completion_tokens,

@@ -55,6 +55,12 @@ class Metrics:
             "parlour_intake", "Events by what intake did.", ["channel", "verdict"], registry=registry
         )
         self._finished = Counter("parlour_turns_finished", "Turns by how they ended.", ["state"], registry=registry)
+        self._skill_failures = Counter(
+            "parlour_skill_failures",
+            "Turns that a skill could not answer, by why.",
+            ["skill", "code"],
+            registry=registry,
+        )
         self._first_piece = Histogram(
             "parlour_first_piece_seconds",
             "From arrival to the first piece of the answer.",
@@ -97,6 +103,10 @@ class Metrics:
         self._finished.labels(state).inc()
         if state == "answered":
             self._answer.observe(after_s)
+
+    def skill_failed(self, skill: str, code: str) -> None:
+        """A skill could not answer a turn, or not to the end."""
+        self._skill_failures.labels(skill, code).inc()
 
     def generated(self, *, prompt_tokens: int, completion_tokens: int, over_s: float) -> None:
         """A model wrote an answer of so many tokens in so many seconds."""

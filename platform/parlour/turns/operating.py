@@ -52,6 +52,8 @@ class TurnView:
     lease_until: datetime | None
     delivery: str | None
     delivery_error: str | None
+    # Why its skill could not answer: the handler, the exception's class and its place.
+    failure: str | None = None
 
 
 def list_turns(database: Database, *, state: str | None = None, limit: int = 100) -> list[TurnView]:
@@ -231,4 +233,5 @@ def _view(turn: Turn, conversation: Conversation, channel: str, delivery: str | 
         lease_until=conversation.lease_until if is_open else None,
         delivery=delivery,
         delivery_error=error,
+        failure=from_json(turn.route).failure if turn.route else None,
     )

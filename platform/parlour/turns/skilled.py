@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, select
 from parlour.engines.protocol import Piece, Request
 from parlour.skills.model import Ask, Pieces
 from parlour.skills.rich import PLAIN, Rich
-from parlour.skills.room import Asked, SkillAnswer
+from parlour.skills.room import Asked, Failure, SkillAnswer
 from parlour.skills.routing import Bound, Chosen, Route, from_json, to_json
 from parlour.skills.tool_talk import ToolTalk
 from parlour.skills.views import Place
@@ -138,7 +138,13 @@ class RoutedAnswer:
             return None
         is_question = isinstance(self._answer, SkillAnswer) and self._answer.is_question
         tools = getattr(self._answer, "tools", ())
-        return to_json(replace(self._route, is_question=is_question, tools=tuple(tools)))
+        failure = self.failure.detail if self.failure else None
+        return to_json(replace(self._route, is_question=is_question, tools=tuple(tools), failure=failure))
+
+    @property
+    def failure(self) -> Failure | None:
+        """Why its skill could not answer, or not to the end; its person was told so in the pieces."""
+        return self._answer.failure if isinstance(self._answer, SkillAnswer) else None
 
     def __enter__(self) -> Self:
         return self

@@ -115,7 +115,7 @@ def test_of_a_job_that_fails_class_and_place_are_kept_and_no_content(stage: Stag
 
     assert job.outcome == "failed"
     assert job.error is not None
-    assert job.error.startswith("ValueError at __init__.py:")
+    assert job.error.startswith("ValueError at parlour_notes/__init__.py:")
 
 
 def test_one_call_does_all_that_is_due(stage: Stage, runner: JobRunner) -> None:

@@ -1,14 +1,19 @@
 """A turn that is for a skill, from the message to the answer, and that nothing changes where there is none."""
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from parlour.skills import room
 from parlour.skills.authoring import check, new_skill
-from parlour.store.ids import ConversationId
+from parlour.skills.figures import figures
+from parlour.skills.routing import explain
+from parlour.store.ids import ConversationId, TurnId
+from parlour.turns import operating
 from parlour.turns.said import Said
 from parlour.turns.states import Author, TurnState
 from tests.fakes.turns import ScriptedEngine
@@ -48,6 +53,24 @@ async def crash() -> str:
 async def fail(turn: Turn) -> str:
     """Raise with what was said."""
     raise ValueError(turn.text)
+
+
+@skill.command("wrong", "Answer with what is none")
+async def wrong(turn: Turn) -> str:
+    """Answer with a dict."""
+    return {turn.text: 1}
+
+
+@skill.command("silent", "Say nothing")
+async def silent(turn: Turn) -> str:
+    """Say nothing."""
+    return None
+
+
+@skill.command("hang", "Never end")
+async def hang(turn: Turn) -> str:
+    """Wait for what never comes."""
+    await __import__("asyncio").sleep(3600)
 
 
 @skill.command("report", "Everything at once", zh="报告")
@@ -201,7 +224,46 @@ def test_what_a_skill_raises_is_not_shown(told: Callable[..., str], stage: Stage
 
     assert "MARKER" not in said
     assert "notes" in said
-    assert stage.turns()[-1].state == TurnState.ANSWERED
+    assert stage.turns()[-1].state == TurnState.FAILED
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "detail"),
+    [
+        ("fail MARKER", "skill_failed", r"skill_failed in command:fail: ValueError at parlour_notes/__init__\.py:\d+"),
+        ("wrong MARKER", "skill_failed", r"skill_failed in command:wrong: Invalid at parlour_notes/__init__\.py:\d+"),
+        ("crash", "skill_broke", r"skill_broke in command:crash: The skill 'notes' was ended: its process ended"),
+        ("hang", "skill_timed_out", r"skill_timed_out in command:hang: SkillTimedOut"),
+    ],
+)
+def test_a_turn_tells_an_operator_that_its_skill_failed_and_where(
+    stage: Stage, told: Callable[..., str], monkeypatch: pytest.MonkeyPatch, command: str, code: str, detail: str
+) -> None:
+    defaults = room.SkillRoom._begin.__kwdefaults__ or {}
+    monkeypatch.setattr(room.SkillRoom._begin, "__kwdefaults__", defaults | {"timeout_s": 1.0})
+    database, workspace_id = stage.platform.database, stage.platform.accounts.ensure_workspace()
+
+    with capture_logs() as logs:
+        told(command)
+
+    (turn,) = operating.list_turns(database, state="failed")
+    assert turn.error == code
+    assert re.fullmatch(detail, turn.failure or "")
+    assert f"The skill could not answer: {turn.failure}." in explain(operating.route_of(database, TurnId(turn.id)))
+    assert figures(database, workspace_id, since=turn.received_at)["notes"].errors == 1
+    assert stage.metric("parlour_skill_failures_total", skill="notes", code=code) == 1
+    assert stage.metric("parlour_turns_finished_total", state="failed") == 1
+    (broke,) = [one for one in logs if one["event"] == "skill_answer_broke"]
+    assert (broke["handler"], broke["code"]) == ("command:" + command.partition(" ")[0], code)
+    assert "MARKER" not in str(logs)
+    # Told once, as the turn's answer.
+    assert len(stage.messages(Author.ASSISTANT.value)) == len(stage.deliveries()) == 1
+
+
+def test_a_skill_that_says_nothing_is_told_so(stage: Stage, told: Callable[..., str]) -> None:
+    assert told("silent") == "The skill “notes” gave no answer."
+    assert told("silent", language="zh") == "技能“notes”没有给出回答。"
+    assert stage.states() == ["answered", "answered"]
 
 
 def test_help_and_skills_tell_what_is_installed(stage: Stage) -> None:

@@ -46,6 +46,7 @@ class TurnShown(BaseModel):
     lease_until: datetime | None
     delivery: str | None
     delivery_error: str | None
+    failure: str | None = Field(description="Why its skill could not answer: handler, exception's class and place.")
 
 
 class TurnChanged(BaseModel):
