@@ -9,7 +9,7 @@ from parlour.store.ids import AccountId, TurnId, new_id
 from parlour.turns.ports import Incoming, Taken, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 _ACCOUNTS = UUID("6f2d9c1e-5b1e-4a53-9a44-0d6a3f3c7a10")
 
@@ -42,6 +42,10 @@ class FakeIntake:
             self._seen.add((incoming.account_id, incoming.event_id))
             self.committed.append(incoming)
             return Taken(Verdict.ACCEPTED, turn_id=TurnId(new_id()))
+
+    def receive_all(self, events: "Sequence[Incoming]") -> list[Taken]:
+        """Commit the events, each once, up to the first that fails."""
+        return [self.receive(incoming) for incoming in events]
 
     def fail(self, times: int = 1, *, error: Exception | None = None) -> None:
         """Fail the next `times` calls, as an unreachable database does unless told otherwise."""

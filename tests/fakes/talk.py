@@ -120,6 +120,9 @@ class FakeTalk:
 
     # ---- intake ----
 
+    def receive_all(self, events: Sequence[Incoming]) -> list[Taken]:
+        return [self.receive(incoming) for incoming in events]
+
     def receive(self, incoming: Incoming) -> Taken:
         if self.is_down:
             raise DatabaseUnavailable("The database is away.")

@@ -30,7 +30,7 @@ from parlour.channels.telegram_updates import (
 )
 from parlour.store.errors import StoreError
 from parlour.store.ids import TurnId
-from parlour.turns.ports import Intake, Messenger, NotSent, OutcomeUnknown, Rejected, Throttled
+from parlour.turns.ports import Incoming, Intake, Messenger, NotSent, OutcomeUnknown, Rejected, Throttled
 
 log = structlog.get_logger()
 
@@ -165,20 +165,26 @@ class TelegramChannel:
             updates: Any = await bot.do_api_request("getupdates", api_kwargs=wanted, read_timeout=POLL_S + 10)
         return updates if isinstance(updates, list) else []
 
-    async def _take(self, update: Json) -> None:
-        """Commit one update. What cannot be read is logged by id and kind, and skipped: it will not get better."""
+    async def _take(self, updates: Sequence[Json]) -> None:
+        """Commit updates that came together."""
+        read = [(update, self._read(update)) for update in updates]
+        if events := [incoming for _, incoming in read if incoming is not None]:
+            await asyncio.to_thread(self._intake.receive_all, events)
+        for update, incoming in read:
+            self._thank(update, language=None if incoming is None else incoming.sender.language)
+
+    def _read(self, update: Json) -> Incoming | None:
+        """What it says. What cannot be read is logged by id and kind, and skipped: it will not get better."""
         try:
             incoming = read_update(update, self._me, now=self._now(), turn_of_draft=self._turn_of_draft)
         except UnreadableUpdate as error:
             self._log_unreadable(update, str(error))
-            return
+            return None
         if incoming is None:
             log.debug("telegram_update_ignored", update_id=update.get("update_id"), kind=kind_of(update))
-        else:
-            if self._messenger is not None and (incoming.message_key or "").isdecimal():
-                self._messenger.saw(incoming.address, int(incoming.message_key or 0))
-            await asyncio.to_thread(self._intake.receive, incoming)
-        self._thank(update, language=None if incoming is None else incoming.sender.language)
+        elif self._messenger is not None and (incoming.message_key or "").isdecimal():
+            self._messenger.saw(incoming.address, int(incoming.message_key or 0))
+        return incoming
 
     def _log_unreadable(self, update: Json, reason: str) -> None:
         """By id and kind only: a traceback could quote what a person wrote."""
@@ -262,7 +268,7 @@ class TelegramChannel:
 
     async def _commit(self, update: Json) -> Response:
         try:
-            await self._take(update)
+            await self._take([update])
         except Exception as error:  # noqa: BLE001 (whatever it was, it is not committed; logged, without its text)
             log.warning("telegram_update_waits", update_id=update.get("update_id"), error=type(error).__name__)
             return PlainTextResponse("not committed", status_code=503)

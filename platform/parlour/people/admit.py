@@ -16,7 +16,7 @@ from parlour.people.states import Role, UserState
 from parlour.privacy.service import Privacy
 from parlour.store.ids import UserId, WorkspaceId, new_id
 from parlour.store.models import Identity, User
-from parlour.store.prepared import Query
+from parlour.store.prepared import Asked, Query
 
 # Whoever reaches these was let in by the machine or its web server already.
 LOCAL_CHANNELS = frozenset({"web", "terminal"})
@@ -29,7 +29,7 @@ _IS_FOUND = (
 _FIND = select(User).join(Identity, Identity.user_id == User.id).where(*_IS_FOUND)
 
 
-class _Known(NamedTuple):
+class Known(NamedTuple):
     """Somebody who wrote before."""
 
     id: UUID
@@ -43,7 +43,7 @@ _KNOWN = Query(
     select(User.id, User.state, User.role, User.language, User.consent)
     .join(Identity, Identity.user_id == User.id)
     .where(*_IS_FOUND),
-    _Known,
+    Known,
 )
 
 
@@ -95,6 +95,14 @@ class Person:
     consent: str | None = None
 
 
+def ask_who(
+    session: Session, privacy: Privacy, workspace_id: WorkspaceId, channel: str, external_id: str
+) -> Asked[Known]:
+    """Who has that id in the messenger, asked ahead for `admit`, along with what else the caller asks."""
+    found_by = identity_hash(privacy, workspace_id, channel, external_id)
+    return _KNOWN.ask(session, workspace=workspace_id, channel=channel, found_by=found_by)
+
+
 def admit(
     session: Session,
     privacy: Privacy,
@@ -104,9 +112,11 @@ def admit(
     channel: str,
     sender: Sender,
     now: datetime,
+    who: Asked[Known] | None = None,
 ) -> Person | None:
     """The person who wrote, made on first sight, as part of the caller's write transaction.
 
+    `who` is what `ask_who` was asked of the sender in it, where the caller has more to ask along with it.
     A new person's data key is committed in the key store first: no row of theirs is ever there without it. Under
     `pairing` a stranger is `pending` and has a code. None under `allowlist` for whoever is not on the list: nothing is
     kept of them.
@@ -114,11 +124,11 @@ def admit(
     lets_in = access.lets_in(channel, sender.external_id)
     if access.policy == "allowlist" and not lets_in:
         return None
-    lookup_hash = identity_hash(privacy, workspace_id, channel, sender.external_id)
-    known = _KNOWN.first(session, workspace=workspace_id, channel=channel, found_by=lookup_hash)
+    known = (who or ask_who(session, privacy, workspace_id, channel, sender.external_id)).first()
     if known is not None and known.state != UserState.PENDING:
         # As nearly always.
         return _person(known, workspace_id)
+    lookup_hash = identity_hash(privacy, workspace_id, channel, sender.external_id)
     user = _find(session, workspace_id, channel, lookup_hash)
     is_new = user is None
     if user is None:
@@ -132,7 +142,7 @@ def admit(
     return _person(user, workspace_id, is_new=is_new, code=code)
 
 
-def _person(user: User | _Known, workspace_id: WorkspaceId, *, is_new: bool = False, code: str | None = None) -> Person:
+def _person(user: User | Known, workspace_id: WorkspaceId, *, is_new: bool = False, code: str | None = None) -> Person:
     return Person(
         user_id=UserId(user.id),
         workspace_id=workspace_id,

@@ -6,51 +6,85 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import bindparam, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from parlour.people.admit import Person
 from parlour.privacy.service import Privacy
 from parlour.store.ids import UserId, new_id
-from parlour.store.models import Conversation
-from parlour.store.prepared import Query
+from parlour.store.models import Conversation, Turn
+from parlour.store.prepared import Query, only
 from parlour.turns.ports import Address
+from parlour.turns.states import is_open_turn
 
 
 class Entered(NamedTuple):
-    """A conversation with a new place in it, `last_seq`."""
+    """A conversation with a new place in it, `last_seq`, and how many of its turns are open."""
 
     id: UUID
     last_seq: int
     mode: str | None
     handoff_id: UUID | None
+    waiting: int = 0
 
 
+_IS_THERE = (Conversation.account_id == bindparam("account"), Conversation.lookup_hash == bindparam("found_by"))
 _ADVANCE = Query(
     update(Conversation)
-    .where(Conversation.account_id == bindparam("account"), Conversation.lookup_hash == bindparam("found_by"))
+    .where(*_IS_THERE)
     .values(last_seq=Conversation.last_seq + 1)
     .returning(Conversation.id, Conversation.last_seq, Conversation.mode, Conversation.handoff_id),
     Entered,
 )
+# A statement of its own: it sees what was committed while the one above waited for the row.
+_WAITING = Query(
+    select(func.count())
+    .select_from(Turn)
+    .join(Conversation, Conversation.id == Turn.conversation_id)
+    .where(*_IS_THERE, is_open_turn(Turn.state)),
+    only,
+)
 
 
-def enter(
-    session: Session, privacy: Privacy, *, account_id: UUID, address: Address, person: Person, now: datetime
-) -> Entered:
-    """The conversation at `address`, made on first sight, with `last_seq` moved on to this event's place.
+class Entrance:
+    """To the conversation at an address: asked for ahead, along with what else is asked, and gone through then."""
 
-    The update locks the row until the caller commits: events of one conversation get their places one after another.
-    """
-    lookup_hash = address_hash(privacy, account_id, address)
-    found = _ADVANCE.first(session, account=account_id, found_by=lookup_hash)
-    if found is None:
-        _open(session, privacy, account_id=account_id, address=address, lookup_hash=lookup_hash, person=person, now=now)
-        found = _ADVANCE.first(session, account=account_id, found_by=lookup_hash)
-    if found is None:
-        raise RuntimeError(f"conversation of account {account_id} vanished while it was being opened")
-    return found
+    def __init__(self, session: Session, privacy: Privacy, *, account_id: UUID, address: Address) -> None:
+        """Move its `last_seq` on to this event's place.
+
+        That locks the row until the caller commits: events of one conversation get their places one after another.
+        """
+        self._session = session
+        self._privacy = privacy
+        self._account_id = account_id
+        self._address = address
+        self._lookup_hash = address_hash(privacy, account_id, address)
+        self._ask()
+
+    def _ask(self) -> None:
+        where = {"account": self._account_id, "found_by": self._lookup_hash}
+        self._found = _ADVANCE.ask(self._session, **where)
+        self._waiting = _WAITING.ask(self._session, **where)
+
+    def enter(self, person: Person, now: datetime) -> Entered:
+        """The conversation, made on first sight."""
+        found = self._found.first()
+        if found is None:
+            _open(
+                self._session,
+                self._privacy,
+                account_id=self._account_id,
+                address=self._address,
+                lookup_hash=self._lookup_hash,
+                person=person,
+                now=now,
+            )
+            self._ask()
+            found = self._found.first()
+        if found is None:
+            raise RuntimeError(f"conversation of account {self._account_id} vanished while it was being opened")
+        return found._replace(waiting=self._waiting.one())
 
 
 def address_hash(privacy: Privacy, account_id: UUID, address: Address) -> bytes:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, insert, select
+from sqlalchemy import bindparam, insert, select
 from sqlalchemy.orm import Session
 
 from parlour.people.admit import Person
@@ -14,11 +14,11 @@ from parlour.privacy.retention import Retention
 from parlour.privacy.service import Privacy
 from parlour.store.ids import AccountId, ConversationId, TurnId, UserId, new_id
 from parlour.store.models import Account, Attachment, Message, Turn, Workspace
-from parlour.store.prepared import Change, Query, only
+from parlour.store.prepared import Change, Query
 from parlour.turns.conversations import Entered, message_hash
 from parlour.turns.outbox import Recipient
 from parlour.turns.ports import Incoming, Live
-from parlour.turns.states import Author, TurnState, is_open_turn
+from parlour.turns.states import Author, TurnState
 from parlour.turns.text import clean
 
 # The sweeper looks for turns whose publication got lost only after this time: normally a worker has them long before.
@@ -39,10 +39,6 @@ BOT: Final = Query(
     .join(Workspace, Workspace.id == Account.workspace_id)
     .where(Account.id == bindparam("account"), Account.state != "removed", Workspace.removed_at.is_(None)),
     Bot,
-)
-# How many turns of the conversation are open.
-WAITING: Final = Query(
-    select(func.count()).where(Turn.conversation_id == bindparam("conversation"), is_open_turn(Turn.state)), only
 )
 _TURN: Final = Change(
     insert(Turn),
@@ -71,7 +67,6 @@ class Entry:
     language: str
     # What is published after the commit.
     live: list[Live]
-    waiting: int = 0
     turn_id: TurnId = field(init=False)
     message_id: UUID = field(init=False)
 
@@ -102,9 +97,9 @@ class EntryBook:
         self._max_attachment_bytes = max_attachment_bytes
 
     def add_turn(self, entry: Entry, state: TurnState, *, kind: str = "message", error: str | None = None) -> None:
-        """Its turn. Raises SQLAlchemy's `IntegrityError` where the event has one already."""
+        """Its turn. Where the event has one already, the transaction comes to SQLAlchemy's `IntegrityError`."""
         entry.turn_id = TurnId(new_id())
-        _TURN.run(
+        _TURN.put_off(
             entry.session,
             id=entry.turn_id,
             conversation_id=entry.conversation.id,
@@ -130,7 +125,7 @@ class EntryBook:
         """What was said."""
         message_id, key, user_id = new_id(), entry.incoming.message_key, entry.person.user_id
         seal = self._privacy.sealer.seal
-        _MESSAGE.run(
+        _MESSAGE.put_off(
             entry.session,
             id=message_id,
             conversation_id=entry.conversation.id,

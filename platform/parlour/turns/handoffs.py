@@ -22,7 +22,7 @@ from parlour.store.ids import ConversationId, UserId, WorkspaceId, new_id
 from parlour.store.models import Account, Conversation, Identity, Message
 from parlour.store.outbound_models import Handoff
 from parlour.turns.announce import ANNOUNCED, IN_THREAD, Announcement, announce
-from parlour.turns.conversations import enter
+from parlour.turns.conversations import Entrance
 from parlour.turns.outbox import Outbox
 from parlour.turns.ports import Address, Live
 from parlour.turns.states import Author, HandoffState
@@ -191,8 +191,8 @@ class Handoffs:
         if account is None:
             raise NobodyThere
         person = Person(user_id, WorkspaceId(account.workspace_id), UserState.ACTIVE, Role.MEMBER, None, is_new=False)
-        place = enter(session, self._privacy, account_id=account.id, address=self.place.address, person=person, now=now)
-        return place.id
+        entrance = Entrance(session, self._privacy, account_id=account.id, address=self.place.address)
+        return entrance.enter(person, now).id
 
     def _queue(self, session: Session, handoff: Handoff) -> Queue:
         if handoff.state == HandoffState.CLAIMED.value:

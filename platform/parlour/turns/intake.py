@@ -1,5 +1,10 @@
-"""Taking events in: gated, sealed, ordered and committed before anybody acknowledges them."""
+"""Taking events in: gated, sealed, ordered and committed before anybody acknowledges them.
 
+What has come together is committed together. The database is asked about all of it in three round trips: who wrote;
+what place it has in its conversation; and the rows, with the commit.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -9,7 +14,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from parlour.people.admit import Access, Person, admit
+from parlour.people.admit import Access, Person, admit, ask_who
 from parlour.people.profile import Profiles
 from parlour.people.quotas import Quotas
 from parlour.people.states import UserState
@@ -22,9 +27,10 @@ from parlour.store.models import Account, Conversation, Message, Turn
 from parlour.store.outbound_models import Handoff
 from parlour.turns import commands
 from parlour.turns.agents import AgentDesk
+from parlour.turns.arrival import Admitted, Arrival, rounds, verdicts
 from parlour.turns.command import Context
-from parlour.turns.conversations import address_hash, enter, message_hash
-from parlour.turns.entry import BOT, WAITING, Bot, Entry, EntryBook
+from parlour.turns.conversations import Entrance, address_hash, message_hash
+from parlour.turns.entry import BOT, Bot, Entry, EntryBook
 from parlour.turns.gate import RateGate
 from parlour.turns.handoffs import Handoffs, plain
 from parlour.turns.metrics import Metrics
@@ -49,6 +55,8 @@ from parlour.turns.wording import say
 log = structlog.get_logger(__name__)
 
 _OPEN = Access("open")
+# In one transaction: it holds up others in all of its conversations.
+_TOGETHER = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,25 +109,41 @@ class TakeIn:
         self._agents = AgentDesk(handoffs, privacy)
         self._profiles = profiles
         self._quotas = quotas
-        self._channels: dict[UUID, str] = {}
+        # An account stays in its workspace and channel; whether it is still there is asked each time.
+        self._accounts: dict[UUID, Bot] = {}
 
     def receive(self, incoming: Incoming) -> Taken:
         """Store the event and say what became of it; when this returns, it is committed and may be acknowledged."""
-        text = clean(incoming.text)
-        live: list[Live] = []
-        if self._is_ignored(incoming, text):
-            taken, published = Taken(Verdict.IGNORED), None
-        else:
-            taken, published = self._commit(incoming, text, live)
-        self._metrics.took_in(self._channels.get(incoming.account_id, "unknown"), taken.verdict)
-        # Published after the commit: a worker must never look for a turn that is not there yet.
-        if published is not None:
-            self._publish(published)
-        if taken.verdict is Verdict.REPLIED and taken.conversation_id and taken.turn_id:
-            live.append(Live(Frame.READY, incoming.account_id, taken.conversation_id, taken.turn_id))
-        for one in live:
-            self._bus.publish(one)
+        (taken,) = self.receive_all([incoming])
         return taken
+
+    def receive_all(self, events: Sequence[Incoming]) -> list[Taken]:
+        """Store events that came together, in their order, and say what became of each.
+
+        When this returns they are committed; when it raises, some of them may be.
+        """
+        arrivals = [Arrival(event, clean(event.text)) for event in events]
+        for arrival in arrivals:
+            if self._is_ignored(arrival.incoming, arrival.text):
+                arrival.taken = Taken(Verdict.IGNORED)
+        for together in rounds([one for one in arrivals if one.taken is None], at_most=_TOGETHER):
+            self._commit(together)
+            # Published after the commit: a worker must never look for a turn that is not there yet.
+            for arrival in together:
+                self._tell(arrival)
+        for arrival, taken in zip(arrivals, verdicts(arrivals), strict=True):
+            account = self._accounts.get(arrival.incoming.account_id)
+            self._metrics.took_in(account.channel if account else "unknown", taken.verdict)
+        return verdicts(arrivals)
+
+    def _tell(self, arrival: Arrival) -> None:
+        taken = arrival.taken
+        if arrival.published is not None:
+            self._publish(arrival.published)
+        if taken and taken.verdict is Verdict.REPLIED and taken.conversation_id and taken.turn_id:
+            arrival.live.append(Live(Frame.READY, arrival.incoming.account_id, taken.conversation_id, taken.turn_id))
+        for one in arrival.live:
+            self._bus.publish(one)
 
     def _is_ignored(self, incoming: Incoming, text: str) -> bool:
         if incoming.kind in (IncomingKind.FEEDBACK, IncomingKind.STOP, IncomingKind.PRESS):
@@ -128,17 +152,22 @@ class TakeIn:
             return True
         return not text and not incoming.attachments
 
-    def _commit(self, incoming: Incoming, text: str, live: list[Live]) -> tuple[Taken, TurnId | None]:
+    def _commit(self, together: Sequence[Arrival]) -> None:
         try:
             with self._database.begin() as session:
-                return self._take(session, incoming, text, live)
+                self._take(session, together)
         except IntegrityError:
-            live.clear()
-            # Either this very event was committed a moment ago (then it is a duplicate), or something is wrong.
-            known = self._known(incoming)
-            if known is None:
-                raise
-            return known, None
+            for arrival in together:
+                arrival.begin_anew()
+            if len(together) == 1:
+                # Either this very event was committed a moment ago (then it is a duplicate), or something is wrong.
+                together[0].taken = self._known(together[0].incoming)
+                if together[0].taken is None:
+                    raise
+                return
+            # One of them; which, and what becomes of the others, shows when each is by itself.
+            for arrival in together:
+                self._commit([arrival])
 
     def _known(self, incoming: Incoming) -> Taken | None:
         with self._database.read() as session:
@@ -149,14 +178,38 @@ class TakeIn:
             ).one_or_none()
         return Taken(Verdict.DUPLICATE, TurnId(found[0]), ConversationId(found[1])) if found else None
 
-    def _take(  # noqa: PLR0911 (each return is one reason to take nothing)
-        self, session: Session, incoming: Incoming, text: str, live: list[Live]
-    ) -> tuple[Taken, TurnId | None]:
+    def _take(self, session: Session, together: Sequence[Arrival]) -> None:
+        """Decide on each, step by step: what one step asks the database goes there for all of them at once."""
         now = self._database.clock.now()
-        account = BOT.first(session, account=incoming.account_id)
-        if account is None:
-            return Taken(Verdict.REFUSED), None
-        self._channels[account.id] = account.channel
+        for arrival in together:
+            self._ask(session, arrival)
+        admitted = [(arrival, self._admit(session, arrival, now)) for arrival in together]
+        for arrival, one in admitted:
+            if isinstance(one, Taken):
+                arrival.taken = one
+            else:
+                entry = self._enter(session, one, now)
+                entry.live = arrival.live
+                arrival.taken, arrival.published = self._decide(entry)
+
+    def _ask(self, session: Session, arrival: Arrival) -> None:
+        """Who wrote to whom."""
+        incoming = arrival.incoming
+        arrival.account = BOT.ask(session, account=incoming.account_id)
+        account = self._accounts.get(incoming.account_id) or arrival.account.first()
+        if account is not None:
+            self._accounts[account.id] = account
+            workspace_id = WorkspaceId(account.workspace_id)
+            sender = incoming.sender.external_id
+            arrival.who = ask_who(session, self._privacy, workspace_id, account.channel, sender)
+
+    def _admit(  # noqa: PLR0911 (each return is one reason to take nothing)
+        self, session: Session, arrival: Arrival, now: datetime
+    ) -> Taken | Admitted:
+        incoming, text = arrival.incoming, arrival.text
+        account = arrival.account.first() if arrival.account else None
+        if account is None or arrival.who is None:
+            return Taken(Verdict.REFUSED)
         # Whoever is where conversations are handed over to people was let in by who let them in there.
         is_agent = self._handoffs.is_at_place(account.channel, incoming.address)
         person = admit(
@@ -167,36 +220,34 @@ class TakeIn:
             channel=account.channel,
             sender=incoming.sender,
             now=now,
+            who=arrival.who,
         )
         if person is None or person.state not in (UserState.ACTIVE, UserState.PENDING):
-            return Taken(Verdict.REFUSED), None
-        if not self._gate.admits(person.user_id):
-            return self._refuse_flood(session, incoming, text, account, person, now), None
+            return Taken(Verdict.REFUSED)
+        if not arrival.is_let_through(self._gate, person.user_id):
+            return self._refuse_flood(session, arrival, account, person, now)
         heard = self._hear(session, account, incoming, text, person, now) if is_agent else None
         if heard is not None:
-            live += heard
-            return Taken(Verdict.REPLIED), None
+            arrival.live += heard
+            return Taken(Verdict.REPLIED)
         if incoming.kind in (IncomingKind.FEEDBACK, IncomingKind.EDIT, IncomingKind.STOP):
             if person.state == UserState.PENDING:
-                return Taken(Verdict.REFUSED), None
-            return self._amend(session, incoming, text, person, now), None
+                return Taken(Verdict.REFUSED)
+            return self._amend(session, incoming, text, person, now)
         is_press = incoming.kind is IncomingKind.PRESS
         said = say_pressed(session, self._privacy, incoming) if is_press else incoming
         if said is None:
-            return Taken(Verdict.IGNORED), None
-        entry = self._enter(session, said, clean(said.text), account, person, now)
-        entry.live = live
-        return self._decide(entry)
+            return Taken(Verdict.IGNORED)
+        return self._at_entrance(session, said, clean(said.text), account, person)
 
-    def _enter(
-        self, session: Session, incoming: Incoming, text: str, account: Bot, person: Person, now: datetime
-    ) -> Entry:
-        conversation = enter(
-            session, self._privacy, account_id=account.id, address=incoming.address, person=person, now=now
-        )
-        language = person.language or detect_language(text, hint=incoming.sender.language)
-        waiting = WAITING.one(session, conversation=conversation.id)
-        return Entry(session, incoming, text, account, person, conversation, now, language, [], waiting)
+    def _at_entrance(self, session: Session, incoming: Incoming, text: str, account: Bot, person: Person) -> Admitted:
+        entrance = Entrance(session, self._privacy, account_id=account.id, address=incoming.address)
+        return Admitted(incoming, text, account, person, entrance)
+
+    def _enter(self, session: Session, one: Admitted, now: datetime) -> Entry:
+        conversation = one.entrance.enter(one.person, now)
+        language = one.person.language or detect_language(one.text, hint=one.incoming.sender.language)
+        return Entry(session, one.incoming, one.text, one.account, one.person, conversation, now, language, [])
 
     def _decide(self, entry: Entry) -> tuple[Taken, TurnId | None]:
         """Refuse with a word, run a command, or queue the turn."""
@@ -228,7 +279,7 @@ class TakeIn:
             return "too_long", {"limit": rules.max_text_chars}
         if entry.now - incoming.sent_at > rules.stale_after:
             return "stale", {"age_days": (entry.now - incoming.sent_at).days}
-        if entry.waiting >= rules.max_waiting and incoming.kind is not IncomingKind.COMMAND:
+        if entry.conversation.waiting >= rules.max_waiting and incoming.kind is not IncomingKind.COMMAND:
             return "too_many_waiting", {"limit": rules.max_waiting}
         return None
 
@@ -242,13 +293,12 @@ class TakeIn:
         values = {"limit": exceeded.limit, "at": f"{exceeded.resets_at:%H:%M}"}
         return f"quota_{exceeded.scope}_{exceeded.unit}", {**values, "hours": int(hours), "minutes": int(minutes)}
 
-    def _refuse_flood(
-        self, session: Session, incoming: Incoming, text: str, account: Bot, person: Person, now: datetime
-    ) -> Taken:
+    def _refuse_flood(self, session: Session, arrival: Arrival, account: Bot, person: Person, now: datetime) -> Taken:
         """Say once a minute that messages are being left out; store nothing of the others."""
-        if not self._notice_gate.admits(person.user_id):
+        if not arrival.is_let_through(self._notice_gate, person.user_id):
             return Taken(Verdict.REFUSED)
-        entry = self._enter(session, incoming, text, account, person, now)
+        said = self._at_entrance(session, arrival.incoming, arrival.text, account, person)
+        entry = self._enter(session, said, now)
         self._book.add_turn(entry, TurnState.REFUSED, error="too_fast")
         return self._reply(entry, say("too_fast", entry.language))
 
@@ -265,11 +315,11 @@ class TakeIn:
 
     def _queued(self, entry: Entry) -> tuple[Taken, TurnId | None]:
         mode = Mode(entry.conversation.mode) if entry.conversation.mode else self._rules.default_mode
-        if mode is Mode.INTERRUPT and entry.waiting:
+        if mode is Mode.INTERRUPT and entry.conversation.waiting:
             _interrupt(entry)
         taken = Taken(Verdict.ACCEPTED, entry.turn_id, entry.conversation_id)
         # Only the first open turn is published; whoever finishes a turn publishes the next one.
-        return taken, (entry.turn_id if entry.waiting == 0 else None)
+        return taken, (entry.turn_id if entry.conversation.waiting == 0 else None)
 
     def _pass_on(self, entry: Entry, handoff: Handoff) -> Taken:
         """To the human who has the conversation, or will; the assistant is silent."""

@@ -106,6 +106,10 @@ class Intake(Protocol):
         """Store the event and say what became of it. An exception means: not committed, do not acknowledge."""
         ...
 
+    def receive_all(self, events: Sequence[Incoming]) -> list[Taken]:
+        """The same for events that came together, in their order. An exception means: some may not be committed."""
+        ...
+
 
 # ---- delivering -------------------------------------------------------------------------------------------------
 

@@ -105,6 +105,72 @@ def test_two_people_meeting_the_bot_at_once_are_both_taken_in(stage: Stage) -> N
     assert (stage.count(User), stage.count(Turn)) == (2, 2)
 
 
+def test_events_that_came_together_are_committed_at_once_before_any_is_published(stage: Stage) -> None:
+    """G1: the channel acknowledges all of them by one word."""
+    seen: list[int] = []
+    stage.queue.on_publish = lambda _: seen.append(stage.count(Turn))
+    events = [stage.incoming("hello", sender=name) for name in ("ann", "ben", "eve")]
+
+    taken = stage.platform.intake.receive_all(events)
+
+    assert [one.verdict for one in taken] == [Verdict.ACCEPTED] * 3
+    assert seen == [3, 3, 3]
+    assert stage.queue.take() == [one.turn_id for one in taken]
+
+
+def test_events_of_one_conversation_that_came_together_count_on_one_another(stage: Stage) -> None:
+    """G3: their order is kept, and only the first is published."""
+    events = [stage.incoming(text, sender=name) for name, text in (("ann", "1"), ("ben", "1"), ("ann", "2"))]
+    events.append(stage.incoming("3"))
+
+    taken = stage.platform.intake.receive_all(events)
+
+    assert [stage.turn(one).seq for one in taken] == [1, 1, 2, 3]
+    assert stage.queue.take() == [taken[0].turn_id, taken[1].turn_id]
+
+
+def test_of_events_that_came_together_one_that_is_known_holds_up_none(stage: Stage) -> None:
+    """G2."""
+    known = stage.incoming("hello", sender="ben")
+    first = stage.platform.intake.receive(known)
+    events = [stage.incoming("hello"), known, stage.incoming("hello", sender="eve")]
+
+    taken = stage.platform.intake.receive_all(events)
+
+    assert [one.verdict for one in taken] == [Verdict.ACCEPTED, Verdict.DUPLICATE, Verdict.ACCEPTED]
+    assert taken[1].turn_id == first.turn_id
+    assert sorted(stage.messages("user")) == ["hello"] * 3
+    assert len(stage.queue.take()) == 3
+
+
+def test_being_taken_in_with_one_that_is_known_is_no_second_message_of_a_flood(make_stage: MakeStage) -> None:
+    stage = make_stage(access={"policy": "open", "messages_per_minute": 3})
+    known = stage.incoming("hello", sender="ben")
+    stage.platform.intake.receive(known)
+    stage.say("one")
+    stage.platform.intake.receive_all([stage.incoming("two"), known])
+
+    assert stage.say("three").verdict is Verdict.ACCEPTED
+
+
+def test_a_stranger_who_writes_in_two_places_at_once_is_one_person(stage: Stage) -> None:
+    group = stage.incoming("hello all", chat="group", is_private=False)
+
+    taken = stage.platform.intake.receive_all([stage.incoming("hello"), group])
+
+    assert [one.verdict for one in taken] == [Verdict.ACCEPTED] * 2
+    assert (stage.count(User), stage.count(Conversation)) == (1, 2)
+
+
+def test_more_events_than_one_transaction_takes_are_all_taken_in_order(stage: Stage) -> None:
+    events = [stage.incoming(f"{number}", sender=f"person-{number % 30}") for number in range(50)]
+
+    taken = stage.platform.intake.receive_all(events)
+
+    assert [stage.turn(one).event_id for one in taken] == [event.event_id for event in events]
+    assert [stage.turn(one).seq for one in taken] == [1] * 30 + [2] * 20
+
+
 def test_the_same_event_id_in_another_account_is_another_event(stage: Stage) -> None:
     other = stage.platform.accounts.register("slack", "other", "Other")
 
