@@ -40,6 +40,8 @@ Said = TypeVar("Said")
 # Without a hint from the bus the ledger is looked at this often.
 _POLL_S = 1.0
 _BATCH = 50
+# After something was done for one, so long nothing more is: what comes meanwhile is done together.
+_GATHER_S = 0.02
 _IN_FLIGHT = 100
 # Each is whole in memory while it is on its way.
 _FILES_IN_FLIGHT = 8
@@ -67,8 +69,10 @@ class Sender:
         on_rejected: Callable[[], None],
         monotonic: Callable[[], float] = time.monotonic,
         longest_s: float = _LONGEST_S,
+        rest: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         self._longest_s = longest_s
+        self._rest = rest
         self._messenger = messenger
         self._channel = channel
         self._ledger = ledger
@@ -83,6 +87,7 @@ class Sender:
         self._held_until = 0.0
         self._is_first_hold = True
         self._wake = asyncio.Event()
+        self._is_told = False
         self._room_for_files = asyncio.Semaphore(_FILES_IN_FLIGHT)
         # None is the last: no more will come.
         self._outcomes: asyncio.Queue[Outcome | None] = asyncio.Queue()
@@ -152,6 +157,7 @@ class Sender:
     async def _listen(self) -> None:
         async for live in self._bus.subscribe([self._messenger.account_id]):
             if live.frame is Frame.READY:
+                self._is_told = True
                 self._wake.set()
             elif not self.is_holding:
                 continue
@@ -165,9 +171,10 @@ class Sender:
         room = _IN_FLIGHT - len(self._in_flight)
         if room <= 0:
             return None
+        is_told, self._is_told = self._is_told, False
         try:
             shipments, next_due_s = await asyncio.to_thread(
-                self._ledger.take_due, self._messenger, limit=min(room, _BATCH)
+                self._ledger.take_due, self._messenger, limit=min(room, _BATCH), is_told=is_told
             )
         except StoreError as error:
             log.warning("ledger_unreadable", channel=self._channel, reason=type(error).__name__)
@@ -178,6 +185,8 @@ class Sender:
             task.add_done_callback(self._landed)
         if len(shipments) == min(room, _BATCH):
             self._wake.set()
+        elif shipments:
+            await self._rest(_GATHER_S)
         return next_due_s
 
     def _landed(self, task: asyncio.Task[None]) -> None:
@@ -306,6 +315,7 @@ class Sender:
             is_last = None in come
             if outcomes := [outcome for outcome in come if outcome is not None]:
                 await self._record(outcomes)
+                await self._rest(_GATHER_S)
 
     async def _record(self, outcomes: list[Outcome]) -> None:
         is_more_waiting = await self._written(outcomes)

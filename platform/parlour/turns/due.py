@@ -6,12 +6,13 @@ from functools import cache
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, bindparam, func, literal_column, select, update
+from sqlalchemy import ColumnElement, bindparam, exists, func, literal_column, select, update
+from sqlalchemy.orm import aliased
 
 from parlour.store.models import Account, Conversation, Delivery, Message, Turn
 from parlour.store.prepared import Change, Query, only
 from parlour.turns.heads import is_first_delivery
-from parlour.turns.states import DeliveryState, is_open_delivery
+from parlour.turns.states import Author, DeliveryState, is_open_delivery
 
 WAITING: Final = (DeliveryState.PENDING.value, DeliveryState.UNKNOWN.value)
 
@@ -42,6 +43,10 @@ class Due(NamedTuple):
     extras: bytes | None
     language: str | None
     kind: str
+    # What the turn answers.
+    asked_id: UUID | None
+    asked_user_id: UUID | None
+    asked_key: bytes | None
 
 
 def _is_waiting() -> tuple[ColumnElement[bool], ...]:
@@ -68,6 +73,15 @@ HELD: Final = Query(
     .with_for_update(key_share=True),
     only,
 )
+_asked = aliased(Message)
+# One at most, whatever the table holds: a delivery that came twice would be sent twice.
+_ASKED_ID = (
+    select(Message.id)
+    .where(Message.turn_id == Delivery.turn_id, Message.author == Author.USER.value)
+    .correlate(Delivery)
+    .limit(1)
+    .scalar_subquery()
+)
 # The first of each conversation of `account`, `at_most` so many.
 DUE: Final = Query(
     select(
@@ -93,10 +107,14 @@ DUE: Final = Query(
         Message.extras,
         Turn.language,
         Turn.kind,
+        _asked.id.label("asked_id"),
+        _asked.user_id.label("asked_user_id"),
+        _asked.external_key.label("asked_key"),
     )
     .join(Conversation, Conversation.id == Delivery.conversation_id)
     .join(Message, Message.id == Delivery.message_id)
     .join(Turn, Turn.id == Delivery.turn_id)
+    .outerjoin(_asked, _asked.id == _ASKED_ID)
     .where(*_is_waiting(), Delivery.due_at <= bindparam("now"), is_first_delivery())
     .order_by(Delivery.due_at)
     .limit(bindparam("at_most")),
@@ -119,9 +137,14 @@ MARK: Final = Change(
         parts=bindparam("kept"),
     )
 )
-# Makes the answer findable by the messenger's id of it.
+# Makes the answer findable by the messenger's id of its part `index`, once that is recorded as sent.
 REMEMBER: Final = Change(
-    update(Message).where(Message.id == bindparam("message")).values(external_hash=bindparam("found_by"))
+    update(Message)
+    .where(
+        Message.id == bindparam("message"),
+        exists().where(Delivery.id == bindparam("delivery"), Delivery.part_index > bindparam("index")),
+    )
+    .values(external_hash=bindparam("found_by"))
 )
 
 

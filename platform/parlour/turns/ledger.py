@@ -27,7 +27,7 @@ from parlour.turns.conversations import message_hash, opened_address
 from parlour.turns.draft_rows import DraftRows
 from parlour.turns.due import DUE, FIRST_DUE, GIVE_UP, HELD, MARK, NEXT_DUE, PUT_OFF, REMEMBER, WAITING, Due, recording
 from parlour.turns.extras import open_extras
-from parlour.turns.message_keys import MessageKeys
+from parlour.turns.message_keys import Asked, MessageKeys
 from parlour.turns.parts import Parts, pack, parts_of, unpack
 from parlour.turns.ports import Address, Messenger, PostedFile
 from parlour.turns.said import Enclosure
@@ -100,26 +100,33 @@ class Ledger:
 
     # ---- taking and recording ----
 
-    def take_due(self, messenger: Messenger, *, limit: int) -> tuple[list[Shipment], float | None]:
+    def take_due(
+        self, messenger: Messenger, *, limit: int, is_told: bool = False
+    ) -> tuple[list[Shipment], float | None]:
         """What may be sent now, marked `sending`; and after how many seconds the next one is due, if any is.
 
         Within a conversation one delivery goes at a time, in the order of its turns. What the send budget does not
         grant is put off in SQL, so nothing waits in memory and one chat's limit holds up no other. Nothing is taken
-        without the account's lease, whatever this process believes.
+        without the account's lease, whatever this process believes. `is_told` by the bus that something is due, it is
+        not looked for first.
         """
         now = self._database.clock.now()
         account = messenger.account_id
-        # Mostly there is nothing: seen without a transaction to write in, of which SQLite has one at a time.
-        with self._database.read() as session:
-            first_due = FIRST_DUE.first(session, account=account)
-        if first_due is None or first_due > now:
-            return [], (first_due - now).total_seconds() if first_due else None
+        if not is_told:
+            # Mostly there is nothing: seen without a transaction to write in, of which SQLite has one at a time.
+            with self._database.read() as session:
+                first = FIRST_DUE.ask(session, account=account)
+            first_due = first.first()
+            if first_due is None or first_due > now:
+                return [], (first_due - now).total_seconds() if first_due else None
         with self._database.begin() as session:
-            if HELD.first(session, account=account, sender=self._owner, now=now) is None:
+            held = HELD.ask(session, account=account, sender=self._owner, now=now)
+            rows = DUE.ask(session, account=account, now=now, at_most=limit)
+            if held.first() is None:
                 return [], None
-            rows = DUE.all(session, account=account, now=now, at_most=limit)
-            taken = self._take_all(session, messenger, rows, now)
-            next_due = NEXT_DUE.first(session, account=account, now=now)
+            taken = self._take_all(session, messenger, rows.all(), now)
+            following = NEXT_DUE.ask(session, account=account, now=now)
+        next_due = following.first()
         return taken, (next_due - now).total_seconds() if next_due else None
 
     def record(self, outcomes: Sequence[Outcome]) -> bool:
@@ -132,7 +139,8 @@ class Ledger:
         with self._database.begin(is_durable=False) as session:
             for outcome in outcomes:
                 self._record(session, outcome, now)
-            return any(FIRST_DUE.first(session, account=account) is not None for account in accounts)
+            left = [FIRST_DUE.ask(session, account=account) for account in accounts]
+        return any(first.first() is not None for first in left)
 
     def known_keys(self, shipment: Shipment) -> frozenset[str]:
         """The messenger's ids of other messages of ours in the conversation, newest first, as many as may matter.
@@ -207,7 +215,7 @@ class Ledger:
         except Exception as error:  # noqa: BLE001 (one that cannot be read must not hold up the account; logged below)
             _give_up(session, due, error)
             return None
-        MARK.run(session, delivery=due.id, sender=self._owner, planned=len(parts.all), kept=self._kept(due, parts))
+        MARK.put_off(session, delivery=due.id, sender=self._owner, planned=len(parts.all), kept=self._kept(due, parts))
         return shipment
 
     def _shipment(self, session: Session, due: Due, address: Address, parts: Parts) -> Shipment:
@@ -228,7 +236,7 @@ class Ledger:
             must_settle=due.state == DeliveryState.UNKNOWN.value or not is_settled,
             keys=self._keys.open(UserId(due.user_id), due.id, due.external_keys),
             has_draft=due.draft_state == DraftState.OPEN.value,
-            reply_to=self._keys.answered_by(session, TurnId(due.turn_id)),
+            reply_to=self._keys.open_asked(Asked(due.asked_id, due.asked_user_id, due.asked_key)),
             language=due.language or "en",
             is_answer=due.author == Author.ASSISTANT.value,
             created_at=due.created_at,
@@ -268,16 +276,15 @@ class Ledger:
             values |= {"state": DeliveryState.FAILED.value, "error": "too_late", "parts": None}
         if outcome.drops_draft:
             values |= {"draft_state": DraftState.NONE.value, "external_keys": None}
-        moved = recording(values).run(
-            session,
-            delivery=shipment.delivery_id,
-            sender=self._owner,
-            **{f"new_{name}": value for name, value in values.items()},
-        )
-        if moved and shipment.is_handle and state is DeliveryState.SENT:
+        row = {"delivery": shipment.delivery_id, "sender": self._owner}
+        row |= {f"new_{name}": value for name, value in values.items()}
+        if outcome.holds_up_chat:
+            if recording(values).run(session, **row):
+                _hold_up(session, shipment, values["due_at"])
+            return
+        recording(values).put_off(session, **row)
+        if shipment.is_handle and state is DeliveryState.SENT:
             self._remember_message(session, shipment, outcome.external_key or "")
-        if moved and outcome.holds_up_chat:
-            _hold_up(session, shipment, values["due_at"])
 
     def _sent(self, shipment: Shipment, key: str, now: datetime) -> dict[str, Any]:
         """What changes when a part is there: the next one is due, or the delivery is done."""
@@ -294,7 +301,13 @@ class Ledger:
     def _remember_message(self, session: Session, shipment: Shipment, key: str) -> None:
         """Make the answer findable by the messenger's id of the part where the buttons are."""
         found_by = message_hash(self._privacy, shipment.conversation_id, key)
-        REMEMBER.run(session, message=shipment.message_id, found_by=found_by)
+        REMEMBER.put_off(
+            session,
+            message=shipment.message_id,
+            delivery=shipment.delivery_id,
+            index=shipment.index,
+            found_by=found_by,
+        )
 
 
 def _give_up(session: Session, due: Due, error: Exception) -> None:

@@ -19,11 +19,11 @@ from parlour.turns.ports import Address
 from parlour.turns.states import Author
 
 
-class _Asked(NamedTuple):
-    """The message that a turn answers."""
+class Asked(NamedTuple):
+    """The message that a turn answers; nothing but None where there is none."""
 
-    id: UUID
-    user_id: UUID
+    id: UUID | None
+    user_id: UUID | None
     external_key: bytes | None
 
 
@@ -31,7 +31,7 @@ _ANSWERED = Query(
     select(Message.id, Message.user_id, Message.external_key).where(
         Message.turn_id == bindparam("turn"), Message.author == Author.USER.value
     ),
-    _Asked,
+    Asked,
 )
 
 
@@ -55,10 +55,14 @@ class MessageKeys:
     def answered_by(self, session: Session, turn_id: TurnId) -> str | None:
         """The messenger's id of the message that the turn answers, None where it told none."""
         found = _ANSWERED.first(session, turn=turn_id)
-        if found is None or found.external_key is None:
+        return None if found is None else self.open_asked(found)
+
+    def open_asked(self, asked: Asked) -> str | None:
+        """The messenger's id of that message, None where it told none."""
+        if asked.id is None or asked.user_id is None or asked.external_key is None:
             return None
         column = Message.external_key
-        return self._privacy.sealer.open_text(UserId(found.user_id), column, found.id, found.external_key)
+        return self._privacy.sealer.open_text(UserId(asked.user_id), column, asked.id, asked.external_key)
 
     def thread_of(self, session: Session, delivery: Due) -> str | None:
         """The messenger's id of the message that opened the thread which the delivery belongs to, None without one."""

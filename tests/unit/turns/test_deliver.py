@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from sqlalchemy import select, update
@@ -52,6 +53,28 @@ async def test_an_answer_is_posted_once(stage: Stage, messenger: FakeMessenger) 
 
     assert messenger.texts() == ["All well."]
     assert messenger.calls["send"] == 1
+
+
+async def test_what_becomes_due_while_it_rests_is_taken_together(stage: Stage, messenger: FakeMessenger) -> None:
+    goes_on = asyncio.Event()
+    stage.answered("hello")
+    async with stage.posting(messenger, rest=lambda _: goes_on.wait()) as sender:
+        await until(lambda: messenger.texts() == ["All well."], "the first is posted")
+        looks: list[int] = []
+        take_due = sender._ledger.take_due
+
+        def look(*args: Any, **more: Any) -> Any:
+            taken = take_due(*args, **more)
+            looks.append(len(taken[0]))
+            return taken
+
+        sender._ledger.take_due = look  # type: ignore[method-assign]
+        for name in ("ben", "eve"):
+            await asyncio.to_thread(stage.answered, "hello", sender=name)
+        goes_on.set()
+        await until_sent(stage)
+
+    assert looks[0] == 2
 
 
 async def test_answers_of_a_conversation_are_posted_in_order(stage: Stage, messenger: FakeMessenger) -> None:
