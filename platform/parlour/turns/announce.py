@@ -8,6 +8,7 @@ from sqlalchemy import select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from parlour.privacy.classes import DataClass
 from parlour.privacy.errors import KeyShredded
 from parlour.skills.rich import PLAIN, Rich
 from parlour.store.changes import changed_rows
@@ -62,7 +63,10 @@ def announce(
         .join(User, User.workspace_id == Account.workspace_id)
         .where(Account.id == conversation.account_id, User.id == user_id)
     ).one()
-    turn = _turn(session, conversation, user_id, what, language, now)
+    until = outbox.until(
+        session, DataClass.OPERATIONAL, account_id=conversation.account_id, conversation_id=conversation_id, since=now
+    )
+    turn = _turn(session, conversation, user_id, what, language, now=now, until=until)
     if turn is None:
         return None
     to = Recipient(
@@ -92,7 +96,9 @@ def _turn(
     user_id: UserId,
     what: Announcement,
     language: str | None,
+    *,
     now: datetime,
+    until: datetime | None,
 ) -> Turn | None:
     """Its row, None where another process says the same at this moment."""
     seq = session.scalars(
@@ -121,6 +127,7 @@ def _turn(
         due_at=now,
         received_at=now,
         finished_at=now,
+        expires_at=until,
     )
     made = changed_rows(session, row.on_conflict_do_nothing(index_elements=["account_id", "event_id"]))
     return session.get_one(Turn, turn_id) if made else None

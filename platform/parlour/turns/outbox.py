@@ -134,10 +134,16 @@ class Outbox:
         ]
         session.execute(insert(Attachment), rows)
 
-    def _until(self, session: Session, to: Recipient, data_class: DataClass, now: datetime) -> datetime | None:
+    def until(
+        self, session: Session, data_class: DataClass, *, account_id: UUID, conversation_id: UUID, since: datetime
+    ) -> datetime | None:
+        """When a row of this conversation goes."""
         return self._retention.until(
-            session, data_class, account_id=to.account_id, conversation_id=to.conversation_id, since=now
+            session, data_class, account_id=account_id, conversation_id=conversation_id, since=since
         )
+
+    def _until(self, session: Session, to: Recipient, data_class: DataClass, now: datetime) -> datetime | None:
+        return self.until(session, data_class, account_id=to.account_id, conversation_id=to.conversation_id, since=now)
 
     def _deliver(
         self,

@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, MetaData, func, inspect, select, text
+from sqlalchemy import Connection, MetaData, delete, func, inspect, select, text, update
 
 from parlour.privacy.models import KeyBase
 from parlour.store import schema
 from parlour.store.connect import connect
 from parlour.store.errors import RevisionUnknown, SchemaTooNew, SchemaTooOld
+from parlour.store.models import Turn
+from parlour.store.privacy_models import RetentionChange
 from parlour.store.schema import Schema
 from parlour.store.tables import CONTENT, is_told
 from tests.support.newer_schema import add_expanding_revision
@@ -81,6 +83,23 @@ def test_every_revision_goes_up_down_and_up_again_with_data_in_the_tables(databa
 
     assert left == {schema.version_table(which)}
     assert schema.current(database_url, which) == schema.head(which)
+
+
+@pytest.mark.parametrize("is_dated", [True, False])
+def test_an_upgrade_has_turns_dated_that_were_written_without_a_date(database_url: str, *, is_dated: bool) -> None:
+    schema.upgrade(database_url)
+    with _connected(database_url) as connection:
+        fill(connection, METADATA[Schema.CONTENT])
+        connection.execute(delete(RetentionChange))
+        if not is_dated:
+            connection.execute(update(Turn).values(expires_at=None))
+    schema.downgrade(database_url, "0019")
+
+    schema.upgrade(database_url)
+
+    with _connected(database_url) as connection:
+        noted = connection.execute(select(RetentionChange.data_class, RetentionChange.scope)).all()
+    assert set(noted) == (set() if is_dated else {("operational", "workspace")})
 
 
 def _tables(url: str) -> set[str]:

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import delete, select, update
 
 from parlour.people.states import UserState
+from parlour.privacy.retention import purge_expired
 from parlour.sdk.errors import NotAvailable, TooMuch
 from parlour.sdk.replies import Button, Buttons, File, Reply, Text
 from parlour.skills.desk import Whose
@@ -14,6 +15,7 @@ from parlour.store.models import Account, Attachment, Delivery, Turn, User
 from parlour.store.outbound_models import Subscription
 from parlour.store.skill_models import SkillRow
 from parlour.turns import sending
+from parlour.turns.announce import ANNOUNCED
 from parlour.turns.ports import Frame, Taken
 from parlour.turns.sending import NoPrivateChat
 from parlour.turns.states import Author
@@ -133,6 +135,16 @@ async def test_news_is_posted_once_with_all_that_belongs_to_it(stage: Stage, ski
         "Noted?",
     ]
     assert messenger.posts[-1].buttons == ("Yes",)
+
+
+def test_what_was_told_goes_when_its_time_is_over_and_its_turn_with_it(stage: Stage, skill_id: SkillId) -> None:
+    tell(stage, subscribed(stage, skill_id, "ann"))
+    before = [turn.kind for turn in stage.turns()]
+
+    purge_expired(stage.platform.database, now=stage.clock.now() + timedelta(days=366))
+
+    assert before == ["message", ANNOUNCED]
+    assert stage.turns() == []
 
 
 def test_gateways_are_told_after_the_commit(stage: Stage, skill_id: SkillId) -> None:
