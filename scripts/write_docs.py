@@ -5,6 +5,7 @@
 A test fails when a page is stale.
 """
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from inspect import cleandoc
@@ -128,7 +129,7 @@ def _default(info: FieldInfo) -> str:
         value = value.get_secret_value()
     if value in ("", (), None) or value == {}:
         return ""
-    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+    return f"`{json.dumps(value) if isinstance(value, bool | tuple) else value}`"
 
 
 # ---- commands ---------------------------------------------------------------------------------------------------

@@ -138,6 +138,10 @@ class WebSettings(Section):
     is_secure: bool = Field(
         default=False, description="Set when people reach it over HTTPS: cookies are then for HTTPS only."
     )
+    trusted_proxies: tuple[str, ...] = Field(
+        ("127.0.0.1",),
+        description="Addresses and networks (`10.0.0.0/8`) of proxies: they alone are believed whom they pass on.",
+    )
 
 
 class OidcSettings(Section):

@@ -1,5 +1,6 @@
 """All settings, and the only module that reads the environment and `parlour.toml`."""
 
+import ipaddress
 import json
 import os
 import tomllib
@@ -192,9 +193,22 @@ def _oidc_incomplete(settings: Settings) -> list[str]:
     return found
 
 
+def _proxies_unclear(settings: Settings) -> list[str]:
+    try:
+        for proxy in settings.web.trusted_proxies:
+            ipaddress.ip_network(proxy)
+    except ValueError:
+        # A `*` among them would let anybody say where they come from.
+        problem = "holds what is neither an address nor a network"
+        return [
+            f"web.trusted_proxies: {problem}. Write them as 10.0.0.7 or 10.0.0.0/8, with no bits set behind the /8."
+        ]
+    return []
+
+
 def _contradictions(settings: Settings) -> list[str]:
     """What cannot work together, as sentences that name the setting and the remedy."""
-    found = [*_servers_missing(settings), *_oidc_incomplete(settings)]
+    found = [*_servers_missing(settings), *_oidc_incomplete(settings), *_proxies_unclear(settings)]
     if settings.skills.isolation == "inline" and (signs := _production_signs(settings)):
         found.append(
             f"skills.isolation: inline is for development, and {signs[0]} is set as in production. Set it to process."

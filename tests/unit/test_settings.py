@@ -56,6 +56,8 @@ def test_the_live_bus_is_the_brokers_redis_where_it_is_one() -> None:
     [
         ({"PARLOUR_WEB__PORT": "many"}, "PARLOUR_WEB__PORT"),
         ({"PARLOUR_WEB__PORT": "70000"}, "PARLOUR_WEB__PORT"),
+        ({"PARLOUR_WEB__TRUSTED_PROXIES": '["*"]'}, "web.trusted_proxies"),
+        ({"PARLOUR_WEB__TRUSTED_PROXIES": '["10.0.0.1/8"]'}, "web.trusted_proxies"),
         ({"PARLOUR_ENGINE__KIND": "gpt"}, "PARLOUR_ENGINE__KIND"),
         ({"PARLOUR_ENGINE__KINDD": "echo"}, "PARLOUR_ENGINE__KINDD"),
         ({"PARLOUR_ENGIN__KIND": "echo"}, "PARLOUR_ENGIN__KIND"),

@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 from parlour.bootstrap import Platform
 from parlour.channels.protocol import Channel
 from parlour.processes.posting import PostOffice
+from parlour.sections import WebSettings
 from parlour.settings import SettingsError
 from parlour.turns.ports import CredentialsRejected, NotSent
 
@@ -50,7 +51,7 @@ class Gateway:
         host, port = sock.getsockname()[:2]
         self.url = f"http://{host}:{port}"
         channels: list[asyncio.Task[None]] = []
-        server = _Server(uvicorn.Config(self._make_app(self), log_config=None, access_log=False, lifespan="off"))
+        server = _Server(http_config(self._make_app(self), web))
         serving = asyncio.create_task(server.serve(sockets=[sock]), name="http")
         try:
             waiting = [channel for channel in self._channels if not await self._open(channel)]
@@ -118,6 +119,13 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Nothing is captured."""
         yield
+
+
+def http_config(app: Starlette, web: WebSettings) -> uvicorn.Config:
+    """How `app` is served: requests come from who sent them, as far as a trusted proxy says so."""
+    return uvicorn.Config(
+        app, log_config=None, access_log=False, lifespan="off", forwarded_allow_ips=list(web.trusted_proxies)
+    )
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -324,6 +324,17 @@ def test_coming_back_may_not_be_tried_without_end(site: Site, monkeypatch: pytes
     assert answers == [400, 400, 429]
 
 
+def test_who_guesses_at_passwords_keeps_nobody_from_coming_by_the_provider(
+    site: Site, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _invite(site)
+    monkeypatch.setattr(attempts, "BY_ADDRESS", 2)
+    for number in range(5):
+        site.browser().sign_in(f"nobody {number}")
+
+    assert _sign_in(site, provider).status_code == 303
+
+
 def test_without_a_provider_there_is_no_such_page(open_site: Callable[..., Site]) -> None:
     site = open_site(issuer="")
 

@@ -1,5 +1,7 @@
 """How often somebody may try to sign in: by name, by address, and by both, counted in SQL for all gateways."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -17,19 +19,33 @@ BY_ADDRESS: Final = 50
 BY_NAME: Final = 200
 
 
-def is_too_often(session: Session, lookup: Lookup, name_hash: bytes | None, address: str, *, now: datetime) -> bool:
-    """Count this try, and tell whether there were too many. To be committed before any password is looked at.
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What there were too many tries of."""
 
-    Whoever comes from the identity provider has no name yet, and is counted by the address alone.
+    by_name: bool
+    by_address: bool
+
+
+def count_try(session: Session, lookup: Lookup, name_hash: bytes, address: str, *, now: datetime) -> Spent:
+    """Count this try, and tell of what there were too many. To be committed before any password is looked at."""
+    of_address = lookup.hash("signin address", address)
+    of_name = {
+        _both(lookup, name_hash, address): BY_NAME_AND_ADDRESS,
+        lookup.hash("signin name", name_hash.hex()): BY_NAME,
+    }
+    counted = _count_all(session, [of_address, *of_name], now)
+    is_name_spent = any(counted[key] > limit for key, limit in of_name.items())
+    return Spent(is_name_spent, counted[of_address] > BY_ADDRESS)
+
+
+def is_return_too_often(session: Session, lookup: Lookup, address: str, *, now: datetime) -> bool:
+    """Count this return from the identity provider, which has no name yet, and tell whether there were too many.
+
+    It is counted apart from passwords: who guesses at them keeps nobody from coming by the provider.
     """
-    session.execute(delete(SigninCount).where(SigninCount.ends_at <= now))
-    limits = {lookup.hash("signin address", address): BY_ADDRESS}
-    if name_hash is not None:
-        limits[_both(lookup, name_hash, address)] = BY_NAME_AND_ADDRESS
-        limits[lookup.hash("signin name", name_hash.hex())] = BY_NAME
-    # In one order everywhere, so that two tries never wait for each other.
-    counted = {key: _count(session, key, now) for key in sorted(limits)}
-    return any(counted[key] > limit for key, limit in limits.items())
+    key = lookup.hash("signin return", address)
+    return _count_all(session, [key], now)[key] > BY_ADDRESS
 
 
 def forget_tries(session: Session, lookup: Lookup, name_hash: bytes, address: str) -> None:
@@ -39,6 +55,12 @@ def forget_tries(session: Session, lookup: Lookup, name_hash: bytes, address: st
 
 def _both(lookup: Lookup, name_hash: bytes, address: str) -> bytes:
     return lookup.hash("signin", name_hash.hex(), address)
+
+
+def _count_all(session: Session, keys: Iterable[bytes], now: datetime) -> dict[bytes, int]:
+    session.execute(delete(SigninCount).where(SigninCount.ends_at <= now))
+    # In one order everywhere, so that two tries never wait for each other.
+    return {key: _count(session, key, now) for key in sorted(keys)}
 
 
 def _count(session: Session, key: bytes, now: datetime) -> int:

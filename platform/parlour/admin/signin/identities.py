@@ -41,7 +41,7 @@ class Identities:
         """Count this return from the provider. Raises `TooOften`."""
         now = self.database.clock.now()
         with self.database.begin() as session:
-            too_often = attempts.is_too_often(session, self.privacy.lookup, None, address, now=now)
+            too_often = attempts.is_return_too_often(session, self.privacy.lookup, address, now=now)
         if too_often:
             raise TooOften("Too many tries. Wait a quarter of an hour.")
 

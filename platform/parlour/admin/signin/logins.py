@@ -22,7 +22,7 @@ from parlour.admin.signin.errors import (
 )
 from parlour.admin.signin.links import Link
 from parlour.admin.signin.names import email_hash, name_hash_of, plain_email
-from parlour.admin.signin.passwords import hash_password, is_right
+from parlour.admin.signin.passwords import hash_password, is_right, wait_as_long
 from parlour.people.states import Role
 from parlour.privacy.audit import Deed, record
 from parlour.privacy.logins import is_last_owner, is_open
@@ -34,6 +34,7 @@ from parlour.store.operator_models import Login
 
 _NAME_CHARS = 100
 _TOTP_STEP_S = 30
+_TOO_OFTEN = "Too many tries. Wait a quarter of an hour."
 # Whose sign-in failed, where nobody has that name: the name itself might be a password typed into the wrong field.
 NOBODY = "login:unknown"
 
@@ -68,11 +69,16 @@ class Logins:
         """The token of a new session. Raises `Refused` and `TooOften`; either way the try is counted."""
         now, name_hash = self.database.clock.now(), name_hash_of(self.privacy.lookup, name)
         with self.database.begin() as session:
-            too_often = attempts.is_too_often(session, self.privacy.lookup, name_hash, address, now=now)
-        if too_often:
-            raise TooOften("Too many tries. Wait a quarter of an hour.")
+            spent = attempts.count_try(session, self.privacy.lookup, name_hash, address, now=now)
+        if spent.by_name:
+            raise TooOften(_TOO_OFTEN)
         with self.database.read() as session:
             login = session.scalar(select(Login).where(Login.lookup_hash == name_hash))
+        # Many may share an address, behind a proxy say: who guesses at names there does not shut out the others. A name
+        # that is somebody's has its own few tries, and for all the rest nothing is computed any more.
+        if spent.by_address and login is None:
+            wait_as_long()
+            raise TooOften(_TOO_OFTEN)
         # Outside of any transaction: it takes its time on purpose.
         is_known = is_right(login.password_hash if login else None, password)
         with self.database.begin() as session:
@@ -85,6 +91,8 @@ class Logins:
             workspace_id = WorkspaceId(login.workspace_id) if login is not None else None
             action = "login.sign-in" if token is not None else "login.sign-in-failed"
             record(session, self.privacy, Deed(who, action, who, workspace_id), now=now)
+        if token is None and spent.by_address:
+            raise TooOften(_TOO_OFTEN)
         if token is None:
             raise Refused("Name, password or code is not right.")
         return token

@@ -3,7 +3,7 @@
 import pyotp
 import pytest
 
-from parlour.admin.signin import attempts, sessions
+from parlour.admin.signin import attempts, logins, sessions
 from parlour.admin.signin.links import LIFE, first_link
 from parlour.people.states import Role
 from parlour.privacy import audit
@@ -123,6 +123,41 @@ def test_one_address_is_limited_whatever_names_it_tries(site: Site, monkeypatch:
     answers = [site.browser().sign_in(f"name {number}").status_code for number in range(4)]
 
     assert answers == [401, 401, 401, 429]
+
+
+def test_who_guesses_at_names_shuts_out_nobody_else_of_their_address(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.signed_in()
+    monkeypatch.setattr(attempts, "BY_ADDRESS", 3)
+    for number in range(5):
+        site.browser().sign_in(f"nobody {number}")
+
+    wrong, right = site.browser().sign_in("owner of None", "wrong"), site.browser().sign_in("owner of None")
+
+    assert (wrong.status_code, right.status_code) == (429, 303)
+    guesses = [site.browser().sign_in("owner of None", "wrong") for _ in range(attempts.BY_NAME_AND_ADDRESS)]
+    assert {one.status_code for one in guesses} == {429}
+    assert site.browser().sign_in("owner of None").status_code == 429
+
+
+def test_an_address_makes_only_so_many_passwords_be_computed(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.signed_in()
+    monkeypatch.setattr(attempts, "BY_ADDRESS", 3)
+    monkeypatch.setattr(attempts, "BY_NAME_AND_ADDRESS", 2)
+    computed: list[str] = []
+
+    def is_right(_: str | None, password: str) -> bool:
+        computed.append(password)
+        return False
+
+    monkeypatch.setattr(logins, "is_right", is_right)
+
+    for number in range(8):
+        site.browser().sign_in(f"nobody {number}", "of nobody")
+        site.browser().sign_in("owner of None", "of the owner")
+
+    assert (computed.count("of nobody"), computed.count("of the owner")) == (2, 2)
 
 
 def test_sign_ins_and_failed_ones_stand_in_the_audit_log_without_what_was_typed(site: Site) -> None:
