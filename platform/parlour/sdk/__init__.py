@@ -30,10 +30,11 @@ from parlour.sdk.errors import (
     TurnOver,
 )
 from parlour.sdk.replies import Button, Buttons, Chart, File, Image, Question, Reply, Series, Text
-from parlour.sdk.schema import Folder, Host, Secret
+from parlour.sdk.schema import Between, Folder, Host, Secret
 from parlour.sdk.skill import Skill
 
 __all__ = [
+    "Between",
     "Button",
     "Buttons",
     "CapabilityError",

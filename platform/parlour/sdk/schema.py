@@ -1,6 +1,7 @@
 """JSON schemas of the types that settings and tools may use, and checking values against them."""
 
 import dataclasses
+import math
 import re
 import types
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,6 +31,24 @@ class Folder(str):
     __slots__ = ()
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Between:
+    """The least and the most that a number may be, itself included: `Annotated[int, "Litres a day", Between(1, 50)]`.
+
+    None stands for no bound of yours; a whole number never needs more than 64 bits.
+    """
+
+    least: float | None = None
+    most: float | None = None
+
+    def schema(self) -> dict[str, float]:
+        """As JSON schema says it."""
+        bounds = {"minimum": self.least, "maximum": self.most}
+        return {word: bound for word, bound in bounds.items() if bound is not None}
+
+
+# What goes over the wire to a skill, and fits into every database.
+_LARGEST_INTEGER: Final = 2**63 - 1
 FOLDER: Final = re.compile(r"[a-z][a-z0-9-]{0,63}")
 _SIMPLE: Mapping[Any, dict[str, Any]] = {
     str: {"type": "string"},
@@ -59,14 +78,19 @@ def schema_of(kind: Any) -> dict[str, Any]:  # noqa: ANN401 (any annotation)
     """The JSON schema of a type: str, int, float, bool, Secret, Host, Folder, Literal, list, tuple, dict of
     str, or with None.
 
-    Text in `Annotated[…, "text"]` is its description. Raises `TypeError` for any other type.
+    Text in `Annotated[…, "text"]` is its description, `Between` there the bounds of a number. Raises `TypeError` for
+    any other type.
     """
     if kind in _SIMPLE:
         return dict(_SIMPLE[kind])
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is Annotated:
         words = [one for one in arguments[1:] if isinstance(one, str)]
-        return schema_of(arguments[0]) | ({"description": words[0]} if words else {})
+        bounds = [one.schema() for one in arguments[1:] if isinstance(one, Between)]
+        made = schema_of(arguments[0]) | ({"description": words[0]} if words else {})
+        if bounds and made.get("type") not in {"integer", "number"}:
+            raise TypeError("Between is for int and float alone")
+        return made | (bounds[0] if bounds else {})
     if origin is Literal:
         return {"enum": list(arguments)}
     if origin in {list, tuple} and arguments:
@@ -120,11 +144,24 @@ def problems(schema: Mapping[str, Any], value: object, *, at: str = "") -> Itera
         yield f"{place} must be of type {kind}"
     elif (shape := _SHAPES.get(schema.get("format", ""))) is not None and not shape[0].fullmatch(str(value)):
         yield f"{place} {shape[1]}"
+    elif isinstance(value, int | float):
+        yield from _number_problems(schema, value, place)
     elif isinstance(value, list):
-        for number, one in enumerate(value):
-            yield from problems(schema.get("items", {}), one, at=f"{at}[{number}]")
+        yield from _list_problems(schema, value, at)
     elif isinstance(value, dict):
         yield from _object_problems(schema, value, at)
+
+
+def _number_problems(schema: Mapping[str, Any], value: float, place: str) -> Iterator[str]:
+    least, most = schema.get("minimum"), schema.get("maximum")
+    if isinstance(value, int) and abs(value) > _LARGEST_INTEGER:
+        yield f"{place} is too large a number"
+    elif not math.isfinite(value):
+        yield f"{place} must be a finite number"
+    elif least is not None and value < least:
+        yield f"{place} must be at least {least}"
+    elif most is not None and value > most:
+        yield f"{place} must be at most {most}"
 
 
 def hosts_set(schema: Mapping[str, Any], values: Mapping[str, Any]) -> tuple[str, ...]:
@@ -157,6 +194,11 @@ def _set(schema: Mapping[str, Any], values: Mapping[str, Any], names: Sequence[s
         value = values.get(name)
         if value and value != schema["properties"][name].get("default"):
             yield from [value] if isinstance(value, str) else value
+
+
+def _list_problems(schema: Mapping[str, Any], value: Sequence[Any], at: str) -> Iterator[str]:
+    for number, one in enumerate(value):
+        yield from problems(schema.get("items", {}), one, at=f"{at}[{number}]")
 
 
 def _object_problems(schema: Mapping[str, Any], value: Mapping[str, Any], at: str) -> Iterator[str]:

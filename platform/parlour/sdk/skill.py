@@ -82,7 +82,17 @@ class Skill:
         return self._handlers[handler_id]
 
     def answers(self, *examples: str) -> Callable[[F], F]:
-        """Answer what people say. The examples, in any language, teach the router when: a dozen is better than two."""
+        """Answer what people say. The examples, in any language, teach the router when: a dozen is better than two.
+
+        What it returns or yields is the answer: text, or a reply such as `Chart` or `Buttons`, or a list of them.
+
+        ```python
+        @skill.answers("How often do I water basil?", "My ficus drops its leaves")
+        async def care(turn: Turn, model: Model):
+            async for piece in model.stream(turn):
+                yield piece
+        ```
+        """
 
         def register(function: F) -> F:
             if not examples or not all(one.strip() for one in examples):
@@ -93,7 +103,10 @@ class Skill:
         return register
 
     def command(self, name: str, description: str, *, zh: str = "") -> Callable[[F], F]:
-        """Answer `/name`; what stands behind it is `turn.text`. The description stands in `/help`."""
+        """Answer `/name`; what stands behind it is `turn.text`. The description stands in `/help`.
+
+        Parlour's own commands are taken; where two skills have the same, the first of them by name has it.
+        """
 
         def register(function: F) -> F:
             if not NAME.fullmatch(name) or name in RESERVED_COMMANDS:
@@ -111,7 +124,19 @@ class Skill:
     @overload
     def tool(self, *, name: str) -> Callable[[F], F]: ...
     def tool(self, function: F | None = None, *, name: str = "") -> F | Callable[[F], F]:
-        """A function that the model may call while it answers. Its docstring tells the model what it does."""
+        """A function that the model may call while it answers. Its docstring tells the model what it does.
+
+        Parameters with a type of JSON (str, int, float, bool, `Literal`, list, dict, or None) are the model's to fill,
+        `Between` bounds a number; all others are given by the host, and who the user is never comes from the model.
+
+        ```python
+        @skill.tool
+        async def water(plant: str, litres: Annotated[float, Between(0, 50)], mine: UserStore) -> str:
+            "Note that a plant was watered."
+            await mine.put("watering", {"plant": plant, "litres": litres})
+            return "Noted."
+        ```
+        """
 
         def register(function: F) -> F:
             about = getdoc(function)
@@ -140,7 +165,14 @@ class Skill:
     def event(self, name: str) -> Callable[[F], F]:
         """Take in what a person did elsewhere (in a shop, in an app), told over the API: a typed function.
 
-        Who it was comes from the host. Its docstring says what it means.
+        Who it was comes from the host; nobody spoke, so there is no `Turn`. Its docstring says what it means.
+
+        ```python
+        @skill.event("bought")
+        async def bought(plant: str, mine: UserStore):
+            "The person bought a plant."
+            await mine.put("plant", {"name": plant}, id=plant)
+        ```
         """
 
         def register(function: F) -> F:
@@ -155,7 +187,19 @@ class Skill:
         return register
 
     def imports(self, name: str, description: str, *, zh: str = "") -> Callable[[F], F]:
-        """Take in a file that an operator hands over: `parlour skill import SKILL NAME FILE`. Ask for `Upload`."""
+        """Take in a file that an operator hands over: `parlour skill import SKILL NAME FILE`. Ask for `Upload`.
+
+        ```python
+        @skill.imports("prices", "What plants cost: a name and a price a line")
+        async def prices(upload: Upload, shared: SharedStore):
+            content = b"".join([piece async for piece in upload.pieces()])
+            lines = content.decode().splitlines()
+            for line in lines:
+                name, _, price = line.partition(",")
+                await shared.put("price", {"price": float(price)}, id=name)
+            await upload.report(kept=len(lines))
+        ```
+        """
 
         def register(function: F) -> F:
             if not NAME.fullmatch(name):
@@ -166,7 +210,10 @@ class Skill:
         return register
 
     def every(self, schedule: str) -> Callable[[F], F]:
-        """Run on a schedule: every `"30s"`, `"5m"`, `"2h"`, `"1d"`, or at the times of a cron line, in UTC."""
+        """Run on a schedule: every `"30s"`, `"5m"`, `"2h"`, `"1d"`, or at the times of a cron line, in UTC.
+
+        Nobody speaks in a job: no `Turn` and no `UserStore`; what it has to say goes through `Notify`.
+        """
 
         def register(function: F) -> F:
             try:
@@ -194,9 +241,19 @@ class Skill:
     def settings(self, kind: C) -> C:
         """What an operator can set: a class of typed fields. Write it above the handlers that take it.
 
-        It becomes a frozen dataclass. Text in `Annotated[int, "…"]` is shown beside the field; `Secret` fields are
-        sealed, and read through `Secrets`; servers named in `Host` fields may be reached through `Http`, folders named
-        in `Folder` fields read through `Files`.
+        It becomes a frozen dataclass, and a handler is given it by its type. Fields are str, int, float, bool,
+        `Literal`, list, dict, any of these or None, `Secret`, `Host` and `Folder`; one without a default has to be set
+        before the skill works. Text in `Annotated[int, "…"]` is shown beside the field, `Between` there bounds a
+        number. `Secret` fields are sealed, and read through `Secrets`; servers named in `Host` fields may be reached
+        through `Http`, folders named in `Folder` fields read through `Files`.
+
+        ```python
+        @skill.settings
+        class Settings:
+            litres: Annotated[int, "Litres in the can", Between(1, 50)] = 5
+            tone: Literal["dry", "warm"] = "warm"
+            api_key: Secret = Secret("")
+        ```
         """
         if self.settings_class is not None:
             raise SkillMistake(

@@ -47,7 +47,11 @@ class Said:
 
 
 class FakeModel:
-    """A model that says what it is told to: a fixed text, or a function of the prompt. `prompts` are those it saw."""
+    """A model that says what it is told to: a fixed text, or a function of the prompt. `prompts` are those it saw.
+
+    `FakeModel(lambda prompt: "basil" if "basil" in prompt else "none")` answers each prompt by itself; for
+    `Model.extract` the function returns what the schema asks for, a dict for one.
+    """
 
     def __init__(self, says: str | Callable[[str], str] = "All well.") -> None:
         self.says = says
@@ -339,7 +343,13 @@ class FakeSecrets:
 
 @dataclass
 class Rehearsal:
-    """A skill on stage. Every part can be replaced or looked at; each person has a store of their own."""
+    """A skill on stage. Every part can be replaced or looked at; each person has a store of their own.
+
+    `settings` are the values that an operator set: `Rehearsal(skill, settings={"litres": 3})`. Everywhere `user` is who
+    does it, by default `ann`, and further arguments of `say` and `command` are fields of the `Turn`
+    (`language="zh"`, `role="admin"`). A grant is not asked for, yet hosts, folders and skills that the skill does not
+    name are refused as in earnest.
+    """
 
     skill: Skill
     model: FakeModel = field(default_factory=FakeModel)

@@ -33,6 +33,7 @@ class Fault(StrEnum):
     CHOICE = "choice"
     HOST = "host"
     JSON = "json"
+    RANGE = "range"
     TYPE = "type"
 
 
@@ -118,7 +119,7 @@ def _field(name: str, schema: Mapping[str, Any], value: Any, *, is_required: boo
     return Field(
         name=name,
         widget=widget,
-        about=str(schema.get("description") or kind.get("description") or ""),
+        about=" ".join(filter(None, (str(schema.get("description") or kind.get("description") or ""), _bounds(kind)))),
         text="" if is_secret else _text(widget, value),
         default="" if is_secret else _text(widget, schema.get("default")),
         choices=_choices(widget, kind),
@@ -144,6 +145,13 @@ def _widget(kind: Mapping[str, Any]) -> Widget:
         return Widget.LINES if _widget(kind.get("items", {})) in _ITEMS_ON_LINES else Widget.JSON
     simple = {"string": Widget.TEXT, "integer": Widget.INTEGER, "number": Widget.NUMBER, "boolean": Widget.SWITCH}
     return simple.get(str(kind.get("type")), Widget.JSON)
+
+
+def _bounds(kind: Mapping[str, Any]) -> str:
+    """The least and the most of a number, as they read in every language."""
+    if "minimum" not in kind and "maximum" not in kind:
+        return ""
+    return f"({kind.get('minimum', '')} … {kind.get('maximum', '')})"
 
 
 def _choices(widget: Widget, kind: Mapping[str, Any]) -> tuple[str, ...]:
@@ -239,4 +247,10 @@ _READERS: Final[Mapping[Widget, Callable[[str, Mapping[str, Any]], Any]]] = {
     Widget.LINES: _lines,
     Widget.JSON: _json,
 }
-_FAULTS: Final = {Widget.HOST: Fault.HOST, Widget.CHOICE: Fault.CHOICE}
+_FAULTS: Final = {
+    Widget.HOST: Fault.HOST,
+    Widget.CHOICE: Fault.CHOICE,
+    # What was typed is a number by then: it is not one that the setting takes.
+    Widget.INTEGER: Fault.RANGE,
+    Widget.NUMBER: Fault.RANGE,
+}

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 import pytest
 
-from parlour.sdk.schema import Host, Secret, hosts_set, names_hosts, object_schema, problems, schema_of
+from parlour.sdk.schema import Between, Host, Secret, hosts_set, names_hosts, object_schema, problems, schema_of
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,11 @@ from parlour.sdk.schema import Host, Secret, hosts_set, names_hosts, object_sche
         (dict[str, int], [{}, {"a": 1}], [{"a": "x"}, []]),
         (int | None, [None, 1], ["x"]),
         (Annotated[int, "So many"], [1], ["x"]),
+        (int, [2**63 - 1, -(2**63) + 1], [2**63, -(10**24)]),
+        (float, [1e300], [float("inf"), float("nan")]),
+        (Annotated[int, "So many", Between(1, 10)], [1, 10], [0, 11, "5"]),
+        (Annotated[float, Between(least=0)], [0, 1e9], [-0.1]),
+        (Annotated[float, Between(most=1)], [-5, 1], [1.5]),
     ],
 )
 def test_a_value_fits_or_the_problem_is_named(kind: Any, good: list[Any], bad: list[Any]) -> None:
@@ -38,6 +43,15 @@ def test_the_problem_names_the_place_and_not_the_value() -> None:
     found = list(problems(schema, {"sizes": [1, "hunter2"]}, at="settings"))
 
     assert found == ["settings.sizes[1] must be of type integer", "settings.name is missing"]
+
+
+def test_bounds_of_what_is_no_number_are_the_authors_mistake() -> None:
+    with pytest.raises(TypeError, match="Between is for int and float"):
+        schema_of(Annotated[str, Between(1, 2)])
+
+
+def test_a_bound_is_named_and_the_value_is_not() -> None:
+    assert list(problems(schema_of(Annotated[int, Between(1, 10)]), 4711, at="most")) == ["most must be at most 10"]
 
 
 def test_unknown_names_are_told_with_the_known_ones() -> None:

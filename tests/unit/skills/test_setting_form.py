@@ -81,6 +81,7 @@ def test_what_is_typed_comes_back_as_its_type() -> None:
         ("city", "  ", Fault.REQUIRED),
         ("key", "", Fault.REQUIRED),
         ("litres", "three", Fault.INTEGER),
+        ("litres", "9" * 24, Fault.RANGE),
         ("share", "nan", Fault.NUMBER),
         ("is_loud", "yes", Fault.CHOICE),
         ("tone", "cold", Fault.CHOICE),
@@ -94,6 +95,15 @@ def test_what_does_not_fit_is_told_beside_its_field_and_changes_nothing(name: st
 
     assert typed.faults == {name: fault}
     assert typed.changes == {}
+
+
+def test_bounds_stand_beside_the_field() -> None:
+    schema = {"properties": {"most": {"type": "integer", "description": "So many", "minimum": 1, "maximum": 50}}}
+
+    (field,) = fields_of(schema, {})
+
+    assert field.about == "So many (1 … 50)"
+    assert read(schema, {"most": "51"}, {}).faults == {"most": Fault.RANGE}
 
 
 def test_a_default_or_an_emptied_field_takes_the_setting_back() -> None:
