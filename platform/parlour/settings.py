@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, get_origin
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from parlour.sections import (
@@ -89,6 +89,14 @@ class Settings(BaseSettings):
         """Take what `load` hands in, nothing else: the environment and the file come in there, already merged."""
         return (init_settings,)
 
+    @field_validator("data_dir", mode="before")
+    @classmethod
+    def _is_named(cls, value: object) -> object:
+        """An empty name would be the working folder, which nobody meant who left a variable empty."""
+        if value == "":
+            raise ValueError("is empty. Name a folder, or leave it out for ./parlour-data")
+        return value
+
     @model_validator(mode="after")
     def _belongs_together(self) -> "Settings":
         for problem in _contradictions(self):
@@ -108,7 +116,7 @@ class Settings(BaseSettings):
     @property
     def key_file(self) -> Path:
         """The file provider's key, the default filled in."""
-        return self.keys.file or self.data_dir / "keys" / "master.key"
+        return (self.keys.file or self.data_dir.resolve() / "keys" / "master.key").absolute()
 
     @property
     def embedding_server(self) -> tuple[str, str, str] | None:

@@ -19,6 +19,11 @@ def test_nothing_set_is_everything_on_one_machine(tmp_path: Path, monkeypatch: p
     assert settings.bus_url == ""
 
 
+def test_an_empty_data_folder_is_refused_and_is_not_the_working_folder() -> None:
+    with pytest.raises(SettingsError, match=r"^PARLOUR_DATA_DIR: is empty\. Name a folder"):
+        load({"PARLOUR_DATA_DIR": ""})
+
+
 def test_the_environment_overrides_the_file_key_by_key(tmp_path: Path) -> None:
     file = tmp_path / "parlour.toml"
     file.write_text('[web]\nhost = "0.0.0.0"\nport = 8081\n')

@@ -49,9 +49,9 @@ def chat(
     """
     settings = load()
     if files is not None and not files.is_dir():
-        raise Refused(f"--files: {files} is no folder. Name one that exists.")
+        raise typer.BadParameter(f"--files: {files} is no folder. Name one that exists.")
     if not once and once is not None:
-        raise Refused("--once: is empty. Give it the message to answer.")
+        raise typer.BadParameter("--once: is empty. Give it the message to answer.")
     logs.set_up(level="error", style=settings.log.format)
     if isinstance(sys.stdin, io.TextIOWrapper):
         # What is piped in may be in any encoding; a message is better read in part than not at all.

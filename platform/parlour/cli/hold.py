@@ -34,7 +34,7 @@ def add(
         user_id = None if user is None else find_user(storage.database, storage.privacy, user)
         conversation_id = None if conversation is None else as_uuid(conversation)
         if conversation is not None and conversation_id is None:
-            raise Refused(f"{conversation!r} is no conversation's id. Take it from: parlour turn show TURN")
+            raise typer.BadParameter(f"{conversation!r} is no conversation's id. Take it from: parlour turn show TURN")
         hold_id = add_hold(
             storage.database,
             storage.privacy,

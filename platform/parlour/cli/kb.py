@@ -15,6 +15,7 @@ from sqlalchemy import select
 from parlour.cli.errors import Refused
 from parlour.cli.output import JsonFlag, printable, show_json, show_rows, warn
 from parlour.cli.storage import open_storage
+from parlour.people.states import Role
 from parlour.store.ids import WorkspaceId
 from parlour.store.models import Workspace
 
@@ -37,8 +38,8 @@ def add(
     ],
     *,
     role: Annotated[
-        str, typer.Option("--role", help="The least one must be to find it: guest, member, auditor, admin, owner.")
-    ] = ("member"),
+        Role, typer.Option("--role", help="The least one must be to find it: guest, member, auditor, admin or owner.")
+    ] = Role.MEMBER,
     name: Annotated[str | None, typer.Option("--name", help="Its name; the file's or folder's if not given.")] = None,
     workspace: InWorkspace = None,
     as_json: JsonFlag = False,
@@ -50,14 +51,19 @@ def add(
     from parlour.knowledge.site import Site, is_site  # noqa: PLC0415 (see _opened)
 
     if name and is_site(source):
-        raise Refused("A site has its host's name. Leave --name out.")
+        raise typer.BadParameter("a site has its host's name. Leave --name out")
+    if "://" in source and not is_site(source):
+        kinds = "Give a file, a folder, or the address of a sitemap: https://… or http://…"
+        raise typer.BadParameter(f"{source} is no address that documents are taken from. {kinds}")
     with _opened(workspace) as (knowledge, workspace_id), _progress() as on_progress:
         if is_site(source):
             with Site(source) as site:
-                report = knowledge.library.add_site(workspace_id, site, least_role=role, on_progress=on_progress)
+                report = knowledge.library.add_site(workspace_id, site, least_role=role.value, on_progress=on_progress)
         else:
             path = Path(source)
-            report = knowledge.library.add(workspace_id, path, least_role=role, name=name, on_progress=on_progress)
+            report = knowledge.library.add(
+                workspace_id, path, least_role=role.value, name=name, on_progress=on_progress
+            )
     if as_json:
         show_json(asdict(report))
     else:
@@ -80,18 +86,18 @@ def list_documents(*, workspace: InWorkspace = None, as_json: JsonFlag = False) 
 def search(
     question: Annotated[str, typer.Argument(help="What a person would ask.")],
     *,
-    role: Annotated[str, typer.Option("--role", help="Search as a guest, member, auditor, admin or owner.")] = "member",
+    role: Annotated[
+        Role, typer.Option("--role", help="Search as a guest, member, auditor, admin or owner.")
+    ] = Role.MEMBER,
     limit: Annotated[int, typer.Option(min=1, max=100, help="At most so many passages.")] = 5,
     workspace: InWorkspace = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Show the passages that would be found for a question."""
-    from parlour.knowledge.access import ROLES, Asker  # noqa: PLC0415 (see _opened)
+    from parlour.knowledge.access import Asker  # noqa: PLC0415 (see _opened)
 
-    if role not in ROLES:
-        raise Refused(f"No role named {role!r}. There are: {', '.join(ROLES)}.")
     with _opened(workspace) as (knowledge, workspace_id):
-        found = knowledge.search.find(Asker(workspace_id, role), question, limit=limit)
+        found = knowledge.search.find(Asker(workspace_id, role.value), question, limit=limit)
     if as_json:
         show_json([{**asdict(passage), "place": passage.place} for passage in found])
         return

@@ -1,7 +1,7 @@
 """`parlour receipt`: proofs that someone was erased."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -11,6 +11,9 @@ from parlour.cli.storage import open_storage
 from parlour.privacy.receipts import find_receipt, list_receipts, verify_receipt
 
 app = typer.Typer(no_args_is_help=True, help="Receipts of erasures: print, list, verify.")
+
+# A receipt is a few hundred bytes, and more for somebody who was linked from several messengers.
+_LARGEST_BYTES: Final = 1_000_000
 
 
 @app.command(epilog="Example: parlour receipt verify receipt.json --key BASE64")
@@ -24,9 +27,12 @@ def verify(
 ) -> None:
     """Say whether a receipt is whole, and with --key whether that installation signed it. Needs no database."""
     try:
-        content = file.read_bytes()
+        with file.open("rb") as opened:
+            content = opened.read(_LARGEST_BYTES + 1)
     except OSError as error:
         raise Refused(f"{file} cannot be read ({error.strerror}).") from None
+    if len(content) > _LARGEST_BYTES:
+        raise Refused(f"{file} is larger than a receipt can be ({_LARGEST_BYTES:,} bytes). Name the receipt's file.")
     facts = verify_receipt(content, public_key=key)
     if as_json:
         show_json(facts)

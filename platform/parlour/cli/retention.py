@@ -16,13 +16,24 @@ from parlour.privacy.erasure import Eraser, erase_silent
 from parlour.privacy.persons import as_uuid
 from parlour.privacy.preview import preview as preview_of
 from parlour.privacy.retention import clear_rule, purge_expired, read_policy, redate, set_rule
-from parlour.privacy.rules import FOREVER, Rule, Scope, checked_class, checked_days
+from parlour.privacy.rules import FOREVER, Rule, RuleRefused, Scope, checked_days
 from parlour.store.models import Workspace
 
 app = typer.Typer(no_args_is_help=True, help="How long data is kept: see, set, try out, run.")
 
-Class = Annotated[str, typer.Argument(metavar="CLASS", help=f"One of {', '.join(DataClass)}.")]
-Days = Annotated[str, typer.Argument(metavar="DAYS", help="Number of days, or `forever`.")]
+
+def _are_days(word: str | None) -> str | None:
+    """The number of days as it was typed. Raises `typer.BadParameter`."""
+    try:
+        if word is not None:
+            checked_days(word)
+    except RuleRefused as error:
+        raise typer.BadParameter(str(error)) from None
+    return word
+
+
+Class = Annotated[DataClass, typer.Argument(metavar="CLASS", help=f"One of {', '.join(DataClass)}.")]
+Days = Annotated[str, typer.Argument(metavar="DAYS", callback=_are_days, help="Number of days, or `forever`.")]
 Channel = Annotated[str | None, typer.Option(help="Only for this messenger, such as telegram.")]
 Conversation = Annotated[str | None, typer.Option(metavar="ID", help="Only for this conversation.")]
 WorkspaceName = Annotated[str | None, typer.Option("--workspace", help="Of this workspace; else that of the settings.")]
@@ -75,19 +86,21 @@ def clear(
 ) -> None:
     """Take a rule away; the next wider one counts again."""
     with open_storage() as storage:
-        known, scope = checked_class(data_class), _scope(channel, conversation)
+        scope = _scope(channel, conversation)
         workspace_id = _workspace(storage, workspace)
-        is_gone = clear_rule(storage.database, storage.privacy, workspace_id, scope, known, actor=storage.actor())
+        is_gone = clear_rule(storage.database, storage.privacy, workspace_id, scope, data_class, actor=storage.actor())
         if not is_gone:
-            raise Refused(f"No rule for {known} in {scope.word}. See those there are with: parlour retention show")
+            raise Refused(f"No rule for {data_class} in {scope.word}. See those there are with: parlour retention show")
         dated = _redate(storage)
-    typer.echo(f"{known} in {scope.word}: no rule any more. {dated} rows have a new date.")
+    typer.echo(f"{data_class} in {scope.word}: no rule any more. {dated} rows have a new date.")
 
 
 @app.command(epilog="Example: parlour retention preview message 30 --channel telegram")
 def preview(
-    data_class: Annotated[str | None, typer.Argument(metavar="CLASS", help="Of the rule to try out.")] = None,
-    days: Annotated[str | None, typer.Argument(metavar="DAYS", help="Of the rule to try out.")] = None,
+    data_class: Annotated[DataClass | None, typer.Argument(metavar="CLASS", help="Of the rule to try out.")] = None,
+    days: Annotated[
+        str | None, typer.Argument(metavar="DAYS", callback=_are_days, help="Of the rule to try out.")
+    ] = None,
     *,
     channel: Channel = None,
     conversation: Conversation = None,
@@ -125,15 +138,15 @@ def run(*, as_json: JsonFlag = False) -> None:
 
 def _rule(
     storage: Storage,
-    data_class: str,
+    data_class: DataClass,
     days: str,
     channel: str | None,
     conversation: str | None,
     workspace: str | None,
 ) -> Rule:
-    known, number, scope = checked_class(data_class), checked_days(days), _scope(channel, conversation)
+    number, scope = checked_days(days), _scope(channel, conversation)
     keep = None if number is None else timedelta(days=number)
-    return Rule(_workspace(storage, workspace), scope, known, keep)
+    return Rule(_workspace(storage, workspace), scope, data_class, keep)
 
 
 def _scope(channel: str | None, conversation: str | None) -> Scope:
@@ -143,7 +156,7 @@ def _scope(channel: str | None, conversation: str | None) -> Scope:
         return Scope(channel=channel)
     found = as_uuid(conversation)
     if found is None:
-        raise Refused(f"{conversation!r} is no conversation's id. Take it from: parlour turn show TURN")
+        raise typer.BadParameter(f"{conversation!r} is no conversation's id. Take it from: parlour turn show TURN")
     return Scope(conversation_id=found)
 
 

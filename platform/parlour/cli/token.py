@@ -8,7 +8,6 @@ import typer
 from parlour.admin.api import tokens
 from parlour.admin.api.tokens import MOST_DAYS, USUAL_DAYS, Maker, TokenView
 from parlour.admin.rights import Right
-from parlour.cli.errors import Refused
 from parlour.cli.output import JsonFlag, show_json, show_rows
 from parlour.cli.storage import Storage, open_storage
 from parlour.people.accounts import find_workspace
@@ -75,7 +74,7 @@ def revoke(
         token_id = UUID(token)
     except ValueError:
         # What was typed may be the token itself: it is not repeated.
-        raise Refused("That is no token's id. Take it from: parlour token list") from None
+        raise typer.BadParameter("That is no token's id. Take it from: parlour token list") from None
     with open_storage() as storage:
         tokens.revoke_token(storage.database, storage.privacy, _maker(storage, workspace), token_id)
     typer.echo(f"Token {token_id} is revoked.")

@@ -38,7 +38,10 @@ def list_turns(
         else:
             found = operating.list_turns(parts.database, state=state.value if state else None, limit=limit)
     rows = [asdict(view) for view in found] if as_json else [_row(view) for view in found]
-    show_rows(rows, as_json=as_json, empty="No turn is stuck." if stuck else "No turn is waiting.")
+    empty = (
+        f"No turn is {state.value}." if state else "No turn is stuck." if stuck else "No turn is waiting or running."
+    )
+    show_rows(rows, as_json=as_json, empty=empty)
 
 
 @app.command("show", epilog="Example: parlour turn show 01a205dc-284c-76f5-b6ea-c4fcc0328c41")
@@ -84,11 +87,11 @@ def _found(use_case: Any) -> Any:  # noqa: ANN401 (what the use case returns)
 
 
 def turn_id_of(text: str) -> TurnId:
-    """The id that was typed. Raises `Refused`."""
+    """The id that was typed. Raises `typer.BadParameter`."""
     try:
         return TurnId(UUID(text))
     except ValueError:
-        raise Refused(f"{text!r} is not a turn's id. List open ones with: parlour turn list") from None
+        raise typer.BadParameter(f"{text!r} is not a turn's id. List open ones with: parlour turn list") from None
 
 
 def _text(value: object) -> str:

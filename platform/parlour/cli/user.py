@@ -38,9 +38,14 @@ def list_users(
     with open_storage() as storage:
         found = users.list_users(storage.database, storage.privacy, state=state, after=start, limit=limit)
     rows = [_plain(view) for view in found] if as_json else [_row(view) for view in found]
-    is_all = state is None and start is None
-    empty = "Nobody yet. People appear here when they first write." if is_all else "Nobody there of that kind."
-    show_rows(rows, as_json=as_json, empty=empty)
+    show_rows(rows, as_json=as_json, empty=_nobody(state, is_further=start is not None))
+
+
+def _nobody(state: UserState | None, *, is_further: bool) -> str:
+    if state is UserState.ERASED:
+        return "Nobody. Erasing takes a person's row too; who was erased is told by: parlour receipt list"
+    is_all = state is None and not is_further
+    return "Nobody yet. People appear here when they first write." if is_all else "Nobody there of that kind."
 
 
 @app.command("show", epilog="Example: parlour user show telegram:12345")
@@ -142,6 +147,8 @@ def export(
     path = to or Path(made.name)
     try:
         _write_own(path, made.content)
+    except FileExistsError:
+        raise Refused(f"{path} is there already, and no export overwrites a file. Name another with --to.") from None
     except OSError as error:
         raise Refused(f"{path} cannot be written ({error.strerror}). Name another place with --to.") from None
     words = f"{path}: {sum(made.rows.values())} rows about {user_id}. It holds what they wrote: keep it safe."
@@ -149,9 +156,8 @@ def export(
 
 
 def _write_own(path: Path, content: bytes) -> None:
-    """Write it for this user alone to read, also where a file that others could read stood there."""
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as written:
-        os.fchmod(written.fileno(), 0o600)
+    """Write it for this user alone to read, never over a file that is there."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as written:
         written.write(content)
 
 
@@ -186,7 +192,7 @@ def _user_id(text: str) -> UserId:
     try:
         return UserId(UUID(text))
     except ValueError:
-        raise Refused(f"{text!r} is no user id. Take it from: parlour user list") from None
+        raise typer.BadParameter(f"{text!r} is no user id. Take it from: parlour user list") from None
 
 
 def _row(view: UserView) -> dict[str, Any]:

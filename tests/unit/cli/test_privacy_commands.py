@@ -40,7 +40,7 @@ def test_a_hold_is_placed_and_stands_against_an_erasure_until_it_is_released(par
 
     assert (hold["user"], hold["reason"], hold["released"]) == (ann, "Case 17", None)
     assert code == 1
-    assert "is under a legal hold" in problem
+    assert f"Legal hold {hold['id']} forbids it." in problem
     assert parlour("hold", "release", hold["id"], "--reason", "closed")[0] == 0
     assert parlour("hold", "list")[1] == "No hold stands.\n"
     assert parlour("user", "erase", "telegram:1", "--yes")[0] == 0
@@ -49,9 +49,11 @@ def test_a_hold_is_placed_and_stands_against_an_erasure_until_it_is_released(par
 @pytest.mark.parametrize(
     ("line", "exit_code", "words"),
     [
-        (["retention", "set", "letters", "20"], 1, "No data class 'letters'."),
-        (["retention", "set", "message", "soon"], 1, "'soon' is no number of days"),
-        (["retention", "set", "message", "20", "--conversation", "x"], 1, "parlour turn show TURN"),
+        (["retention", "set", "letters", "20"], 2, "'letters' is not one of"),
+        (["retention", "clear", "letters"], 2, "'letters' is not one of"),
+        (["retention", "set", "message", "1.5"], 2, "'1.5' is no number of days"),
+        (["retention", "set", "message", "soon"], 2, "'soon' is no number of days"),
+        (["retention", "set", "message", "20", "--conversation", "x"], 2, "parlour turn show TURN"),
         (["retention", "set", "message", "20", "--workspace", "x"], 1, "No workspace named 'x'."),
         (["retention", "set", "message"], 2, "Missing argument"),
         (["retention", "preview", "message"], 2, "give CLASS and DAYS"),
@@ -61,6 +63,7 @@ def test_a_hold_is_placed_and_stands_against_an_erasure_until_it_is_released(par
         (["hold", "add", "--reason", "x", "--user", "x"], 1, "No user 'x'."),
         (["hold", "release", "x", "--reason", "x"], 1, "No hold 'x' stands."),
         (["receipt", "verify", "nowhere.json"], 1, "nowhere.json cannot be read (No such file or directory)."),
+        (["receipt", "verify", "/dev/zero"], 1, "/dev/zero is larger than a receipt can be"),
         (["receipt", "print", "x"], 1, "No receipt 'x'."),
         (["user", "export", "telegram:1", "--to", "no/where.zip"], 1, "Name another place with --to."),
         (["user", "erase", UNKNOWN, "--yes"], 1, f"No user {UNKNOWN}."),
@@ -80,16 +83,16 @@ def test_what_cannot_be_done_says_why(
 # ---- a person's data --------------------------------------------------------------------------------------------
 
 
-def test_an_export_is_for_its_user_alone_also_over_a_file_that_others_could_read(
-    parlour: Command, ann: str, tmp_path: Path
-) -> None:
-    (tmp_path / "ann.zip").touch(mode=0o644)
-
+def test_an_export_is_for_its_user_alone_and_overwrites_nothing(parlour: Command, ann: str, tmp_path: Path) -> None:
     code, said, _ = parlour("user", "export", "telegram:1", "--to", "ann.zip", "--json")
 
     assert code == 0
     assert (json.loads(said)["id"], json.loads(said)["file"]) == (ann, "ann.zip")
     assert (tmp_path / "ann.zip").stat().st_mode & 0o777 == 0o600
+    written = (tmp_path / "ann.zip").read_bytes()
+    code, _, problem = parlour("user", "export", "telegram:1", "--to", "ann.zip")
+    assert (code, "ann.zip is there already" in problem) == (1, True)
+    assert (tmp_path / "ann.zip").read_bytes() == written
 
 
 def test_an_erasures_receipt_is_genuine_and_one_changed_byte_is_seen(

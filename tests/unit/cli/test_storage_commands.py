@@ -167,7 +167,7 @@ def test_the_last_owner_keeps_the_role(parlour: Command, storage: Storage) -> No
         (["show", "telegram:nobody"], 1),
         (["block", "nobody"], 1),
         (["approve", "ABCD-EFGH"], 1),
-        (["list", "--after", "x"], 1),
+        (["list", "--after", "x"], 2),
         (["list", "--state", "x"], 2),
         (["list", "--limit", "0"], 2),
         (["role", "x", "king"], 2),

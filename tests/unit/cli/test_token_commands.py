@@ -39,7 +39,7 @@ def test_a_token_is_made_listed_and_revoked(parlour: Command, storage: Storage) 
         (["create", "x", "--role", "auditor", "--scope", "erase people"], 1, "does not have: erase people"),
         (["create", "x", "--role", "owner", "--workspace", "x"], 1, "No workspace named 'x'."),
         (["revoke", UNKNOWN], 1, f"No token {UNKNOWN}"),
-        (["revoke", "parlour_secret"], 1, "That is no token's id."),
+        (["revoke", "parlour_secret"], 2, "That is no token's id."),
     ],
 )
 def test_what_cannot_be_done_says_why(parlour: Command, line: list[str], exit_code: int, words: str) -> None:

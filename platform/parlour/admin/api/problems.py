@@ -85,6 +85,13 @@ MEANINGS: Final[Mapping[HTTPStatus, str]] = {
     HTTPStatus.SERVICE_UNAVAILABLE: "A database or the key provider is away. Nothing was changed: try again.",
 }
 
+# What to do about a request that no endpoint took.
+_REMEDIES: Final[Mapping[HTTPStatus, str]] = {
+    HTTPStatus.BAD_REQUEST: "The body cannot be read. Send JSON in UTF-8.",
+    HTTPStatus.NOT_FOUND: "Nothing is at this address. What there is stands in /api/openapi.json.",
+    HTTPStatus.METHOD_NOT_ALLOWED: "This address does not take this method; `Allow` names one that it takes.",
+}
+
 
 class WrongField(BaseModel):
     """What is wrong with one part of a request. The value itself is not repeated."""
@@ -181,7 +188,8 @@ async def _told(_: Request, error: Exception) -> Response:
 async def _http_error(_: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
-    return problem(HTTPStatus(error.status_code), headers=error.headers)
+    status = HTTPStatus(error.status_code)
+    return problem(status, _REMEDIES.get(status, MEANINGS.get(status)), headers=error.headers)
 
 
 async def _not_valid(_: Request, error: Exception) -> Response:
@@ -191,7 +199,9 @@ async def _not_valid(_: Request, error: Exception) -> Response:
     errors = [
         WrongField(field=".".join(str(part) for part in one["loc"]), problem=_rule(one)) for one in error.errors()
     ]
-    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "The request is not valid.", errors=errors)
+    is_json = all(one["type"] != "json_invalid" for one in error.errors())
+    detail = "The request is not valid: `errors` says what to change." if is_json else "The body is not JSON."
+    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors=errors)
 
 
 def _rule(one: Mapping[str, Any]) -> str:
@@ -208,7 +218,8 @@ def _use_case_error(status: HTTPStatus) -> Any:  # noqa: ANN401 (starlette's han
 
 async def _away(request: Request, error: Exception) -> Response:
     log.warning("request_not_served", path=request.scope["path"], reason=type(error).__name__)
-    return problem(HTTPStatus.SERVICE_UNAVAILABLE, headers={"Retry-After": _RETRY_AFTER_S})
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    return problem(status, MEANINGS[status], headers={"Retry-After": _RETRY_AFTER_S})
 
 
 async def _failed(request: Request, error: Exception) -> Response:

@@ -64,6 +64,36 @@ def test_nobody_is_answered(api: Api, method: str, path: str, operation: dict[st
 
 
 @pytest.mark.parametrize(("method", "path", "operation"), NAMED)
+def test_a_parameter_that_is_none_is_named_and_not_left_aside(
+    api: Api, method: str, path: str, operation: dict[str, Any]
+) -> None:
+    where = path.format(**vars(things_of(api)))
+    given = _query(operation).get("params", {})
+
+    answer = api.ask(method, where, params={**given, "bogus": "1"}, **_body(operation))
+
+    assert answer.status_code == 422
+    assert "no parameter 'bogus'" in _problem(answer)["detail"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "words"),
+    [
+        ("GET", "/v1/nothing", 404, "/api/openapi.json"),
+        ("PATCH", "/v1/people", 405, "`Allow`"),
+        ("POST", "/v1/holds", 422, "not JSON"),
+    ],
+)
+def test_what_no_endpoint_takes_is_told_what_to_do(api: Api, method: str, path: str, status: int, words: str) -> None:
+    headers = {"Authorization": f"Bearer {api.token}", "Content-Type": "application/json"}
+
+    answer = api.client.request(method, path, headers=headers, content=b"{" if method == "POST" else b"")
+
+    assert answer.status_code == status
+    assert words in _problem(answer)["detail"]
+
+
+@pytest.mark.parametrize(("method", "path", "operation"), NAMED)
 def test_a_right_opens_an_endpoint_and_nothing_else_does(
     api: Api, method: str, path: str, operation: dict[str, Any]
 ) -> None:
