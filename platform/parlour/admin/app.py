@@ -125,13 +125,16 @@ class _BodyLimit:
 async def _http_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
-    return _shown(request, HTTPStatus(error.status_code), headers=error.headers)
+    return await _shown(request, HTTPStatus(error.status_code), headers=error.headers)
 
 
-async def _invalid(_: Request, error: Exception) -> Response:
-    """Which fields are wrong, never what was in them."""
+async def _invalid(request: Request, error: Exception) -> Response:
+    """Which fields are wrong, never what was in them; a browser is told that no page has such an address."""
     if not isinstance(error, RequestValidationError):
         raise error
+    if _is_page(request):
+        is_address = any(one["loc"][0] == "path" for one in error.errors())
+        return await _shown(request, HTTPStatus.NOT_FOUND if is_address else HTTPStatus.UNPROCESSABLE_ENTITY)
     fields = [".".join(str(part) for part in one["loc"]) for one in error.errors()]
     return _problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail=f"Not valid: {', '.join(fields)}.")
 
@@ -139,7 +142,7 @@ async def _invalid(_: Request, error: Exception) -> Response:
 async def _away(request: Request, error: Exception) -> Response:
     """A database that is away for now: nothing was committed, trying again is right."""
     log.warning("request_not_served", path=request.url.path, reason=type(error).__name__)
-    return _shown(request, HTTPStatus.SERVICE_UNAVAILABLE, headers={"Retry-After": "2"})
+    return await _shown(request, HTTPStatus.SERVICE_UNAVAILABLE, headers={"Retry-After": "2"})
 
 
 async def _failed(request: Request, error: Exception) -> Response:
@@ -147,14 +150,31 @@ async def _failed(request: Request, error: Exception) -> Response:
     reference = str(new_id())
     log.error("request_failed", reference=reference, path=request.url.path, error=type(error).__name__)
     # This handler stands outside of the middleware that protects every other answer.
-    return _shown(request, HTTPStatus.INTERNAL_SERVER_ERROR, detail=f"Reference: {reference}", headers=_HEADERS)
+    return await _shown(request, HTTPStatus.INTERNAL_SERVER_ERROR, reference=reference, headers=_HEADERS)
 
 
-def _shown(
-    request: Request, status: HTTPStatus, *, detail: str = "", headers: Mapping[str, str] | None = None
+def _is_page(request: Request) -> bool:
+    """Whether a browser asked for one of the admin pages, which show errors in their own frame (`site.py`)."""
+    path = request.url.path
+    is_below = path == "/admin" or path.startswith("/admin/")
+    return is_below and _is_browser(request) and hasattr(request.app.state, "error_page")
+
+
+def _is_browser(request: Request) -> bool:
+    return "text/html" in request.headers.get("accept", "")
+
+
+async def _shown(
+    request: Request, status: HTTPStatus, *, reference: str = "", headers: Mapping[str, str] | None = None
 ) -> Response:
-    """A plain page for a browser, problem JSON (RFC 9457) for the rest."""
-    if "text/html" not in request.headers.get("accept", ""):
+    """A page for a browser, problem JSON (RFC 9457) for the rest."""
+    if _is_page(request):
+        framed: Response = await request.app.state.error_page(request, status, reference)
+        for name, value in (headers or {}).items():
+            framed.headers.setdefault(name, value)
+        return framed
+    detail = f"Reference: {reference}" if reference else ""
+    if not _is_browser(request):
         return _problem(status, detail=detail, headers=headers)
     title = escape(f"{status.value} {status.phrase}")
     head = f"<!doctype html><html lang=en><meta charset=utf-8><title>{title}</title>"

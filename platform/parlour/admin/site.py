@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from parlour.admin.errands import Errands
+from parlour.admin.error_page import error_page
 from parlour.admin.frame import LANGUAGE_COOKIE, STATIC_PATH, go_to, local, page, static_file
 from parlour.admin.guard import NotAllowed, NotSignedIn, Operator, platform_of, signin_address
 from parlour.admin.pages import (
@@ -66,6 +67,7 @@ def add_pages(app: FastAPI, platform: Platform) -> None:
     """Give the application the admin pages over this platform."""
     app.state.parlour = platform
     app.state.recognise = by_cookie
+    app.state.error_page = error_page
     app.state.errands = Errands()
     app.state.identity_provider = _identity_provider(platform)
     for router in PAGES:
