@@ -1,7 +1,7 @@
 """`parlour skill`: write skills, check them, install them, set them, take them out."""
 
 import json
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict
 from enum import StrEnum
@@ -107,6 +107,7 @@ def install(
     with _book() as (_, book):
         offer = book.offer_new(source)
         _show(offer.manifest)
+        _listed("shares a command", map(str, offer.clashes))
         _ask(offer, is_granted=yes)
         skill = book.install(offer, granted=offer.new_grants)
         missing = book.missing_settings(skill)
@@ -129,9 +130,10 @@ def upgrade(
     """
     with _book() as (_, book):
         offer = book.offer_upgrade(name, source)
-        before = book.get(name)
+        before = offer.before.version if offer.before else "one that cannot be read"
         _show(offer.manifest)
-        typer.echo(f"{name}: {before.version} to {offer.manifest.version}; new grants: {_words(offer.new_grants)}.")
+        _listed("shares a command", map(str, offer.clashes))
+        typer.echo(f"{name}: {before} to {offer.manifest.version}; new grants: {_words(offer.new_grants)}.")
         if dry_run:
             book.try_out(offer)
             typer.echo("It comes up. Nothing was changed.")
@@ -153,8 +155,11 @@ def list_skills(*, as_json: JsonFlag = False) -> None:
     """List installed skills."""
     with _book() as (_, book):
         rows = [_row(skill) for skill in book.installed()]
-        for name in book.unreadable():
-            warn(f"{name} is installed and cannot be read. Take it out: parlour skill remove {name} --yes")
+        for name, reason in book.unreadable().items():
+            remedy = (
+                f"Upgrade it: parlour skill upgrade {name} SOURCE, or take it out: parlour skill remove {name} --yes"
+            )
+            warn(printable(f"{name} is installed and cannot be read: {reason} {remedy}"))
     show_rows(rows, as_json=as_json, empty="None yet. Begin one with: parlour skill new NAME")
 
 
@@ -163,15 +168,17 @@ def info(name: Name, *, as_json: JsonFlag = False) -> None:
     """Show what a skill is, may do, and how it is set. Secrets are not shown."""
     with _book() as (storage, book):
         skill = book.get(name)
-        settings = book.settings(skill)
+        settings, shared = book.settings(skill), book.clashes(skill)
         found = JobBook(storage.database, owner="cli").all(book.workspace_id, name)
     if as_json:
         show_json({**_row(skill), "hosts": skill.hosts, "keeps": skill.manifest.keeps, "settings": settings,
                    "schema": skill.manifest.settings, "source": skill.source,
+                   "clashes": [asdict(one) for one in shared],
                    "scopes": [asdict(scope) for scope in skill.scopes],
                    "jobs": [asdict(job) for job in found]})  # fmt: skip
         return
     _show(skill.manifest)
+    _listed("shares a command", map(str, shared))
     rows = [{"setting": key, "value": json.dumps(value)} for key, value in settings.items()]
     show_rows(rows, as_json=False, empty="It has no settings.")
     if found:
@@ -382,7 +389,7 @@ def _show(manifest: Manifest) -> None:
     _listed("tools for the model", [one.name for one in manifest.of_kind("tool")])
 
 
-def _listed(title: str, lines: Sequence[str]) -> None:
+def _listed(title: str, lines: Iterable[str]) -> None:
     for line in lines:
         typer.echo(printable(f"  {title}: {line}".replace("\n", " ")))
 

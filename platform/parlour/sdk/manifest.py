@@ -186,7 +186,9 @@ def _entry_contradictions(manifest: Manifest, entry: Entry) -> list[str]:
         found.append("a handler is of no known kind")
     if {*entry.capabilities} - {*manifest.capabilities}:
         found.append(f"{entry.id} asks for more than the skill does")
-    if entry.kind == "command" and (not NAME.fullmatch(entry.name) or entry.name in RESERVED_COMMANDS):
+    if entry.kind == "command" and entry.name in RESERVED_COMMANDS:
+        found.append(f"/{entry.name} is a command of Parlour's own. Take a version that calls it otherwise")
+    elif entry.kind == "command" and not NAME.fullmatch(entry.name):
         found.append(f"{entry.name!r} cannot be a command")
     if entry.kind == "job":
         try:

@@ -12,7 +12,7 @@ from parlour.sdk.schema import problems
 from parlour.skills.errors import BadSettings
 from parlour.skills.views import SkillView, secret_names
 from parlour.store.database import Database
-from parlour.store.ids import WorkspaceId, new_id
+from parlour.store.ids import SkillId, WorkspaceId, new_id
 from parlour.store.skill_models import SkillSetting
 
 
@@ -50,17 +50,17 @@ class SettingsBook:
         """Its settings as they are now, defaults filled in; secrets only where they are asked for."""
         schema: Mapping[str, Any] = skill.manifest.settings.get("properties", {})
         values = {name: one["default"] for name, one in schema.items() if "default" in one}
-        values |= self.what_is_set(skill)
+        values |= self.what_is_set(skill.id)
         # What a newer version no longer has is kept, for the way back, and not handed out.
         secrets = secret_names(skill.manifest)
         return {
             name: value for name, value in values.items() if name in schema and (with_secrets or name not in secrets)
         }
 
-    def what_is_set(self, skill: SkillView) -> dict[str, Any]:
+    def what_is_set(self, skill_id: SkillId) -> dict[str, Any]:
         """What operators have set, whether this version has it or not."""
         with self._database.read() as session:
-            rows = session.scalars(select(SkillSetting).where(SkillSetting.skill_id == skill.id)).all()
+            rows = session.scalars(select(SkillSetting).where(SkillSetting.skill_id == skill_id)).all()
         opened = self._privacy.sealer.open_text
         return {row.name: json.loads(opened(self._workspace_id, SkillSetting.value, row.id, row.value)) for row in rows}
 

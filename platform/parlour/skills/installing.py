@@ -12,6 +12,7 @@ from parlour.privacy.service import Privacy
 from parlour.sdk.manifest import Manifest, to_json
 from parlour.sdk.schema import problems
 from parlour.skills.building import built_wheel, needs_build
+from parlour.skills.clashes import Clash, clashes
 from parlour.skills.configuring import SettingsBook
 from parlour.skills.environment import Built, Environments
 from parlour.skills.errors import BadSettings, GrantsMissing, InstallRefused, SkillBroke
@@ -33,6 +34,8 @@ class Offer:
 
     package: Package
     before: SkillView | None
+    # The commands that installed skills have too.
+    clashes: tuple[Clash, ...] = ()
 
     @property
     def manifest(self) -> Manifest:
@@ -84,7 +87,9 @@ class Installer:
         missing = [name for name in package.manifest.capabilities if name not in self._offered]
         if missing:
             raise InstallRefused(f"{package.manifest.name} needs {', '.join(missing)}, which this Parlour has not yet.")
-        return Offer(package, self._register.find(package.manifest.name))
+        others = [skill.manifest for skill in self._register.installed()]
+        # One that cannot be read any more is put right by what is installed over it.
+        return Offer(package, self._register.readable(package.manifest.name), clashes(package.manifest, others))
 
     def offer_new(self, source: Path | str) -> Offer:
         """The same for a skill that is not there yet. Raises `InstallRefused` where its name is taken."""
@@ -100,8 +105,7 @@ class Installer:
 
         Raises `NoSuchSkill`, `InstallRefused`, and `BadSettings` where what is set now does not fit it.
         """
-        skill = self._register.get(name)
-        source = source or skill.source
+        source = source or self._register.source(name)
         if source is None:
             raise InstallRefused(f"Where {name} came from is not known. Say it: parlour skill upgrade {name} SOURCE")
         offer = self.offer(source)
@@ -109,7 +113,9 @@ class Installer:
             raise InstallRefused(f"{source} holds the skill {offer.manifest.name}, not {name}. Nothing was changed.")
         schema = {**offer.manifest.settings, "required": []} if offer.manifest.settings else {}
         known = schema.get("properties", {})
-        kept = {key: value for key, value in self._settings.what_is_set(skill).items() if key in known}
+        kept = {
+            key: value for key, value in self._settings.what_is_set(self._register.id(name)).items() if key in known
+        }
         for problem in problems(schema, kept):
             remedy = f"Take it back first: parlour skill configure {name} {problem.split(' ')[0]}="
             raise BadSettings(f"{name} {offer.manifest.version}: the setting {problem}. {remedy}")

@@ -1,5 +1,7 @@
 """What is installed in a workspace: found by name, told by name where it is not there."""
 
+from contextlib import suppress
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -36,12 +38,38 @@ class Register:
             row = session.get(SkillRow, skill_id)
             return row is not None and row.state != "removed"
 
-    def unreadable(self) -> list[str]:
-        """The names of installed skills that `installed` leaves out."""
-        known = {skill.name for skill in self.installed()}
-        wanted = select(SkillRow.name).where(SkillRow.workspace_id == self._workspace_id, SkillRow.state != "removed")
+    def unreadable(self) -> dict[str, str]:
+        """Why, by the names of the installed skills that `installed` leaves out."""
+        wanted = select(SkillRow).where(SkillRow.workspace_id == self._workspace_id, SkillRow.state != "removed")
+        found = {}
         with self._database.read() as session:
-            return sorted({*session.scalars(wanted)} - known)
+            for row in session.scalars(wanted.order_by(SkillRow.name)).all():
+                try:
+                    view_of(session, row)
+                except SkillMistake as error:
+                    found[row.name] = str(error)
+        return found
+
+    def readable(self, name: str) -> SkillView | None:
+        """The skill of that name, None where there is none or its manifest cannot be read."""
+        with suppress(SkillUnreadable):
+            return self.find(name)
+        return None
+
+    def source(self, name: str) -> str | None:
+        """Where an installed skill came from, also where it cannot be read. Raises `NoSuchSkill`."""
+        return self._installed(name).source
+
+    def id(self, name: str) -> SkillId:
+        """Of an installed skill, also where it cannot be read. Raises `NoSuchSkill`."""
+        return SkillId(self._installed(name).id)
+
+    def _installed(self, name: str) -> SkillRow:
+        with self._database.read() as session:
+            row = self.row(session, name)
+        if row is None or row.state == "removed":
+            raise self.no_such(name)
+        return row
 
     def no_such(self, name: str) -> NoSuchSkill:
         """The error for a name that is not there, to be raised."""
@@ -58,9 +86,9 @@ class Register:
                 return None
             try:
                 return view_of(session, row)
-            except SkillMistake:
-                remedy = f"Take it out and install it anew: parlour skill remove {name} --yes. What it stored stays."
-                raise SkillUnreadable(f"The manifest that is kept of {name} is none any more. {remedy}") from None
+            except SkillMistake as error:
+                remedy = f"Take a version that fits: parlour skill upgrade {name} SOURCE. What it stored stays."
+                raise SkillUnreadable(f"{name} cannot be read any more: {error} {remedy}") from None
 
     def row(self, session: Session, name: str) -> SkillRow | None:
         """Its row, one of a removed skill included."""

@@ -12,6 +12,7 @@ from parlour.privacy.audit import Deed, record
 from parlour.privacy.holds import held, refuse_held
 from parlour.privacy.service import Privacy
 from parlour.sdk.capabilities import HARMLESS
+from parlour.skills.clashes import Clash, clashes
 from parlour.skills.configuring import SettingsBook
 from parlour.skills.environment import Environments
 from parlour.skills.errors import NoSuchConversation
@@ -118,8 +119,12 @@ class SkillBook:
         """Whether it is still installed."""
         return self._register.is_there(skill_id)
 
-    def unreadable(self) -> list[str]:
-        """The names of installed skills that `installed` leaves out."""
+    def clashes(self, skill: SkillView) -> tuple[Clash, ...]:
+        """The commands of it that other installed skills have too."""
+        return clashes(skill.manifest, [one.manifest for one in self.installed()])
+
+    def unreadable(self) -> dict[str, str]:
+        """Why, by the names of the installed skills that `installed` leaves out."""
         return self._register.unreadable()
 
     # ---- setting ----

@@ -214,6 +214,37 @@ def test_an_upload_is_shown_first_and_installed_when_its_grants_are_given(
     assert list((stage.settings.data_dir / "skills-uploaded").glob("*/*")) == []
 
 
+def test_a_command_that_another_skill_has_is_told_where_it_is_offered(
+    client: TestClient, stage: Stage, made: Path, tmp_path: Path
+) -> None:
+    new_skill(tmp_path, "plants")
+    source = tmp_path / "plants" / "src" / "parlour_plants" / "__init__.py"
+    source.write_text(source.read_text().replace('skill.command("plants"', 'skill.command("notes"'))
+    assert check(tmp_path / "plants", is_freezing=True).problems == ()
+    installed(stage, made)
+    sign_in(client, stage, Role.ADMIN)
+
+    file = "parlour_plants-0.1.0-py3-none-any.whl"
+    offer = _upload(client, csrf(client), wheel(tmp_path / "plants", skill="plants"), file)
+
+    assert "/notes is a command of notes too. Where both are enabled, notes has it." in offer.text
+
+
+def test_what_cannot_be_read_any_more_is_said_why_and_installed_over(
+    client: TestClient, stage: Stage, made: Path
+) -> None:
+    installed(stage, made)
+    with stage.platform.database.begin() as session:
+        session.connection().exec_driver_sql("""UPDATE skills SET manifest = replace(manifest, '"version"', '"x"')""")
+    sign_in(client, stage, Role.ADMIN)
+
+    assert "parlour-skill.json lacks a field" in client.get("/admin/skills").text
+
+    installed(stage, made)
+    assert [skill.name for skill in book_of(stage).installed()] == ["notes"]
+    assert "parlour-skill.json" not in client.get("/admin/skills").text
+
+
 def test_what_is_no_longer_what_was_shown_is_not_installed(client: TestClient, stage: Stage, made: Path) -> None:
     sign_in(client, stage, Role.OWNER)
     token = csrf(client)

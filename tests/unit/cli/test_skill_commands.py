@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from parlour.skills.authoring import new_skill
 from tests.support.command import Command
@@ -137,10 +138,52 @@ def test_a_skill_that_cannot_be_read_takes_no_other_with_it(ready: Command) -> N
 
     assert code == 0
     assert [row["name"] for row in json.loads(listed)] == ["plants"]
-    assert warned == "notes is installed and cannot be read. Take it out: parlour skill remove notes --yes\n"
-    assert "Take it out and install it anew" in ready("skill", "info", "notes")[2]
+    assert warned.endswith("or take it out: parlour skill remove notes --yes\n")
+    assert "parlour skill upgrade notes SOURCE" in ready("skill", "info", "notes")[2]
     assert ready("skill", "remove", "notes", "--yes")[0] == 0
     assert ready("skill", "install", "notes", "--yes")[0] == 0
+
+
+def test_a_command_that_parlour_took_for_itself_is_named_and_an_upgrade_puts_it_right(ready: Command) -> None:
+    from parlour.settings import load  # noqa: PLC0415 (after the environment is set)
+    from parlour.store.database import Database  # noqa: PLC0415
+    from parlour.store.skill_models import SkillRow  # noqa: PLC0415
+
+    assert ready("skill", "install", "notes", "--yes")[0] == 0
+    database = Database(load().database_url)
+    with database.begin() as session:
+        row = session.scalars(select(SkillRow)).one()
+        kept = json.loads(row.manifest)
+        (command,) = [one for one in kept["handlers"] if one["id"] == "command:notes"]
+        command |= {"id": "command:link", "name": "link"}
+        row.manifest = json.dumps(kept)
+    database.close()
+
+    warned = ready("skill", "list")[2]
+    assert "/link is a command of Parlour's own. Take a version that calls it otherwise." in warned
+    assert "parlour skill upgrade notes SOURCE" in warned
+
+    code, said, _ = ready("skill", "upgrade", "notes", "notes", "--yes")
+    assert (code, ready("skill", "list")[2]) == (0, "")
+    assert "one that cannot be read to 0.1.0" in said
+
+
+def test_a_command_that_another_skill_has_is_told_before_it_is_granted(ready: Command, tmp_path: Path) -> None:
+    ready("skill", "new", "plants")
+    source = tmp_path / "plants/src/parlour_plants/__init__.py"
+    source.write_text(source.read_text().replace('skill.command("plants"', 'skill.command("notes"'))
+    assert ready("skill", "check", "--freeze", "plants")[0] == 0
+    assert ready("skill", "install", "notes", "--yes")[0] == 0
+    told = "/notes is a command of notes too; where both are enabled, notes has it"
+
+    _, said, refused = ready("skill", "install", "plants")
+
+    assert told in said
+    assert refused
+    said = ready("skill", "install", "plants", "--yes")[1]
+    assert said.index(told) < said.index("Granted")
+    assert told in ready("skill", "info", "plants")[1]
+    assert "shares a command: /notes is a command of plants too" in ready("skill", "info", "notes")[1]
 
 
 def test_a_place_where_nothing_can_be_made_is_one_line(parlour: Command, tmp_path: Path) -> None:

@@ -5,12 +5,23 @@ from typing import Any
 
 import pytest
 
-from parlour.skills.authoring import new_skill
+from parlour.skills.authoring import check, new_skill
 from tests.integration.admin.api.conftest import Api
 from tests.support.wheels import wheel
 
 FILE = "parlour_notes-0.1.0-py3-none-any.whl"
 NEWER = "parlour_notes-0.2.0-py3-none-any.whl"
+
+
+@pytest.fixture(scope="module")
+def rival(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Another skill with a command of the same name."""
+    folder = tmp_path_factory.mktemp("rival")
+    new_skill(folder, "ants")
+    source = folder / "ants" / "src" / "parlour_ants" / "__init__.py"
+    source.write_text(source.read_text().replace('skill.command("ants"', 'skill.command("notes"'))
+    assert check(folder / "ants", is_freezing=True).problems == ()
+    return wheel(folder / "ants", skill="ants")
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +74,18 @@ def test_what_was_shown_is_installed_and_upgraded_and_nothing_else(
 
     assert api.get("/v1/skills/notes").json()["version"] == "0.2.0"
     assert other.get("/v1/skills").json()["items"] == []
+
+
+def test_a_command_that_another_skill_has_is_told_with_the_offer(
+    api: Api, wheels: dict[str, bytes], rival: bytes
+) -> None:
+    offer = api.post("/v1/skills/offers", {"source": _upload(api, FILE, wheels[FILE])}).json()
+    assert offer["clashes"] == []
+    assert api.post("/v1/skills", _agreed(offer)).status_code == 201
+
+    offer = api.post("/v1/skills/offers", {"source": _upload(api, "parlour_ants-0.1.0-py3-none-any.whl", rival)}).json()
+
+    assert offer["clashes"] == ["/notes is a command of notes too; where both are enabled, ants has it"]
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,7 @@ class Offered(BaseModel):
     description: str
     asks: list[str] = Field(description="What it asks for and does not have yet.")
     keeps: dict[str, str]
+    clashes: list[str] = Field(description="Commands that installed skills have too: people reach one of them.")
     replaces: str | None = Field(description="The version that is installed now.")
 
 
@@ -114,5 +115,6 @@ def _offered(proposal: Proposal) -> Offered:
         description=offer.manifest.description,
         asks=list(offer.new_grants),
         keeps=dict(offer.manifest.keeps),
+        clashes=[str(one) for one in offer.clashes],
         replaces=offer.before.version if offer.before else None,
     )

@@ -128,7 +128,7 @@ class JobList(BaseModel):
 def list_skills(caller: Annotated[Caller, sees(Right.SEE_SKILLS)]) -> SkillList:
     """Installed skills."""
     book = book_of(caller)
-    return SkillList(items=[shown(one) for one in book.installed()], unreadable=book.unreadable())
+    return SkillList(items=[shown(one) for one in book.installed()], unreadable=list(book.unreadable()))
 
 
 @router.get("/skills/{name}", summary="Show one skill")
