@@ -8,6 +8,7 @@ import typer
 from parlour.cli.errors import Refused
 from parlour.cli.output import JsonFlag, show_json, show_rows
 from parlour.cli.storage import open_storage
+from parlour.people.accounts import find_workspace
 from parlour.privacy import audit
 
 app = typer.Typer(no_args_is_help=True, help="Who did what: read it, prove it whole.")
@@ -40,6 +41,24 @@ def verify(*, as_json: JsonFlag = False) -> None:
         show_json(asdict(verdict))
     if verdict.findings:
         named = ", ".join(f"entry {one.seq} is {one.problem}" for one in verdict.findings[:20])
-        raise Refused(f"The audit log is not as it was written: {named}. Compare it with a backup.")
+        raise Refused(
+            f"The audit log is not as it was written: {named}. Compare it with a backup; after a restore: parlour audit accept"
+        )
     if not as_json:
         typer.echo(f"All {verdict.entries} entries are there, in order and as they were written.")
+
+
+@app.command(epilog='Example: parlour audit accept --reason "Content of Monday restored, case 17"')
+def accept(*, reason: Annotated[str, typer.Option(help="Why; it stands in the log, sealed.")]) -> None:
+    """Go on from the log as it stands, after a restore of older content: the entries since that backup are gone.
+
+    Who accepted that, when, and which entry was the last one known, is written into the log.
+    """
+    with open_storage() as storage:
+        cut = audit.cut_at(storage.database, storage.privacy)
+        if cut is None:
+            raise Refused("The log goes as far as it should: there is nothing to accept.")
+        workspace_id = find_workspace(storage.database, storage.settings.workspace)
+        deed = audit.Deed(storage.actor(), "audit.accept", f"entry {cut}", workspace_id, reason)
+        audit.accept(storage.database, storage.privacy, deed)
+    typer.echo(f"Accepted: what was written up to entry {cut} and is not there any more is not asked for again.")

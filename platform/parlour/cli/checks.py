@@ -137,7 +137,7 @@ def _open_keys(settings: Settings) -> Iterator[Finding]:
     if cut is None:
         yield ok("audit log", "goes as far as the key store has noted")
     else:
-        remedy = "parlour audit verify names what is wrong. Compare it with a backup."
+        remedy = "parlour audit verify names what is wrong. After a restore of older content: parlour audit accept"
         yield problem("audit log", f"entry {cut}, which the key store has noted, is not there as it was", remedy)
 
 

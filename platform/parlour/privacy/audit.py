@@ -144,9 +144,7 @@ def anchor(database: Database, privacy: Privacy) -> None:
         if noted is not None and is_cut:
             log.error("audit_chain_cut", entry=noted.seq, remedy="parlour audit verify")
         elif head is not None and (noted is None or head.seq > noted.seq):
-            noted = noted or AuditAnchor(name=_CHAIN)
-            noted.seq, noted.hash, noted.at = head.seq, head.hash, privacy.key_store.clock.now()
-            keys.add(noted)
+            _note(keys, noted, head, privacy)
 
 
 def cut_at(database: Database, privacy: Privacy) -> int | None:
@@ -158,6 +156,24 @@ def cut_at(database: Database, privacy: Privacy) -> int | None:
         noted = keys.get(AuditAnchor, _CHAIN)
     with database.read() as session:
         return None if noted is None or _stands(session, noted) else noted.seq
+
+
+def accept(database: Database, privacy: Privacy, deed: Deed) -> None:
+    """Write `deed` down, and go by the chain as it then stands instead of what the key store noted.
+
+    For a restore of older content, whose later entries are gone for good: that somebody took it so is itself an entry.
+    """
+    with database.begin() as session:
+        record(session, privacy, deed, now=database.clock.now())
+    with privacy.key_store.begin() as keys, database.read() as session:
+        noted = keys.get(AuditAnchor, _CHAIN, with_for_update=True)
+        _note(keys, noted, session.get_one(AuditHead, _CHAIN), privacy)
+
+
+def _note(keys: Session, noted: AuditAnchor | None, head: AuditHead, privacy: Privacy) -> None:
+    noted = noted or AuditAnchor(name=_CHAIN)
+    noted.seq, noted.hash, noted.at = head.seq, head.hash, privacy.key_store.clock.now()
+    keys.add(noted)
 
 
 def _stands(session: Session, noted: AuditAnchor) -> bool:

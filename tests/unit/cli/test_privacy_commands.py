@@ -140,3 +140,4 @@ def test_keys_are_rotated_wrapped_anew_and_it_stands_in_the_audit_log(parlour: C
     ]
     assert json.loads(parlour("audit", "verify", "--json")[1]) == {"entries": 3, "findings": []}
     assert parlour("audit", "tail", "--subject", "x")[1] == "No such entry. See all with: parlour audit tail\n"
+    assert parlour("audit", "accept", "--reason", "x")[2].startswith("The log goes as far as it should")

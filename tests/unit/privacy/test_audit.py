@@ -8,7 +8,7 @@ from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
 from structlog.testing import capture_logs
 
-from parlour.privacy.audit import Deed, anchor, cut_at, record, tail, verify
+from parlour.privacy.audit import Deed, accept, anchor, cut_at, record, tail, verify
 from parlour.store.privacy_models import AuditEntry, AuditHead
 from tests.support.storage import Storage
 
@@ -90,6 +90,20 @@ def test_a_chain_that_was_cut_and_has_grown_past_its_anchor_is_still_found(stora
     assert (whole, cut_at(storage.database, storage.privacy)) == (None, 4)
     assert [(one.seq, one.problem) for one in verify(storage.database, storage.privacy).findings] == [(4, "altered")]
     assert [(one["event"], one["entry"]) for one in told] == [("audit_chain_cut", 4)]
+
+
+def test_what_a_restore_took_may_be_accepted_and_that_stands_in_the_log(storage: Storage) -> None:
+    _write(storage, 4)
+    anchor(storage.database, storage.privacy)
+    with storage.database.begin() as session:
+        session.execute(delete(AuditEntry).where(AuditEntry.seq > 2))
+        session.execute(update(AuditHead).values(seq=2, hash=session.get_one(AuditEntry, 2).hash))
+
+    accept(storage.database, storage.privacy, Deed("command:root", "audit.accept", "entry 4"))
+
+    assert cut_at(storage.database, storage.privacy) is None
+    assert verify(storage.database, storage.privacy).findings == []
+    assert [(one.seq, one.action) for one in tail(storage.database, storage.privacy, limit=1)] == [(3, "audit.accept")]
 
 
 def test_a_chain_that_was_emptied_is_not_taken_for_a_new_one(storage: Storage) -> None:
