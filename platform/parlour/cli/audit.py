@@ -41,9 +41,8 @@ def verify(*, as_json: JsonFlag = False) -> None:
         show_json(asdict(verdict))
     if verdict.findings:
         named = ", ".join(f"entry {one.seq} is {one.problem}" for one in verdict.findings[:20])
-        raise Refused(
-            f"The audit log is not as it was written: {named}. Compare it with a backup; after a restore: parlour audit accept"
-        )
+        remedy = "Compare it with a backup; after a restore of older content: parlour audit accept"
+        raise Refused(f"The audit log is not as it was written: {named}. {remedy}")
     if not as_json:
         typer.echo(f"All {verdict.entries} entries are there, in order and as they were written.")
 
