@@ -30,7 +30,7 @@ from parlour.sdk.errors import (
     TurnOver,
 )
 from parlour.sdk.replies import Button, Buttons, Chart, File, Image, Question, Reply, Series, Text
-from parlour.sdk.schema import Between, Folder, Host, Secret
+from parlour.sdk.schema import Between, Chinese, Folder, Host, Secret
 from parlour.sdk.skill import Skill
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "Buttons",
     "CapabilityError",
     "Chart",
+    "Chinese",
     "Clock",
     "Crowd",
     "File",

@@ -32,6 +32,13 @@ class Folder(str):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Chinese:
+    """A setting's description in Chinese, beside that in English: `Annotated[int, "Litres", Chinese("升数")]`."""
+
+    text: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Between:
     """The least and the most that a number may be, itself included: `Annotated[int, "Litres a day", Between(1, 50)]`.
 
@@ -78,16 +85,18 @@ def schema_of(kind: Any) -> dict[str, Any]:  # noqa: ANN401 (any annotation)
     """The JSON schema of a type: str, int, float, bool, Secret, Host, Folder, Literal, list, tuple, dict of
     str, or with None.
 
-    Text in `Annotated[…, "text"]` is its description, `Between` there the bounds of a number. Raises `TypeError` for
-    any other type.
+    Text in `Annotated[…, "text"]` is its description, `Chinese` there the same in Chinese, `Between` there the bounds
+    of a number. Raises `TypeError` for any other type.
     """
     if kind in _SIMPLE:
         return dict(_SIMPLE[kind])
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is Annotated:
         words = [one for one in arguments[1:] if isinstance(one, str)]
+        chinese = [one.text for one in arguments[1:] if isinstance(one, Chinese)]
         bounds = [one.schema() for one in arguments[1:] if isinstance(one, Between)]
         made = schema_of(arguments[0]) | ({"description": words[0]} if words else {})
+        made |= {"description_zh": chinese[0]} if chinese else {}
         if bounds and made.get("type") not in {"integer", "number"}:
             raise TypeError("Between is for int and float alone")
         return made | (bounds[0] if bounds else {})

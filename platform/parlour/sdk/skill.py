@@ -243,9 +243,10 @@ class Skill:
 
         It becomes a frozen dataclass, and a handler is given it by its type. Fields are str, int, float, bool,
         `Literal`, list, dict, any of these or None, `Secret`, `Host` and `Folder`; one without a default has to be set
-        before the skill works. Text in `Annotated[int, "…"]` is shown beside the field, `Between` there bounds a
-        number. `Secret` fields are sealed, and read through `Secrets`; servers named in `Host` fields may be reached
-        through `Http`, folders named in `Folder` fields read through `Files`.
+        before the skill works. Text in `Annotated[int, "…"]` is shown beside the field, `Chinese("…")` there to whoever
+        reads the pages in Chinese, `Between` there bounds a number. `Secret` fields are sealed, and read through
+        `Secrets`; servers named in `Host` fields may be reached through `Http`, folders named in `Folder` fields read
+        through `Files`.
 
         ```python
         @skill.settings

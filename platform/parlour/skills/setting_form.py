@@ -44,6 +44,8 @@ class Field:
     name: str
     widget: Widget
     about: str
+    # The same for who reads Chinese, where the author wrote it.
+    about_zh: str
     text: str
     default: str
     choices: tuple[str, ...]
@@ -119,13 +121,20 @@ def _field(name: str, schema: Mapping[str, Any], value: Any, *, is_required: boo
     return Field(
         name=name,
         widget=widget,
-        about=" ".join(filter(None, (str(schema.get("description") or kind.get("description") or ""), _bounds(kind)))),
+        about=_about(schema, kind, "description"),
+        about_zh=_about(schema, kind, "description_zh"),
         text="" if is_secret else _text(widget, value),
         default="" if is_secret else _text(widget, schema.get("default")),
         choices=_choices(widget, kind),
         is_required=is_required,
         is_set=is_secret and is_set,
     )
+
+
+def _about(schema: Mapping[str, Any], kind: Mapping[str, Any], word: str) -> str:
+    """What the author wrote under that word, in English where they did not, and the bounds behind it."""
+    written = next((one[key] for key in (word, "description") for one in (schema, kind) if one.get(key)), "")
+    return " ".join(filter(None, (str(written), _bounds(kind))))
 
 
 def _kind(schema: Mapping[str, Any]) -> Mapping[str, Any]:

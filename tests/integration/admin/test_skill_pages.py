@@ -55,9 +55,13 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     text = source.read_text()
     assert "class Settings" in text
     source.write_text(
-        re.sub(r"(class Settings:\n(?:    \"\"\".*\"\"\"\n\n)?)", r"\1    key: Secret = Secret()\n", text)
+        re.sub(
+            r"(class Settings:\n(?:    \"\"\".*\"\"\"\n\n)?)",
+            r"\1    key: Annotated[Secret, Chinese('钥匙')] = Secret()\n",
+            text,
+        )
     )
-    source.write_text(source.read_text().replace("import Skill", "import Secret, Skill"))
+    source.write_text(source.read_text().replace("import Skill", "import Chinese, Secret, Skill"))
     assert check(folder / "notes", is_freezing=True).problems == ()
     return folder / "notes"
 
@@ -422,5 +426,6 @@ def test_every_page_speaks_chinese(client: TestClient, stage: Stage, made: Path)
     assert all('<html lang="zh">' in text for text in pages)
     assert "安装技能" in pages[0]
     assert "启用范围" in pages[1]
+    assert "钥匙" in pages[1]
     assert '<option value="web">网页聊天</option>' in pages[1]
     assert all("<td>已放弃" in text and "given_up" not in text for text in pages[1:])

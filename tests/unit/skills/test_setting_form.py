@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import pytest
 
-from parlour.sdk.schema import Host, Secret, object_schema
+from parlour.sdk.schema import Between, Chinese, Host, Secret, object_schema
 from parlour.skills.setting_form import Fault, Widget, fields_of, read
 
 
@@ -24,6 +24,18 @@ class Settings:
 
 SCHEMA = object_schema(Settings)
 NOW = {"city": "Ulm", "litres": 3, "share": 0.5, "is_loud": False, "tone": "warm", "names": []}
+
+
+def test_a_setting_is_described_in_chinese_where_its_author_wrote_it() -> None:
+    @dataclass
+    class Described:
+        litres: Annotated[int, "Water a week", Chinese("每周浇水量"), Between(1, 9)] = 3
+        days: Annotated[int, "Days between"] = 2
+
+    litres, days = fields_of(object_schema(Described), {})
+
+    assert (litres.about, litres.about_zh) == ("Water a week (1 … 9)", "每周浇水量 (1 … 9)")
+    assert days.about_zh == days.about == "Days between"
 
 
 def test_every_type_of_setting_has_its_field() -> None:
