@@ -199,6 +199,8 @@ def test_a_setting_that_does_not_fit_is_one_line(ready: Command) -> None:
     ready("skill", "install", "notes", "--yes")
 
     assert ready("skill", "configure", "notes", "most=many") == (1, "", "notes: most must be of type integer.\n")
+    huge = "most=" + "9" * 23
+    assert ready("skill", "configure", "notes", huge) == (1, "", "notes: most is too large a number.\n")
 
 
 @pytest.mark.parametrize("command", [["info"], ["enable"], ["disable"], ["remove", "--yes"], ["configure", "x=1"]])

@@ -27,6 +27,7 @@ class Skilled:
     """A skill's answer, and the way to it."""
 
     route = None
+    failure = None
 
     def __init__(self, text: str, rich: Rich) -> None:
         self.text, self.rich = text, rich
