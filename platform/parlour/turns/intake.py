@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import and_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -34,6 +34,7 @@ from parlour.turns.entry import BOT, Bot, Entry, EntryBook
 from parlour.turns.gate import RateGate
 from parlour.turns.handoffs import Handoffs, plain
 from parlour.turns.metrics import Metrics
+from parlour.turns.order import merge
 from parlour.turns.outbox import Outbox
 from parlour.turns.ports import (
     Frame,
@@ -443,12 +444,9 @@ def _conversation(entry: Entry) -> Conversation:
 
 def _interrupt(entry: Entry) -> None:
     """Stop the running turn; what waits behind it is answered together with this one."""
-    open_before = (Turn.conversation_id == entry.conversation.id, Turn.seq < entry.conversation.last_seq)
-    entry.session.execute(
-        update(Turn).where(*open_before, Turn.state == TurnState.RUNNING.value).values(is_stop_requested=True)
-    )
-    entry.session.execute(
-        update(Turn)
-        .where(*open_before, Turn.state == TurnState.QUEUED.value)
-        .values(state=TurnState.MERGED.value, merged_into=entry.turn_id, finished_at=entry.now)
-    )
+    session, conversation = entry.session, entry.conversation
+    before = Turn.seq < conversation.last_seq
+    running = (Turn.conversation_id == conversation.id, before, Turn.state == TurnState.RUNNING.value)
+    session.execute(update(Turn).where(*running).values(is_stop_requested=True))
+    waiting = and_(before, Turn.state == TurnState.QUEUED.value)
+    merge(session, waiting, conversation_id=conversation.id, into=entry.turn_id, now=entry.now)

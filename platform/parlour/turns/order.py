@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeVar
 from uuid import UUID
 
 import structlog
-from sqlalchemy import and_, bindparam, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, or_, select, update
 from sqlalchemy.orm import Session
 
 from parlour.privacy.errors import KeyShredded
@@ -256,8 +256,9 @@ class Order:
         if mode is not Mode.MERGE:
             return turns[0]
         *earlier, last = turns
-        for turn in earlier:
-            _close(session, turn, TurnState.MERGED, now, merged_into=last.id)
+        if earlier:
+            those = Turn.id.in_([turn.id for turn in earlier])
+            merge(session, those, conversation_id=conversation.id, into=last.id, now=now)
         return last
 
     def _give_up(self, session: Session, turn: _Open, now: datetime) -> None:
@@ -296,6 +297,16 @@ class Order:
 
 def _close(session: Session, turn: _Open, state: TurnState, now: datetime, **more: object) -> None:
     session.execute(update(Turn).where(Turn.id == turn.id).values(state=state.value, finished_at=now, **more))
+
+
+def merge(session: Session, those: ColumnElement[bool], *, conversation_id: UUID, into: UUID, now: datetime) -> None:
+    """Have the turn `into` answer those of the conversation, and whatever they were to answer besides themselves."""
+    its = Turn.conversation_id == conversation_id
+    # Before they are closed, `those` may be known by being open.
+    behind_them = Turn.merged_into.in_(select(Turn.id).where(its, those).correlate(None))
+    session.execute(update(Turn).where(its, behind_them).values(merged_into=into))
+    closed = {"state": TurnState.MERGED.value, "merged_into": into, "finished_at": now}
+    session.execute(update(Turn).where(its, those).values(closed))
 
 
 def recipient_of(turn: Turn | _Open, channel: str) -> Recipient:

@@ -9,7 +9,7 @@ from sqlalchemy import update
 from parlour.store.ids import TurnId
 from parlour.store.models import Turn, Workspace
 from parlour.turns.order import Claim, next_open, release
-from parlour.turns.ports import Taken
+from parlour.turns.ports import IncomingAttachment, Taken
 from tests.fakes.turns import ScriptedEngine, Step
 from tests.support.stage import Stage, Worker
 
@@ -272,6 +272,42 @@ def test_interrupting_twice_answers_both_together(make_stage: MakeStage) -> None
 
     assert worker.order.stop_requested([claim]) == {claim.turn_id}
     assert stage.states() == ["running", "merged", "queued"]
+
+
+def test_what_was_said_first_counts_however_often_the_answer_is_interrupted(make_stage: MakeStage) -> None:
+    stage = make_stage(turns={"mode": "interrupt"})
+    worker = stage.worker()
+    file = IncomingAttachment("a.pdf", "application/pdf", "ref", 10)
+    more = [lambda: stage.say("no", attachments=(file,)), lambda: stage.say("wait"), lambda: stage.say("a poem")]
+    worker.engine.answers = [[*more, worker.running.look, "So far"], ["A poem."]]
+    stage.say("a long story please")
+
+    stage.work(worker)
+
+    assert "a.pdf" in stage.messages("assistant")[-1]
+    assert stage.states() == ["stopped", "merged", "merged", "answered"]
+
+
+def test_what_was_merged_goes_along_where_its_turn_is_merged_too(make_stage: MakeStage) -> None:
+    """Whoever takes them goes away each time, and more is said before the next does."""
+    stage = make_stage(turns={"mode": "merge"})
+    worker = stage.worker()
+    for text in ("first", "second", "third"):
+        worker.order.hand_back(claimed(worker, stage.say(text)))
+    stage.command("new")
+    claimed(worker, stage.say("fourth"))
+    stage.clock.advance(31)
+    stage.platform.sweep()
+
+    stage.work(worker)
+
+    assert worker.engine.prompt == [("user", "first\n\nsecond\n\nthird\n\nfourth")]
+    assert [turn.state for turn in stage.turns() if turn.kind == "message"] == [
+        "merged",
+        "merged",
+        "merged",
+        "answered",
+    ]
 
 
 def test_a_conversation_has_its_own_mode(stage: Stage) -> None:
