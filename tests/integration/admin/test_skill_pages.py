@@ -345,7 +345,7 @@ def test_an_upgrade_is_a_dry_run_that_shows_what_more_it_wants(
     wants_more = source.read_text().replace(
         "async def notes(mine: UserStore)", "async def notes(mine: UserStore, all: SharedStore)"
     )
-    source.write_text(wants_more.replace("import Secret,", "import SharedStore, Secret,"))
+    source.write_text(wants_more.replace("import Chinese,", "import Chinese, SharedStore,"))
     project.write_text(project.read_text().replace('version = "0.1.0"', 'version = "0.2.0"'))
     assert check(folder, is_freezing=True).problems == ()
     sign_in(client, stage, Role.ADMIN)
