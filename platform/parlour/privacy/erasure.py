@@ -187,10 +187,13 @@ class Eraser:
                 .where(User.id.in_(users))
                 .values(state="erased", pairing_hash=None, pairing_until=None, link_hash=None, link_until=None)
             )
+            is_open = Turn.user_id.in_(users), Turn.state.in_(("queued", "running"))
+            # Held before it is read which turns run, so that no worker begins one meanwhile; in the order of whoever
+            # locks several.
+            theirs = select(Conversation.id).where(Conversation.id.in_(select(Turn.conversation_id).where(*is_open)))
+            session.execute(theirs.order_by(Conversation.id).with_for_update(key_share=True))
             open_turns = session.execute(
-                select(Turn.id, Turn.conversation_id, Turn.account_id, Turn.state).where(
-                    Turn.user_id.in_(users), Turn.state.in_(("queued", "running"))
-                )
+                select(Turn.id, Turn.conversation_id, Turn.account_id, Turn.state).where(*is_open)
             ).all()
             work = [Work(turn, conversation, account) for turn, conversation, account, _ in open_turns]
             running = {conversation for _, conversation, _, state in open_turns if state == "running"}

@@ -374,11 +374,14 @@ class TakeIn:
 
     def _amend(self, session: Session, incoming: Incoming, text: str, person: Person, now: datetime) -> Taken:
         """What changes something that is already there, and so is the same when it comes twice."""
+        # Held, so that no worker takes a turn between what is read of it here and what is written.
         conversation = session.scalars(
-            select(Conversation).where(
+            select(Conversation)
+            .where(
                 Conversation.account_id == incoming.account_id,
                 Conversation.lookup_hash == address_hash(self._privacy, incoming.account_id, incoming.address),
             )
+            .with_for_update(key_share=True)
         ).one_or_none()
         if conversation is None:
             return Taken(Verdict.IGNORED)

@@ -178,6 +178,9 @@ def _note(session: Session, by: Doer | None, action: str, turn: Turn, now: datet
 
 
 def _locked(session: Session, turn_id: TurnId, workspace_id: WorkspaceId | None) -> Turn:
+    # Its conversation first, as whoever claims, ends or adds a turn does.
+    of_turn = select(Turn.conversation_id).where(Turn.id == turn_id).scalar_subquery()
+    session.execute(select(Conversation.id).where(Conversation.id == of_turn).with_for_update(key_share=True))
     wanted = select(Turn).where(Turn.id == turn_id).with_for_update()
     if workspace_id is not None:
         its = select(Conversation.workspace_id).where(Conversation.id == Turn.conversation_id).scalar_subquery()
