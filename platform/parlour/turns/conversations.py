@@ -1,12 +1,13 @@
 """Finding the conversation an event belongs to, and giving the event its place in it."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import LargeBinary, Uuid, any_, bindparam, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -15,7 +16,7 @@ from parlour.privacy.service import Privacy
 from parlour.store.ids import UserId, new_id
 from parlour.store.models import Conversation, Turn
 from parlour.store.prepared import Query, only
-from parlour.turns.ports import Address
+from parlour.turns.ports import Address, Incoming
 from parlour.turns.states import is_open_turn
 
 
@@ -45,6 +46,27 @@ _WAITING = Query(
     .where(*_IS_THERE, is_open_turn(Turn.state)),
     only,
 )
+
+_HOLD = Query(
+    select(Conversation.id)
+    .where(
+        Conversation.account_id == any_(bindparam("accounts", type_=postgresql.ARRAY(Uuid))),
+        Conversation.lookup_hash == any_(bindparam("found_by", type_=postgresql.ARRAY(LargeBinary))),
+    )
+    .order_by(Conversation.id)
+    .with_for_update(key_share=True),
+    only,
+)
+
+
+def hold(session: Session, privacy: Privacy, events: Sequence[Incoming]) -> None:
+    """Lock the conversations of events that are taken in together, with whatever the transaction asks next.
+
+    Whoever locks several does so in the order of their ids. On SQLite nobody else writes meanwhile.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        found_by = [address_hash(privacy, event.account_id, event.address) for event in events]
+        _HOLD.ask(session, accounts=list({event.account_id for event in events}), found_by=found_by)
 
 
 class Entrance:

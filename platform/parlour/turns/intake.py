@@ -29,7 +29,7 @@ from parlour.turns import commands
 from parlour.turns.agents import AgentDesk
 from parlour.turns.arrival import Admitted, Arrival, rounds, verdicts
 from parlour.turns.command import Context
-from parlour.turns.conversations import Entrance, address_hash, message_hash
+from parlour.turns.conversations import Entrance, address_hash, hold, message_hash
 from parlour.turns.entry import BOT, Bot, Entry, EntryBook
 from parlour.turns.gate import RateGate
 from parlour.turns.handoffs import Handoffs, plain
@@ -182,6 +182,8 @@ class TakeIn:
     def _take(self, session: Session, together: Sequence[Arrival]) -> None:
         """Decide on each, step by step: what one step asks the database goes there for all of them at once."""
         now = self._database.clock.now()
+        if len(together) > 1:
+            hold(session, self._privacy, [arrival.incoming for arrival in together])
         for arrival in together:
             self._ask(session, arrival)
         admitted = [(arrival, self._admit(session, arrival, now)) for arrival in together]

@@ -18,6 +18,7 @@ from parlour.sdk.replies import Reply
 from parlour.skills.desk import Whose
 from parlour.skills.rich import gathered
 from parlour.store.database import Database
+from parlour.store.errors import DatabaseLocked
 from parlour.store.ids import ConversationId, UserId, new_id
 from parlour.store.models import Account, Conversation, User
 from parlour.store.outbound_models import Subscription
@@ -99,7 +100,18 @@ class Notifier:
         return told
 
     def _tell_some(self, some: Sequence[_Subscriber], what: Announcement, told: int) -> int:
-        """How many of them were told; `told` were before them. `what.once` is completed for each."""
+        """How many of them were told; `told` were before them."""
+        try:
+            live = self._put(some, what, told)
+        except DatabaseLocked:
+            # Somebody held one of their conversations and waited for another one. Nobody of these was told.
+            live = self._put(some, what, told)
+        for said in live:
+            self._bus.publish(said)
+        return len(live)
+
+    def _put(self, some: Sequence[_Subscriber], what: Announcement, told: int) -> list[Live]:
+        """Tell them in one transaction; what to publish then. `what.once` is completed for each."""
         live: list[Live] = []
         now = self._database.clock.now()
         with self._database.begin() as session:
@@ -109,9 +121,7 @@ class Notifier:
                 said = announce(session, self._outbox, one.conversation_id, one.user_id, mine, now=now, due_at=due_at)
                 if said is not None:
                     live.append(said)
-        for said in live:
-            self._bus.publish(said)
-        return len(live)
+        return live
 
     def _subscribers(self, session: Session, whose: Whose, topic: str) -> Iterable[_Subscriber]:
         """Those who can still be told."""

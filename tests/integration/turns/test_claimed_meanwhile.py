@@ -4,7 +4,6 @@ from collections.abc import Callable
 from threading import Thread
 
 import pytest
-from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from parlour.store.ids import UserId
@@ -13,8 +12,7 @@ from parlour.turns.order import Claim
 from parlour.turns.ports import IncomingKind, Taken
 from tests import services
 from tests.support.stage import Stage, Worker
-
-_WAITING = text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+from tests.support.waiting import is_somebody_waiting
 
 
 def stop(stage: Stage, _: Taken) -> None:
@@ -48,8 +46,7 @@ def claimed(stage: Stage, worker: Worker, taken: Taken, meanwhile: Callable[[], 
     other = Thread(target=meanwhile)
 
     def is_done_or_waits() -> bool:
-        with stage.platform.database.read() as session:
-            return not other.is_alive() or bool(session.scalar(_WAITING))
+        return not other.is_alive() or is_somebody_waiting(stage.platform.database)
 
     def ask(_: Session, __: Claim) -> None:
         other.start()

@@ -1,6 +1,8 @@
 """What is said without being asked: to subscribers and as files in private; once, sealed, behind people's answers."""
 
 from datetime import timedelta
+from itertools import count
+from typing import Any
 
 import pytest
 from sqlalchemy import delete, select, update
@@ -10,13 +12,14 @@ from parlour.privacy.retention import purge_expired
 from parlour.sdk.errors import NotAvailable, TooMuch
 from parlour.sdk.replies import Button, Buttons, File, Reply, Text
 from parlour.skills.desk import Whose
+from parlour.store.errors import DatabaseLocked
 from parlour.store.ids import ConversationId, SkillId, UserId, WorkspaceId, new_id
 from parlour.store.models import Account, Attachment, Delivery, Turn, User
 from parlour.store.outbound_models import Subscription
 from parlour.store.skill_models import SkillRow
-from parlour.turns import sending
-from parlour.turns.announce import ANNOUNCED
-from parlour.turns.ports import Frame, Taken
+from parlour.turns import notify, sending
+from parlour.turns.announce import ANNOUNCED, announce
+from parlour.turns.ports import Frame, Live, Taken
 from parlour.turns.sending import NoPrivateChat
 from parlour.turns.states import Author
 from tests.fakes.turns import FakeMessenger, ScriptedEngine
@@ -117,6 +120,23 @@ def test_what_was_told_once_is_told_to_nobody_again_but_to_those_left_out(stage:
     late, other = tell(stage, job, once="surge-1"), tell(stage, job, once="surge-2")
 
     assert (first, again, late, other) == (1, 0, 1, 2)
+
+
+def test_those_whose_conversations_were_locked_are_told_all_the_same(
+    stage: Stage, skill_id: SkillId, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = subscribed(stage, skill_id, "ann", "ben")
+    tries = count(1)
+
+    def locked_at_first(*parts: Any, **more: Any) -> Live | None:
+        if next(tries) == 2:
+            raise DatabaseLocked("a deadlock, and this was its end")
+        return announce(*parts, **more)
+
+    monkeypatch.setattr(notify, "announce", locked_at_first)
+
+    assert tell(stage, job) == 2
+    assert stage.messages(Author.ASSISTANT.value).count("Something happened.") == 2
 
 
 async def test_news_is_posted_once_with_all_that_belongs_to_it(stage: Stage, skill_id: SkillId) -> None:
