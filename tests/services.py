@@ -399,10 +399,12 @@ class RabbitServer(_Process):
         self._wait(lambda: is_listening("127.0.0.1", self.port), "rabbitmq-server")
         return self
 
-    def control(self, *arguments: str) -> None:
-        """Run rabbitmqctl against this server."""
+    def control(self, *arguments: str) -> str:
+        """Run rabbitmqctl against this server, and return what it says."""
         command = [self._control, "-q", "-n", self._env["RABBITMQ_NODENAME"], *arguments]
-        subprocess.run(command, env={**os.environ, **self._env}, check=True, capture_output=True)
+        return subprocess.run(
+            command, env={**os.environ, **self._env}, check=True, capture_output=True, text=True
+        ).stdout
 
     def stop(self) -> None:
         """End the server and its port mapper."""
@@ -419,7 +421,7 @@ class RabbitServer(_Process):
 class RabbitVirtualHosts:
     """Makes virtual hosts on one broker, each new and empty, and deletes them all at the end."""
 
-    def __init__(self, broker_url: str, control: Callable[..., None]) -> None:
+    def __init__(self, broker_url: str, control: Callable[..., object]) -> None:
         self._url = broker_url
         self._control = control
         self._numbers = count(1)
@@ -451,7 +453,7 @@ def rabbitmq_virtual_hosts(address: str | None) -> Iterator[RabbitVirtualHosts]:
     url = address or DEFAULTS["PARLOUR_TEST_RABBITMQ"]
     parts = urlsplit(url)
     server = None
-    control: Callable[..., None] = _local_rabbitmqctl
+    control: Callable[..., object] = _local_rabbitmqctl
     if not (is_listening(parts.hostname or "127.0.0.1", parts.port or 5672) and _may_control()):
         if address is not None:
             raise Missing("PARLOUR_TEST_RABBITMQ is down, or rabbitmqctl may not make virtual hosts there: run as root")

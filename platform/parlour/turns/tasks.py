@@ -1,14 +1,16 @@
 """Turns and jobs on Celery: how the application is configured, how an id is published, and the tasks it is for."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
 import structlog
 from celery import Celery
 from kombu.entity import Exchange, Queue
-from kombu.exceptions import ChannelError, OperationalError
+from kombu.exceptions import ChannelError, LimitExceeded, OperationalError
+from kombu.resource import Resource
 from kombu.utils.url import maybe_sanitize_url
 
 from parlour.store.ids import JobId, TurnId
@@ -29,8 +31,12 @@ IN_PROCESS: Final = "memory://"
 
 # With the broker away a publication must fail at once: intake waits for it before it lets a messenger go.
 _CONNECT_S: Final = 1.0
+# RabbitMQ says that it has a message; while it is short of memory or disk it says nothing.
+_CONFIRM_S: Final = 1.0
 # After a failure nobody tries again for so long; the sweeper publishes whatever came meanwhile.
 _PAUSE_S: Final = 1.0
+# `OSError` has time-outs and lost connections among its kinds.
+_FAILURES: Final = (OperationalError, LimitExceeded, OSError)
 
 
 def celery_config(broker_url: str, *, threads: int) -> dict[str, Any]:
@@ -75,7 +81,13 @@ def _transport(broker_url: str) -> str | None:
     """Ours where it is better than the one that the address names: each says why."""
     if not broker_url:
         return "parlour.turns.in_process:Transport"
-    return "parlour.turns.redis_broker:Transport" if broker_url.startswith(("redis://", "rediss://")) else None
+    ours = {
+        "redis": "redis_broker:Transport",
+        "rediss": "redis_broker:Transport",
+        "amqp": "rabbit_broker:Transport",
+        "amqps": "rabbit_broker:SSLTransport",
+    }.get(broker_url.partition("://")[0])
+    return ours and f"parlour.turns.{ours}"
 
 
 def _queue_type(broker_url: str) -> str:
@@ -92,7 +104,7 @@ def _transport_options(broker_url: str) -> dict[str, Any]:
     if broker_url.startswith("redis"):
         return {"socket_connect_timeout": _CONNECT_S, "socket_timeout": 5.0, "socket_keepalive": True}
     if broker_url.startswith("amqp"):
-        return {"connect_timeout": _CONNECT_S, "max_retries": 0, "confirm_publish": True}
+        return {"connect_timeout": _CONNECT_S, "write_timeout": _CONFIRM_S, "max_retries": 0, "confirm_publish": True}
     return {}
 
 
@@ -124,6 +136,24 @@ def _carry_out(use_case: Callable[[T], None], subject: T) -> None:
         log.exception("task_broke", subject=str(subject))
 
 
+@contextmanager
+def _borrowed(pool: Resource) -> Iterator[Any]:
+    """A connection of a pool, or a producer, which has one. It is closed without a word where this fails.
+
+    The answer may still come, and is not for whoever has it next. The pool's own way is to say good-bye, and to wait.
+    """
+    one = pool.acquire(block=True, timeout=_CONNECT_S)
+    try:
+        yield one
+    except Exception:
+        connection = getattr(one, "__connection__", one)
+        if not getattr(connection.transport, "is_blocked", False):
+            connection.collect()
+        raise
+    finally:
+        one.release()
+
+
 class CeleryQueue:
     """The `TurnQueue` over Celery, for every broker that it speaks to."""
 
@@ -147,22 +177,32 @@ class CeleryQueue:
     def _send(self, task: str, what: UUID, queue: str) -> None:
         self._refuse_while_paused()
         try:
-            # With the argument's looks, which Celery would find out for a log that nobody keeps.
-            self._app.send_task(
-                task, args=[str(what)], argsrepr=str(what), kwargsrepr="", queue=queue, retry=False, ignore_result=True
-            )
-        except (OperationalError, ConnectionError, OSError) as error:
+            with _borrowed(self._app.producer_pool) as producer:
+                # With the argument's looks, which Celery would find out for a log that nobody keeps.
+                self._app.send_task(
+                    task,
+                    args=[str(what)],
+                    argsrepr=str(what),
+                    kwargsrepr="",
+                    queue=queue,
+                    retry=False,
+                    ignore_result=True,
+                    timeout=_CONFIRM_S,
+                    confirm_timeout=_CONFIRM_S,
+                    producer=producer,
+                )
+        except _FAILURES as error:
             raise self._pause(error) from None
 
     def depth(self) -> int:
         """How many published turns no worker has taken yet."""
         self._refuse_while_paused()
         try:
-            with self._app.pool.acquire(block=True, timeout=_CONNECT_S) as connection:
+            with _borrowed(self._app.pool) as connection:
                 return int(connection.default_channel.queue_declare(QUEUE, passive=True).message_count)
         except ChannelError:
             return 0  # no queue yet: nothing was ever published
-        except (OperationalError, ConnectionError, OSError, TimeoutError) as error:
+        except _FAILURES as error:
             raise self._pause(error) from None
 
     def _refuse_while_paused(self) -> None:

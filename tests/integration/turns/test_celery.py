@@ -1,5 +1,7 @@
 """The queue over real brokers, there and away (G6)."""
 
+from collections.abc import Callable
+from threading import Thread
 from uuid import uuid4
 
 import pytest
@@ -29,6 +31,23 @@ def until_published(queue: CeleryQueue, what: str) -> None:
         return True
 
     services.wait_until(is_taken, what=what)
+
+
+def is_refused(what: Callable[[], object]) -> bool:
+    """Whether the queue says that it is unavailable. Raises `TimeoutError` if it hangs."""
+    refused = list[bool]()
+
+    def ask() -> None:
+        try:
+            what()
+        except QueueUnavailable:
+            refused.append(True)
+        else:
+            refused.append(False)
+
+    Thread(target=ask, daemon=True).start()
+    services.wait_until(lambda: bool(refused), what="a word from the queue")
+    return refused[0]
 
 
 @pytest.mark.parametrize("broker", ["redis_url", "rabbitmq_url"])
@@ -69,6 +88,40 @@ def test_a_broker_that_is_frozen_is_told_after_a_while(redis_server: services.Re
         queue.publish(TurnId(uuid4()))
 
     redis_server.resume()
+    until_published(queue, "the broker is used again")
+
+
+def test_a_broker_that_takes_nothing_for_want_of_memory_is_told(rabbitmq_server: services.RabbitServer) -> None:
+    queue = queue_at(rabbitmq_server.url)
+    queue.publish(TurnId(uuid4()))
+    rabbitmq_server.control("set_vm_memory_high_watermark", "0.000001")
+
+    services.wait_until(lambda: is_refused(lambda: queue.publish(TurnId(uuid4()))), what="the broker is full")
+    for ask in (lambda: queue.publish(TurnId(uuid4())), queue.depth):
+        queue._paused_until = 0.0
+        assert is_refused(ask)
+
+    # A broker that is full does not notice that a connection was closed: it would keep one for each try.
+    assert len(rabbitmq_server.control("list_connections", "pid").splitlines()) == 2
+    rabbitmq_server.control("set_vm_memory_high_watermark", "0.6")
+    until_published(queue, "the broker is used again")
+    assert queue.depth() >= 1
+
+
+@pytest.mark.parametrize("is_publishing", [True, False])
+def test_a_broker_that_freezes_with_its_connections_open_is_told(
+    rabbitmq_server: services.RabbitServer, is_publishing: bool
+) -> None:
+    queue = queue_at(rabbitmq_server.url)
+    queue.publish(TurnId(uuid4()))
+    rabbitmq_server.pause()
+
+    # A second time, when it has no open connection any more.
+    for _ in range(2):
+        assert is_refused(lambda: queue.publish(TurnId(uuid4())) if is_publishing else queue.depth())
+        queue._paused_until = 0.0
+
+    rabbitmq_server.resume()
     until_published(queue, "the broker is used again")
 
 

@@ -95,6 +95,22 @@ def test_after_a_failure_nobody_asks_the_broker_for_a_second(app: Celery, monkey
     assert len(tries) == 2
 
 
+def test_a_connection_that_failed_is_not_used_again(app: Celery, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The broker's late word on this message would be taken for its word on the next."""
+    CeleryQueue(app).publish(TurnId(uuid4()))
+    with app.pool.acquire() as connection:
+        assert connection.connected
+
+    def fail(*_: object, **__: object) -> None:
+        raise TimeoutError
+
+    monkeypatch.setattr(app, "send_task", fail)
+    with pytest.raises(QueueUnavailable):
+        CeleryQueue(app).publish(TurnId(uuid4()))
+
+    assert not connection.connected
+
+
 @pytest.mark.parametrize("url", ["", "redis://h/0", "amqp://h//"])
 def test_tasks_are_not_started_twice_by_a_broker(url: str) -> None:
     """Acknowledged early: no visibility time-out redelivers an answer that takes long."""
