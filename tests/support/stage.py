@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from parlour.bootstrap import Platform, platform
@@ -184,6 +184,13 @@ class Stage:
         privacy = self.platform.privacy
         with privacy.key_store.begin() as session:
             session.execute(update(DataKeyRow).where(DataKeyRow.subject_id == user_id).values(wrapped=None))
+        privacy.keyring.forget(UserId(user_id))
+
+    def lose_key(self, user_id: UUID) -> None:
+        """Have no data key of a person, as in a key store restored from before they came."""
+        privacy = self.platform.privacy
+        with privacy.key_store.begin() as session:
+            session.execute(delete(DataKeyRow).where(DataKeyRow.subject_id == user_id))
         privacy.keyring.forget(UserId(user_id))
 
     def pass_time(self, seconds: float) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from parlour.engines.errors import PromptTooLong
 from parlour.engines.protocol import Message as ModelMessage
 from parlour.engines.protocol import Role
-from parlour.privacy.errors import KeyShredded
+from parlour.privacy.errors import KeyShredded, KeysMissing
 from parlour.privacy.sealing import Sealer
 from parlour.store.ids import UserId
 from parlour.store.models import Message, Turn
@@ -138,7 +138,7 @@ def remarks(rows: Sequence[Row], sealer: Sealer, claim: Claim) -> list[Remark]:
 def _opener(sealer: Sealer, user_id: UserId) -> Callable[[UUID, bytes], str] | None:
     try:
         return sealer.opener(user_id, Message.body)
-    except KeyShredded:
+    except (KeyShredded, KeysMissing):
         return None
 
 

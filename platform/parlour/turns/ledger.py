@@ -289,8 +289,15 @@ class Ledger:
     def _sent(self, shipment: Shipment, key: str, now: datetime) -> dict[str, Any]:
         """What changes when a part is there: the next one is due, or the delivery is done."""
         before = shipment.keys if shipment.index or not shipment.has_draft else ()
+        try:
+            sealed = self._keys.seal(shipment.user_id, shipment.delivery_id, [*before, key])
+        except KeysUnavailable:
+            raise
+        except PrivacyError as error:
+            # Erased while it was on its way: what the messenger said of it cannot be kept, and no more of it is sent.
+            return {"state": DeliveryState.FAILED.value, "error": _reason(error), "parts": None}
         done = {
-            "external_keys": self._keys.seal(shipment.user_id, shipment.delivery_id, [*before, key]),
+            "external_keys": sealed,
             "draft_state": DraftState.NONE.value,
             "part_index": shipment.index + 1,
         }
@@ -312,10 +319,13 @@ class Ledger:
 
 def _give_up(session: Session, due: Due, error: Exception) -> None:
     """Nothing can be sent of what cannot be opened; of an erased person nothing shall be."""
-    is_erased = isinstance(error, KeyShredded)
-    GIVE_UP.run(session, delivery=due.id, reason="erased" if is_erased else type(error).__name__)
-    if not is_erased:
+    GIVE_UP.run(session, delivery=due.id, reason=_reason(error))
+    if not isinstance(error, KeyShredded):
         log.error("delivery_unreadable", delivery_id=str(due.id), exc_info=error)
+
+
+def _reason(error: Exception) -> str:
+    return "erased" if isinstance(error, KeyShredded) else type(error).__name__
 
 
 def _hold_up(session: Session, shipment: Shipment, until: datetime) -> None:

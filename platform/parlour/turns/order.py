@@ -10,7 +10,7 @@ import structlog
 from sqlalchemy import ColumnElement, and_, bindparam, or_, select, update
 from sqlalchemy.orm import Session
 
-from parlour.privacy.errors import KeyShredded
+from parlour.privacy.errors import KeysUnavailable, PrivacyError
 from parlour.store.database import Database
 from parlour.store.ids import AccountId, ConversationId, TurnId, UserId, WorkspaceId
 from parlour.store.models import Account, Conversation, Turn, User, Workspace
@@ -265,8 +265,10 @@ class Order:
         text, state = say("failed", turn.language or "en", reference=turn.id), TurnState.FAILED
         try:
             self._outbox.put(session, recipient_of(turn, turn.channel), text, author=Author.NOTICE, now=now)
-        except KeyShredded:
-            # Its person was erased: nobody is left to be told.
+        except KeysUnavailable:
+            raise
+        except PrivacyError:
+            # Its person was erased, or their key is lost: nobody can be told, and those behind it do not wait for that.
             state = TurnState.DROPPED
         _close(session, turn, state, now, error="gave_up")
         log.warning("turn_given_up", turn_id=str(turn.id), attempts=turn.attempts)

@@ -1,14 +1,14 @@
 """What the model gets to read."""
 
+from collections.abc import Callable
 from datetime import timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import update
 
 from parlour.engines.errors import PromptTooLong
-from parlour.privacy.models import DataKeyRow
-from parlour.store.models import Message, Turn, User, Workspace
+from parlour.store.models import Message, Turn, Workspace
 from parlour.turns.context import PromptBuilder, Remark
 from parlour.turns.order import Claim
 from tests.fakes.turns import ScriptedEngine
@@ -96,11 +96,14 @@ def test_a_question_that_failed_stays_part_of_it(stage: Stage) -> None:
     assert asked(stage, "second").prompt == [("user", "first\n\nsecond")]
 
 
-def test_what_an_erased_person_said_in_a_group_is_left_out(stage: Stage) -> None:
-    """G8: nobody can read it, and the others go on."""
+@pytest.mark.parametrize("gone", [Stage.shred, Stage.lose_key])
+def test_what_a_person_without_a_key_said_in_a_group_is_left_out(
+    stage: Stage, gone: Callable[[Stage, UUID], None]
+) -> None:
+    """G8, G10: erased, or lost with a key store restored from before; nobody can read it, and the others go on."""
     stage.answered("ben's words", sender="ben", chat="group", is_private=False)
     stage.answered("ann's words", chat="group", is_private=False)
-    _shred(stage, "ben")
+    gone(stage, stage.turns()[0].user_id)
 
     engine = asked(stage, "and now?", chat="group", is_private=False)
 
@@ -213,14 +216,3 @@ def test_messages_and_instructions_are_counted_once_however_often_they_are_read(
 
 def _remark(text: str, role: str, *, is_asked: bool = False) -> Remark:
     return Remark(uuid4(), role, text, is_asked)  # type: ignore[arg-type]
-
-
-def _shred(stage: Stage, sender: str) -> None:
-    """Destroy the person's data key, as erasing does."""
-    privacy = stage.platform.privacy
-    with stage.platform.database.read() as session:
-        users = session.query(User).order_by(User.id).all()
-    user = users[0 if sender == "ben" else 1]
-    with privacy.key_store.begin() as session:
-        session.execute(update(DataKeyRow).where(DataKeyRow.subject_id == user.id).values(wrapped=None))
-    privacy.keyring.forget(user.id)  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from sqlalchemy import update
@@ -407,6 +408,23 @@ def test_nothing_of_an_erased_person_is_sent(stage: Stage) -> None:
     assert taken(stage, stage.ledger()) == []
     (row,) = stage.deliveries()
     assert (row.state, row.error) == ("failed", "erased")
+
+
+@pytest.mark.parametrize(("gone", "error"), [(Stage.shred, "erased"), (Stage.lose_key, "KeysMissing")])
+def test_a_person_erased_while_their_answer_is_on_its_way_costs_nobody_elses_receipt(
+    stage: Stage, gone: Callable[[Stage, UUID], None], error: str
+) -> None:
+    """G5, G8."""
+    stage.answered("hello")
+    stage.answered("hello", sender="ben")
+    ledger = stage.ledger()
+    shipments = taken(stage, ledger)
+    gone(stage, shipments[0].user_id)
+
+    ledger.record([sent(shipment, "m1") for shipment in shipments])
+
+    rows = {row.user_id: (row.state, row.error, row.external_keys is not None) for row in stage.deliveries()}
+    assert [rows[shipment.user_id] for shipment in shipments] == [("failed", error, False), ("sent", None, True)]
 
 
 def test_known_ids_leave_out_those_of_a_person_erased_since(stage: Stage) -> None:

@@ -197,6 +197,23 @@ def test_a_poisoned_turn_is_given_up_with_a_word_and_its_id_and_the_next_goes_on
     assert [row.state for row in stage.deliveries()] == ["pending"]
 
 
+def test_a_poisoned_turn_whose_persons_key_is_lost_holds_up_nobody_behind_it(stage: Stage) -> None:
+    """G10: its person cannot even be told so."""
+    poisoned = stage.say("hello", chat="group", is_private=False)
+    following = stage.say("hello", sender="ben", chat="group", is_private=False)
+    worker = stage.worker()
+    for _ in range(3):
+        claimed(worker, poisoned)
+        stage.clock.advance(31)
+    stage.lose_key(stage.turn(poisoned).user_id)
+
+    claim = claimed(worker, poisoned)
+
+    assert claim.turn_id == following.turn_id
+    assert stage.states() == ["dropped", "running"]
+    assert stage.deliveries() == []
+
+
 def test_giving_up_the_last_turn_leaves_the_conversation_free(stage: Stage) -> None:
     taken = stage.say("hello")
     worker = stage.worker()
