@@ -16,7 +16,9 @@ from parlour.turns.sweeper import SWEEP_EVERY_S
 
 log = structlog.get_logger(__name__)
 
-_PURGE_EVERY_S = 600.0
+_ROUNDS_EVERY_S = 600.0
+# What is at a round for longer is broken off: it goes on where it was, here or in another process.
+_STOPS_WITHIN_S = 10.0
 
 
 class Scheduler:
@@ -29,19 +31,27 @@ class Scheduler:
         self._thread: threading.Thread | None = None
 
     def run(self) -> None:
-        """Sweep until `stop`."""
-        next_purge = next_look = 0.0
+        """Sweep until `stop`, with what may take long in a thread beside."""
+        rounds = threading.Thread(target=self._run_rounds, name="scheduler-rounds", daemon=True)
+        rounds.start()
+        next_look = 0.0
         while not self._stopped.wait(SWEEP_EVERY_S):
             self._try("sweep", self._platform.sweep)
-            self._try("privacy_requests", self._platform.privacy_requests.carry_out)
             self._try("jobs", self._platform.sweep_jobs)
             if time.monotonic() >= next_look:
                 next_look = time.monotonic() + LOOK_EVERY_S
                 self._try("stuck", self._stuck.look)
-            if time.monotonic() >= next_purge:
-                next_purge = time.monotonic() + _PURGE_EVERY_S
+        rounds.join(timeout=_STOPS_WITHIN_S)
+
+    def _run_rounds(self) -> None:
+        next_rounds = 0.0
+        while not self._stopped.wait(SWEEP_EVERY_S):
+            self._try("privacy_requests", self._platform.privacy_requests.carry_out)
+            if time.monotonic() >= next_rounds:
+                next_rounds = time.monotonic() + _ROUNDS_EVERY_S
                 for what, work in self._rounds:
-                    self._try(what, work)
+                    if not self._stopped.is_set():
+                        self._try(what, work)
 
     @property
     def _rounds(self) -> list[tuple[str, Callable[[], object]]]:
@@ -75,11 +85,11 @@ class Scheduler:
         self._thread.start()
 
     def ask_to_stop(self) -> None:
-        """End the loop after the round it is in. Safe in a signal handler."""
+        """End the loops. Safe in a signal handler."""
         self._stopped.set()
 
     def stop(self) -> None:
-        """End the loop and wait for its thread."""
+        """End the loops and wait for their threads."""
         self.ask_to_stop()
         if self._thread is not None:
-            self._thread.join(timeout=10)
+            self._thread.join(timeout=2 * _STOPS_WITHIN_S)
