@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from parlour.sdk.manifest import Manifest
 from parlour.sdk.schedule import read_schedule
-from parlour.skills.views import SkillView, readable
+from parlour.skills.views import SkillView, is_at_work, readable
 from parlour.store.changes import changed_rows
 from parlour.store.database import Database
 from parlour.store.ids import JobId, SkillId, UserId, WorkspaceId, new_id
@@ -36,6 +36,8 @@ _MOST_PATIENCE: Final = timedelta(minutes=10)
 _MOST_ATTEMPTS: Final = 3
 _BATCH: Final = 200
 _LONGEST_ERROR: Final = 160
+# A skill whose manifest is none is looked at again when it may have been upgraded.
+_LOOK_AGAIN_AFTER: Final = timedelta(hours=1)
 # A skill that was told of an erasure and failed is told again after this; where nobody is to be told of, nothing runs.
 _TELL_AGAIN: Final = "1h"
 _WAITING: Final = text("state IN ('queued', 'running') AND state = 'queued'")
@@ -93,8 +95,7 @@ class JobBook:
         is_lost = or_(Job.published_at.is_(None), Job.published_at <= now - _PUBLISH_AGAIN_AFTER)
         with self._database.read() as session:
             wanted = _due(session, now).where(is_lost).limit(_BATCH)
-            rows = session.execute(wanted).all()
-            return [JobId(job.id) for job, row in rows if (skill := readable(session, row)) and skill.is_at_work]
+            return [JobId(job.id) for job, _ in session.execute(wanted).all()]
 
     def published(self, job_ids: list[JobId]) -> None:
         """Workers were told of these."""
@@ -111,7 +112,10 @@ class JobBook:
             rows = session.execute(_due(session, now).limit(_BATCH)).all()
             for job, row in sorted(rows, key=lambda found: found[0].id != first):
                 skill = readable(session, row)
-                if skill and skill.is_at_work and self._takes(session, job, now):
+                if skill is None:
+                    # Else it would always be among the first that are looked at.
+                    job.due_at = now + _LOOK_AGAIN_AFTER
+                elif self._takes(session, job, now):
                     return JobClaim(JobId(job.id), skill, WorkspaceId(row.workspace_id), job.name, job.fence)
         return None
 
@@ -205,10 +209,10 @@ def unplan(session: Session, skill_id: SkillId) -> None:
 
 
 def _due(session: Session, now: datetime) -> Select[Job, SkillRow]:
-    """Jobs that may be begun, with their skills, the longest due first."""
+    """Jobs that may be begun, with their skills, the longest due first; none of skills that are enabled nowhere."""
     latest = now - _MOST_PATIENCE if _is_anyone_waiting(session, now) else now
     wanted = select(Job, SkillRow).join(SkillRow, SkillRow.id == Job.skill_id)
-    return wanted.where(Job.due_at <= latest, *_is_free(now)).order_by(Job.due_at)
+    return wanted.where(Job.due_at <= latest, *_is_free(now), is_at_work()).order_by(Job.due_at)
 
 
 def _is_anyone_waiting(session: Session, now: datetime) -> bool:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, exists, or_, select
 from sqlalchemy.orm import Session
 
 from parlour.sdk.capabilities import HARMLESS
@@ -89,6 +89,12 @@ class SkillView:
         """The same, and the hosts and folders that an operator set in `settings`."""
         schema = self.manifest.settings
         return self.allowed.reaching(hosts_set(schema, settings), folders_set(schema, settings))
+
+
+def is_at_work() -> ColumnElement[bool]:
+    """Of a `SkillRow`, in SQL: whether it may be called anywhere."""
+    is_enabled_somewhere = exists().where(SkillScope.skill_id == SkillRow.id, SkillScope.is_enabled)
+    return or_(SkillRow.state == "enabled", is_enabled_somewhere)
 
 
 def installed(session: Session, workspace_id: WorkspaceId) -> list[SkillView]:

@@ -17,9 +17,10 @@ import structlog
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
+from parlour.skills.views import is_at_work
 from parlour.store.database import Database
 from parlour.store.models import Account, Conversation, Delivery, Turn
-from parlour.store.skill_models import Job, SkillRow, SkillScope
+from parlour.store.skill_models import Job, SkillRow
 from parlour.turns.heads import is_first_delivery, is_first_turn
 from parlour.turns.states import DeliveryState, TurnState, is_open_delivery, is_open_turn
 
@@ -249,9 +250,8 @@ def _lapsed_jobs(now: datetime) -> Select[UUID, Any]:
 
 def _jobs(since: Any) -> Select[UUID, Any]:  # noqa: ANN401 (a column that may be null)
     """Of skills that are enabled somewhere: those of others rest on purpose."""
-    is_enabled_somewhere = exists().where(SkillScope.skill_id == SkillRow.id, SkillScope.is_enabled)
     wanted = select(Job.id, since).join(SkillRow, SkillRow.id == Job.skill_id)
-    return wanted.where(or_(SkillRow.state == "enabled", is_enabled_somewhere)).order_by(Job.due_at)
+    return wanted.where(is_at_work()).order_by(Job.due_at)
 
 
 _WORKER: Final = "Is a worker running, and are there enough? See: parlour turn list --stuck"

@@ -14,7 +14,7 @@ from parlour.skills.jobs import JobBook, JobView, plan, unplan
 from parlour.store.database import Database
 from parlour.store.ids import JobId, SkillId, WorkspaceId, new_id
 from parlour.store.models import Conversation, Turn, User
-from parlour.store.skill_models import SkillRow
+from parlour.store.skill_models import SkillRow, SkillScope
 from parlour.turns.ports import QueueUnavailable
 from parlour.turns.sweeper import sweep_jobs
 from tests.fakes.clock import FakeClock
@@ -302,6 +302,43 @@ def test_a_skill_that_is_enabled_nowhere_does_nothing_by_itself(
 
     assert sweep_jobs(jobs, queue) == 0
     assert jobs.claim() is None
+
+
+@pytest.mark.parametrize("trouble", [{"state": "disabled"}, {"manifest": "{}"}])
+def test_skills_that_rest_or_cannot_be_read_keep_no_others_from_their_jobs(
+    trouble: dict[str, str],
+    jobs: JobBook,
+    queue: Queue,
+    clock: FakeClock,
+    database: Database,
+    workspace_id: WorkspaceId,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However many are due, and longer: only so many jobs are looked at."""
+    clock.advance(1)
+    skill_id = _add_skill(database, workspace_id, manifest(other="5m"), "another")
+    with database.begin() as session:
+        session.execute(update(SkillRow).where(SkillRow.id != skill_id).values(trouble))
+    monkeypatch.setattr("parlour.skills.jobs._BATCH", 1)
+    clock.advance(300)
+
+    for _ in range(2):
+        sweep_jobs(jobs, queue)
+    claims = [jobs.claim(job_id) for job_id in queue.told]
+
+    assert [claim.name for claim in claims if claim] == ["other"]
+
+
+def test_a_skill_that_is_enabled_in_one_channel_alone_has_its_jobs(
+    jobs: JobBook, queue: Queue, clock: FakeClock, database: Database, skill_id: SkillId
+) -> None:
+    with database.begin() as session:
+        session.execute(update(SkillRow).values(state="disabled"))
+        session.add(SkillScope(id=new_id(), skill_id=skill_id, channel="web", is_enabled=True))
+    clock.advance(300)
+
+    assert sweep_jobs(jobs, queue) == 1
+    assert jobs.claim() is not None
 
 
 def test_an_upgrade_keeps_what_is_the_same_and_changes_what_is_not(
