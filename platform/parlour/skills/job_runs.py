@@ -89,12 +89,26 @@ class JobRunner:
         return "done", None
 
     def _tell(self, claim: JobClaim) -> None:
-        """Tell the skill who was erased, one after the other, each by the name that it knows them by."""
+        """Tell the skill who was erased, one after the other, each by the name that it knows them by.
+
+        One that it fails on keeps none of the others. Raises the first failure at the end: it is told of those again.
+        """
+        failure = None
         for user_id in self._jobs.untold(claim):
-            self._call(claim, {"user": self._room.name_of(claim.skill, user_id)})
+            try:
+                self._call(claim, {"user": self._room.name_of(claim.skill, user_id)})
+            except SkillError as error:
+                failure = failure or error
+                self._jobs.not_told(claim, user_id)
+                # Ended because another worker has the job, perhaps.
+                if self._closing.is_set() or not self._jobs.renew(claim):
+                    break
+                continue
             if self._closing.is_set():
                 return
             self._jobs.told(claim, user_id)
+        if failure is not None:
+            raise failure
 
     def _call(self, claim: JobClaim, arguments: Mapping[str, Any]) -> None:
         with self._room.job(claim, arguments, self._ask, self._request_of(claim)) as run:

@@ -140,7 +140,7 @@ class JobBook:
         return True
 
     def untold(self, claim: JobClaim) -> list[UserId]:
-        """Who was erased and this skill does not know it yet, whoever went first first."""
+        """Who was erased and this skill does not know it yet, whoever waits longest first."""
         wanted = select(SkillErasure.subject_id).where(SkillErasure.skill_id == claim.skill.id)
         with self._database.read() as session:
             return [UserId(one) for one in session.scalars(wanted.order_by(SkillErasure.created_at).limit(_BATCH))]
@@ -150,6 +150,12 @@ class JobBook:
         its = SkillErasure.skill_id == claim.skill.id, SkillErasure.subject_id == user_id
         with self._database.begin() as session:
             session.execute(delete(SkillErasure).where(*its))
+
+    def not_told(self, claim: JobClaim, user_id: UserId) -> None:
+        """The skill failed on it: all others come first."""
+        its = SkillErasure.skill_id == claim.skill.id, SkillErasure.subject_id == user_id
+        with self._database.begin() as session:
+            session.execute(update(SkillErasure).where(*its).values(created_at=self._database.clock.now()))
 
     def hand_back(self, claim: JobClaim) -> None:
         """Let it go, to be begun anew by whoever is there: this worker shuts down. It does not count as a try."""

@@ -9,6 +9,7 @@ from sqlalchemy import select, update
 
 from parlour.skills.authoring import check, new_skill
 from parlour.skills.documents import Shelf
+from parlour.skills.jobs import JobBook
 from parlour.store.ids import UserId
 from parlour.store.models import Message
 from parlour.store.skill_models import Job, SkillErasure
@@ -36,6 +37,8 @@ async def hear(turn: Turn, shared: SharedStore) -> str:
 @skill.on_erased
 async def forget(user: str, shared: SharedStore) -> None:
     if await shared.get("speaker", "broken"):
+        raise ValueError("MARKER")
+    if (await shared.get("speaker", user) or {}).get("said") == "a stone":
         raise ValueError("MARKER")
     await shared.delete("speaker", user)
 '''
@@ -129,6 +132,39 @@ def test_a_skill_that_fails_is_told_again_and_nothing_of_it_is_lost(stage: Stage
 
     assert (failed, at_once, later) == ("failed", [], "done")
     assert _speakers(stage) == set()
+
+
+def test_a_person_that_a_skill_fails_on_keeps_it_from_forgetting_nobody_else(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even where only so many are told at once."""
+    for said, sender in (("a stone", "ann"), ("bob was here", "bob"), ("cyd was here", "cyd")):
+        _hears(stage, said, sender=sender)
+    for said in ("a stone", "bob was here", "cyd was here"):
+        stage.clock.advance(1)
+        stage.platform.eraser.erase(_whoever_said(stage, said), actor="command:test")
+    monkeypatch.setattr("parlour.skills.jobs._BATCH", 2)
+
+    stage.clock.advance(1)
+    first, left = _tell(stage), _speakers(stage)
+    stage.clock.advance(3_601)
+    _tell(stage)
+
+    assert (first, left) == ("failed", {"a stone", "cyd was here"})
+    assert (_speakers(stage), stage.count(SkillErasure)) == ({"a stone"}, 1)
+
+
+def test_a_worker_that_has_lost_the_job_tells_of_nobody_more(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    for said, sender in (("a stone", "ann"), ("bob was here", "bob")):
+        _hears(stage, said, sender=sender)
+    for said in ("a stone", "bob was here"):
+        stage.clock.advance(1)
+        stage.platform.eraser.erase(_whoever_said(stage, said), actor="command:test")
+    monkeypatch.setattr(JobBook, "renew", lambda *_: False)
+
+    _tell(stage)
+
+    assert _speakers(stage) == {"a stone", "bob was here"}
 
 
 def test_whoever_is_erased_while_the_skill_is_told_is_told_of_at_once(stage: Stage) -> None:
