@@ -240,7 +240,7 @@ def test_messengers_and_the_engine_show_what_waits_and_which_part_is_down(page: 
     page.goto(f"{url}/admin/messengers")
     is_fit(page)
 
-    expect(page.locator("main tbody")).to_contain_text("telegram · Bot")
+    expect(page.locator("main tbody")).to_contain_text("Telegram · Bot")
     parts = page.locator("main dl").first
     assert parts.locator("dt").all_text_contents() == ["engine", "broker"]
     assert parts.locator("dd").all_text_contents() == ["ok", "down"]

@@ -97,7 +97,7 @@ def test_a_skill_is_uploaded_granted_set_disabled_and_removed(
     page.locator("select[name=where]").select_option("slack")
     page.locator('button[name=is_enabled][value="no"]').click()
     page.wait_for_url(f"{url}/admin/skills/notes?done=skill_disabled")
-    expect(page.locator("main")).to_contain_text("slack")
+    expect(page.locator("main")).to_contain_text("Slack: ")
 
     page.locator("input[name=sure]").check()
     page.locator('form[action="/admin/skills/notes/remove"] button').click()

@@ -79,7 +79,10 @@ def _cut_postgres(scene: Scene) -> Undo:
 
 
 def _start(scene: Scene, name: str) -> None:
-    getattr(scene.services, name).start()
+    """Where it was stopped twice, the first to start it again was enough."""
+    server = getattr(scene.services, name)
+    if not server.is_started:
+        server.start()
 
 
 def _throttle_chat(scene: Scene) -> Undo:
