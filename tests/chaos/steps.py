@@ -23,7 +23,7 @@ STEPS: Mapping[str, Step] = MappingProxyType(
         "intake.begin": Step("gateway", "parlour.turns.intake:TakeIn._commit", "before", "fetched, nothing stored"),
         "intake.committed": Step("gateway", "parlour.turns.intake:TakeIn._commit", "after", "stored, not published"),
         "intake.published": Step("gateway", "parlour.turns.intake:TakeIn.receive_all", "after", "told, not confirmed"),
-        "answer.claimed": Step("worker", "parlour.turns.order:Order.claim_asking", "after", "leased, nothing done"),
+        "answer.claimed": Step("worker", "parlour.turns.order:Order.claim", "after", "leased, nothing done"),
         "answer.asked": Step("worker", "parlour.turns.answer:Answerer._generate", "before", "read, model not asked"),
         "answer.written": Step("worker", "parlour.turns.answer:Answerer._finish", "before", "written, not committed"),
         "answer.committed": Step("worker", "parlour.turns.answer:Answerer._after", "before", "committed, nobody told"),

@@ -29,7 +29,7 @@ from parlour.turns.answer import Answerer
 from parlour.turns.budget import LocalBudget
 from parlour.turns.deliver import Sender
 from parlour.turns.ledger import Ledger
-from parlour.turns.order import Order
+from parlour.turns.order import Claim, Order
 from parlour.turns.ports import Address, Frame, Incoming, IncomingKind, Live, Taken
 from parlour.turns.ports import Sender as Writer
 from parlour.turns.running import Running
@@ -64,6 +64,11 @@ class Worker:
     order: Order
     running: Running
     answerer: Answerer
+
+    def claim(self, turn_id: TurnId) -> Claim | None:
+        """Take the turn and nothing else."""
+        claimed = self.order.claim(turn_id, lambda *_: None)
+        return claimed[0] if claimed else None
 
 
 @dataclass

@@ -185,7 +185,7 @@ class Answerer:
 
     def answer(self, turn_id: TurnId) -> None:
         """Answer the next turn of `turn_id`'s conversation, if it is free. Safe to call any number of times."""
-        claimed = self._order.claim_asking(turn_id, self._ask)
+        claimed = self._order.claim(turn_id, self._ask)
         if claimed is None:
             return
         claim, stored = claimed

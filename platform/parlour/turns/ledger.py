@@ -27,7 +27,7 @@ from parlour.turns.conversations import message_hash, opened_address
 from parlour.turns.draft_rows import DraftRows
 from parlour.turns.due import DUE, FIRST_DUE, GIVE_UP, HELD, MARK, NEXT_DUE, PUT_OFF, REMEMBER, WAITING, Due, recording
 from parlour.turns.extras import open_extras
-from parlour.turns.message_keys import Asked, MessageKeys
+from parlour.turns.message_keys import AnsweredMessage, MessageKeys
 from parlour.turns.parts import Parts, pack, parts_of, unpack
 from parlour.turns.ports import Address, Messenger, PostedFile
 from parlour.turns.said import Enclosure
@@ -236,7 +236,7 @@ class Ledger:
             must_settle=due.state == DeliveryState.UNKNOWN.value or not is_settled,
             keys=self._keys.open(UserId(due.user_id), due.id, due.external_keys),
             has_draft=due.draft_state == DraftState.OPEN.value,
-            reply_to=self._keys.open_asked(Asked(due.asked_id, due.asked_user_id, due.asked_key)),
+            reply_to=self._keys.open_asked(AnsweredMessage(due.asked_id, due.asked_user_id, due.asked_key)),
             language=due.language or "en",
             is_answer=due.author == Author.ASSISTANT.value,
             created_at=due.created_at,

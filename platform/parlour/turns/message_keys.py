@@ -19,7 +19,7 @@ from parlour.turns.ports import Address
 from parlour.turns.states import Author
 
 
-class Asked(NamedTuple):
+class AnsweredMessage(NamedTuple):
     """The message that a turn answers; nothing but None where there is none."""
 
     id: UUID | None
@@ -31,7 +31,7 @@ _ANSWERED = Query(
     select(Message.id, Message.user_id, Message.external_key).where(
         Message.turn_id == bindparam("turn"), Message.author == Author.USER.value
     ),
-    Asked,
+    AnsweredMessage,
 )
 
 
@@ -57,7 +57,7 @@ class MessageKeys:
         found = _ANSWERED.first(session, turn=turn_id)
         return None if found is None else self.open_asked(found)
 
-    def open_asked(self, asked: Asked) -> str | None:
+    def open_asked(self, asked: AnsweredMessage) -> str | None:
         """The messenger's id of that message, None where it told none."""
         if asked.id is None or asked.user_id is None or asked.external_key is None:
             return None

@@ -173,17 +173,13 @@ class Order:
         """How long a claim lasts without renewal."""
         return self._lease
 
-    def claim(self, turn_id: TurnId) -> Claim | None:
+    def claim(self, turn_id: TurnId, ask: Callable[[Session, Claim], More]) -> tuple[Claim, More] | None:
         """The first open turn of `turn_id`'s conversation, or None when another worker has it or nothing is open.
 
         Whichever turn a worker is told of, it gets the conversation's first: order never depends on the broker.
         A turn that was tried `max_attempts` times is given up here, with a word to its user, and the next one is taken.
+        What `ask` asks the database about the turn goes there in the round trip that commits the claim.
         """
-        claimed = self.claim_asking(turn_id, lambda *_: None)
-        return claimed[0] if claimed else None
-
-    def claim_asking(self, turn_id: TurnId, ask: Callable[[Session, Claim], More]) -> tuple[Claim, More] | None:
-        """The same, and what `ask` asks the database about the turn, in the round trip that commits the claim."""
         now = self._database.clock.now()
         with self._database.begin(is_durable=False) as session:
             lease = self._take_lease(session, turn_id, now)

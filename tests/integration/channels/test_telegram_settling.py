@@ -6,7 +6,7 @@ import pytest
 
 from parlour.channels.telegram_messenger import TelegramMessenger
 from parlour.store.ids import TurnId, new_id
-from parlour.turns.ports import Address, OutcomeUnknown, Rejected
+from parlour.turns.ports import Address, OutcomeUnknown, Post, Rejected
 from tests.integration.channels.contract import make_post, settle, until
 from tests.integration.channels.test_telegram import GROUP, PERSON, TelegramHarness, harness, telegram
 
@@ -32,8 +32,15 @@ async def test_settling_goes_on_where_it_was_throttled(harness: TelegramHarness)
 
 async def test_settling_finds_the_answer_even_when_its_placeholder_was_lost_too(harness: TelegramHarness) -> None:
     """And the placeholder, of which nobody knows any more, goes: no "…" stays as a last word."""
-    question = await harness.say("Question")
-    post = make_post(harness.address, "Answer", reply_to=question)
+    post = make_post(harness.address, "Answer", reply_to=await harness.say("Question"))
+
+    await _settle_with_two_lost(harness, post)
+
+    assert harness.telegram.texts(PERSON) == ["Answer"]
+
+
+async def _settle_with_two_lost(harness: TelegramHarness, post: Post) -> None:
+    """The answer to the message is lost, and then that to its placeholder."""
     harness.telegram.fault("lose", method="sendMessage", times=2)
     with pytest.raises(OutcomeUnknown):
         await harness.messenger.send(post)
@@ -41,8 +48,6 @@ async def test_settling_finds_the_answer_even_when_its_placeholder_was_lost_too(
         await harness.messenger.settle(post)
 
     await settle(harness.messenger, post)
-
-    assert harness.telegram.texts(PERSON) == ["Answer"]
 
 
 @pytest.mark.parametrize("is_forum", [False, True])
@@ -52,13 +57,8 @@ async def test_in_a_group_a_lost_placeholder_goes_where_no_topic_could_be_hit(
     harness.telegram.do("group", chat=-42, is_forum=is_forum, topics=[])
     question = str(harness.telegram.say(PERSON, "@parlour_bot hi", chat=-42)["message_id"])
     post = make_post(Address("-42", is_private=False), "Answer", reply_to=question)
-    harness.telegram.fault("lose", method="sendMessage", times=2)
-    with pytest.raises(OutcomeUnknown):
-        await harness.messenger.send(post)
-    with pytest.raises(OutcomeUnknown):
-        await harness.messenger.settle(post)
 
-    await settle(harness.messenger, post)
+    await _settle_with_two_lost(harness, post)
 
     assert harness.telegram.texts(-42) == (["Answer", "…"] if is_forum else ["Answer"])
 

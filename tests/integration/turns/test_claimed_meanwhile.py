@@ -53,7 +53,7 @@ def claimed(stage: Stage, worker: Worker, taken: Taken, meanwhile: Callable[[], 
         services.wait_until(is_done_or_waits, what="the other is done or waits for the claim")
 
     assert taken.turn_id is not None
-    found = worker.order.claim_asking(taken.turn_id, ask)
+    found = worker.order.claim(taken.turn_id, ask)
     other.join(60)
     assert not other.is_alive()
     assert found is not None

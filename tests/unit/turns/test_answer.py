@@ -406,7 +406,7 @@ def test_the_poisoned_turn_of_an_erased_person_is_dropped_without_a_word(stage: 
     worker = stage.worker()
     for _ in range(3):
         assert taken.turn_id
-        worker.order.claim(taken.turn_id)
+        worker.claim(taken.turn_id)
         stage.clock.advance(31)
     _shred(stage, taken)
 

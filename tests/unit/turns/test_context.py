@@ -149,7 +149,7 @@ def built(claim: Claim, texts: list[str], *, room: int) -> list[str]:
 def claim(stage: Stage) -> Claim:
     taken = stage.say("hello")
     assert taken.turn_id
-    found = stage.worker().order.claim(taken.turn_id)
+    found = stage.worker().claim(taken.turn_id)
     assert found
     return found
 

@@ -46,7 +46,7 @@ class Writing:
         self.worker: Worker = stage.worker(ScriptedEngine(["The end."]), owner=owner)
         assert self.taken.turn_id
         self.turn_id: TurnId = self.taken.turn_id
-        claim = self.worker.order.claim(self.turn_id)
+        claim = self.worker.claim(self.turn_id)
         assert claim
         self.claim = claim
 

@@ -87,7 +87,7 @@ def test_open_turns_are_those_that_wait_or_run(web: Stage) -> None:
     web.answered("done")
     running, waiting = web.say("one"), web.say("two")
     assert running.turn_id
-    web.worker().order.claim(running.turn_id)
+    web.worker().claim(running.turn_id)
 
     assert web.platform.history.open_turns(_conversation(running.conversation_id)) == [
         running.turn_id,

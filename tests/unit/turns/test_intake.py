@@ -518,7 +518,7 @@ def test_the_stop_button_ends_what_runs_and_what_waits(stage: Stage) -> None:
     running = stage.say("one")
     stage.say("two")
     assert running.turn_id
-    stage.worker().order.claim(running.turn_id)
+    stage.worker().claim(running.turn_id)
 
     stage.say("", kind=IncomingKind.STOP)
 

@@ -474,7 +474,7 @@ def test_a_delivery_that_cannot_be_split_fails_alone(stage: Stage, monkeypatch: 
 def test_a_message_of_nothing_but_a_draft_is_never_taken(stage: Stage) -> None:
     taken_in = stage.say("hello")
     assert taken_in.turn_id
-    stage.worker().order.claim(taken_in.turn_id)
+    stage.worker().claim(taken_in.turn_id)
     ledger = stage.ledger()
     target = ledger.drafts.target(taken_in.turn_id)
     assert target
@@ -490,7 +490,7 @@ def test_a_draft_that_shows_up_after_the_answer_was_settled_changes_nothing(stag
     taken_in = stage.say("hello")
     assert taken_in.turn_id
     worker = stage.worker()
-    claim = worker.order.claim(taken_in.turn_id)
+    claim = worker.claim(taken_in.turn_id)
     ledger = stage.ledger()
     target = ledger.drafts.target(taken_in.turn_id)
     assert claim

@@ -19,7 +19,7 @@ MakeStage = Callable[..., Stage]
 def claimed(worker: Worker, taken: Taken) -> Claim:
     """The claim, which the test counts on getting."""
     assert taken.turn_id
-    claim = worker.order.claim(taken.turn_id)
+    claim = worker.claim(taken.turn_id)
     assert claim is not None
     return claim
 
@@ -43,8 +43,8 @@ def test_a_conversation_that_is_claimed_is_refused_to_everybody(stage: Stage) ->
     claimed(worker, taken)
     assert taken.turn_id
 
-    assert worker.order.claim(taken.turn_id) is None
-    assert stage.worker(owner="worker-2").order.claim(taken.turn_id) is None
+    assert worker.claim(taken.turn_id) is None
+    assert stage.worker(owner="worker-2").claim(taken.turn_id) is None
 
 
 def test_workers_told_at_once_get_the_conversation_once(stage: Stage) -> None:
@@ -54,7 +54,7 @@ def test_workers_told_at_once_get_the_conversation_once(stage: Stage) -> None:
     def claim(worker: Worker) -> None:
         assert taken.turn_id
         start.wait(60)
-        claims.append(worker.order.claim(taken.turn_id))
+        claims.append(worker.claim(taken.turn_id))
 
     threads = [Thread(target=claim, args=(stage.worker(owner=f"worker-{number}"),)) for number in range(4)]
     _join(threads)
@@ -85,12 +85,12 @@ def test_a_turn_that_is_done_is_not_claimed_again(stage: Stage) -> None:
     taken = stage.answered("hello")
     assert taken.turn_id
 
-    assert stage.worker().order.claim(taken.turn_id) is None
+    assert stage.worker().claim(taken.turn_id) is None
     assert stage.conversation(taken).lease_until is None
 
 
 def test_an_unknown_turn_is_no_fault(stage: Stage) -> None:
-    assert stage.worker().order.claim(TurnId(stage.account_id)) is None
+    assert stage.worker().claim(TurnId(stage.account_id)) is None
 
 
 # ---- dead workers ----
@@ -104,7 +104,7 @@ def test_a_turn_is_taken_over_once_the_lease_has_run_out(stage: Stage) -> None:
     assert taken.turn_id
 
     stage.clock.advance(30)
-    assert newer.order.claim(taken.turn_id) is None
+    assert newer.claim(taken.turn_id) is None
     stage.clock.advance(0.1)
     new = claimed(newer, taken)
 
@@ -152,7 +152,7 @@ def test_a_renewed_lease_is_not_taken_over(stage: Stage) -> None:
     assert worker.order.renew([claim]) == {claim}
     stage.clock.advance(20)
 
-    assert stage.worker(owner="worker-2").order.claim(taken.turn_id) is None
+    assert stage.worker(owner="worker-2").claim(taken.turn_id) is None
 
 
 def test_a_lease_that_someone_else_has_is_not_renewed(stage: Stage) -> None:
@@ -222,7 +222,7 @@ def test_giving_up_the_last_turn_leaves_the_conversation_free(stage: Stage) -> N
         stage.clock.advance(31)
     assert taken.turn_id
 
-    assert worker.order.claim(taken.turn_id) is None
+    assert worker.claim(taken.turn_id) is None
 
     assert stage.conversation(taken).lease_until is None
     assert claimed(worker, stage.say("next")).attempt == 1

@@ -17,7 +17,7 @@ def begun(stage: Stage, worker: Worker, sender: str = "ann") -> Claim:
     """A turn that the worker has claimed."""
     taken = stage.say("hello", sender=sender)
     assert taken.turn_id
-    claim = worker.order.claim(taken.turn_id)
+    claim = worker.claim(taken.turn_id)
     assert claim
     return claim
 
@@ -45,7 +45,7 @@ def test_an_answer_goes_on_for_longer_than_a_lease(stage: Stage) -> None:
             worker.running.look()
 
         assert watch.halt is None
-        assert stage.worker(owner="worker-2").order.claim(claim.turn_id) is None
+        assert stage.worker(owner="worker-2").claim(claim.turn_id) is None
 
 
 def test_a_lost_lease_ends_the_answer(stage: Stage) -> None:
@@ -55,7 +55,7 @@ def test_a_lost_lease_ends_the_answer(stage: Stage) -> None:
     with worker.running.watching(claim) as watch:
         watch.on_halt(cancelled.set)
         stage.clock.advance(31)
-        stage.worker(owner="worker-2").order.claim(claim.turn_id)
+        stage.worker(owner="worker-2").claim(claim.turn_id)
         worker.running.look()
 
     assert watch.halt is Halt.LOST
@@ -77,7 +77,7 @@ def test_an_answer_that_comes_to_no_end_is_ended_and_its_lease_renewed_no_more(s
         assert cancelled.is_set()
         _work_on(stage, worker, 40)
 
-        assert stage.worker(owner="worker-2").order.claim(claim.turn_id)
+        assert stage.worker(owner="worker-2").claim(claim.turn_id)
 
 
 def test_a_stop_request_ends_the_answer(stage: Stage) -> None:

@@ -99,7 +99,7 @@ def test_a_turn_whose_worker_died_is_stuck_and_taken_over(stage: Stage) -> None:
     turn_id = stage.say("hello").turn_id
     assert turn_id
     stage.queue.take()
-    assert stage.worker().order.claim(turn_id)
+    assert stage.worker().claim(turn_id)
     stage.clock.advance(LEASE_S + 29)
     assert amounts(stage) == {}
     stage.clock.advance(2)

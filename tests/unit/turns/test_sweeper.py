@@ -67,7 +67,7 @@ def test_while_the_queue_is_full_a_turn_is_more_likely_in_it_than_lost(stage: St
 def test_a_turn_whose_worker_died_is_published_whatever_the_queue_holds(stage: Stage) -> None:
     """G4: it is not in the queue."""
     turn_id = lost(stage)
-    stage.worker().order.claim(turn_id)
+    stage.worker().claim(turn_id)
     stage.say("hello", sender="ben")
     stage.clock.advance(30.5)
     stage.queue.waiting[:] = stage.queue.waiting[:1]
@@ -81,7 +81,7 @@ def test_a_turn_handed_back_is_published_whatever_the_queue_holds(stage: Stage) 
     """Its task is gone too."""
     turn_id = lost(stage)
     worker = stage.worker()
-    claim = worker.order.claim(turn_id)
+    claim = worker.claim(turn_id)
     assert claim
     worker.order.hand_back(claim, delay=timedelta(seconds=5))
     stage.say("hello", sender="ben")
@@ -95,7 +95,7 @@ def test_a_turn_handed_back_is_published_whatever_the_queue_holds(stage: Stage) 
 def test_a_turn_that_is_being_answered_is_left_alone(stage: Stage) -> None:
     turn_id = lost(stage)
     worker = stage.worker()
-    claim = worker.order.claim(turn_id)
+    claim = worker.claim(turn_id)
     assert claim
     for _ in range(10):
         stage.clock.advance(20)
@@ -156,7 +156,7 @@ def test_a_poisoned_turn_comes_back_until_it_is_given_up(stage: Stage) -> None:
         stage.clock.advance(31)
         stage.platform.sweep()
         (turn_id,) = stage.queue.take()
-        worker.order.claim(turn_id)
+        worker.claim(turn_id)
     stage.clock.advance(31)
     stage.platform.sweep()
     stage.work(worker)

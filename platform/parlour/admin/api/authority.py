@@ -97,7 +97,7 @@ class NeedsToChange(Needs):
     """The same for what changes something, and may be sent twice."""
 
     def __call__(self, request: Request, shown: _Shown, idempotency_key: _Key = None) -> Caller:
-        """Who calls. `idempotency.OnceRoute` looks at the key."""
+        """Who calls. `endpoint.Endpoint` looks at the key."""
         del idempotency_key
         return super().__call__(request, shown)
 

@@ -5,13 +5,13 @@ from http import HTTPStatus
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 
-from parlour.admin.api.idempotency import OnceRoute
+from parlour.admin.api.endpoint import Endpoint
 from parlour.admin.api.problems import declared
 
 
 def resource(*more: HTTPStatus) -> APIRouter:
     """A router whose every endpoint names its right, heeds idempotency keys, and declares its errors, `more` too."""
-    return APIRouter(route_class=OnceRoute, responses=declared(*more))
+    return APIRouter(route_class=Endpoint, responses=declared(*more))
 
 
 class Body(BaseModel):
