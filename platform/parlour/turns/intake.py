@@ -7,7 +7,6 @@ what place it has in its conversation; and the rows, with the commit.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from uuid import UUID
 
 import structlog
 from sqlalchemy import and_, select, update
@@ -18,18 +17,18 @@ from parlour.people.admit import Access, Person, admit, ask_who
 from parlour.people.profile import Profiles
 from parlour.people.quotas import Quotas
 from parlour.people.states import UserState
-from parlour.privacy.classes import DataClass
 from parlour.privacy.retention import Retention
 from parlour.privacy.service import Privacy
 from parlour.store.database import Database
-from parlour.store.ids import ConversationId, TurnId, WorkspaceId
-from parlour.store.models import Account, Conversation, Message, Turn
+from parlour.store.ids import AccountId, ConversationId, TurnId, WorkspaceId
+from parlour.store.models import Account, Conversation, Turn
 from parlour.store.outbound_models import Handoff
 from parlour.turns import commands
 from parlour.turns.agents import AgentDesk
+from parlour.turns.amending import Amending
 from parlour.turns.arrival import Admitted, Arrival, rounds, verdicts
 from parlour.turns.command import Context
-from parlour.turns.conversations import Entrance, address_hash, hold, message_hash
+from parlour.turns.conversations import Entrance, hold
 from parlour.turns.entry import BOT, Bot, Entry, EntryBook
 from parlour.turns.gate import RateGate
 from parlour.turns.handoffs import Handoffs, plain
@@ -48,7 +47,6 @@ from parlour.turns.ports import (
     Verdict,
 )
 from parlour.turns.pressing import say_pressed
-from parlour.turns.rating import rate
 from parlour.turns.states import Author, Mode, TurnState
 from parlour.turns.text import clean, detect_language
 from parlour.turns.wording import say
@@ -108,10 +106,11 @@ class TakeIn:
         self._metrics = metrics
         self._handoffs = handoffs
         self._agents = AgentDesk(handoffs, privacy)
+        self._amending = Amending(privacy, retention, max_text_chars=rules.max_text_chars)
         self._profiles = profiles
         self._quotas = quotas
         # An account stays in its workspace and channel; whether it is still there is asked each time.
-        self._accounts: dict[UUID, Bot] = {}
+        self._accounts: dict[AccountId, Bot] = {}
 
     def receive(self, incoming: Incoming) -> Taken:
         """Store the event and say what became of it; when this returns, it is committed and may be acknowledged."""
@@ -201,7 +200,7 @@ class TakeIn:
         arrival.account = BOT.ask(session, account=incoming.account_id)
         account = self._accounts.get(incoming.account_id) or arrival.account.first()
         if account is not None:
-            self._accounts[account.id] = account
+            self._accounts[incoming.account_id] = account
             workspace_id = WorkspaceId(account.workspace_id)
             sender = incoming.sender.external_id
             arrival.who = ask_who(session, self._privacy, workspace_id, account.channel, sender)
@@ -236,7 +235,7 @@ class TakeIn:
         if incoming.kind in (IncomingKind.FEEDBACK, IncomingKind.EDIT, IncomingKind.STOP):
             if person.state == UserState.PENDING:
                 return Taken(Verdict.REFUSED)
-            return self._amend(session, incoming, text, person, now)
+            return self._amending.take(session, incoming, text, person, now)
         is_press = incoming.kind is IncomingKind.PRESS
         said = say_pressed(session, self._privacy, incoming) if is_press else incoming
         if said is None:
@@ -373,60 +372,6 @@ class TakeIn:
     def _reply(self, entry: Entry, text: str) -> Taken:
         self._outbox.put(entry.session, entry.recipient, text, author=Author.NOTICE, now=entry.now)
         return Taken(Verdict.REPLIED, entry.turn_id, entry.conversation_id)
-
-    def _amend(self, session: Session, incoming: Incoming, text: str, person: Person, now: datetime) -> Taken:
-        """What changes something that is already there, and so is the same when it comes twice."""
-        # Held, so that no worker takes a turn between what is read of it here and what is written.
-        conversation = session.scalars(
-            select(Conversation)
-            .where(
-                Conversation.account_id == incoming.account_id,
-                Conversation.lookup_hash == address_hash(self._privacy, incoming.account_id, incoming.address),
-            )
-            .with_for_update(key_share=True)
-        ).one_or_none()
-        if conversation is None:
-            return Taken(Verdict.IGNORED)
-        if incoming.kind is IncomingKind.STOP:
-            commands.stop(session, conversation.id, only=text or None, now=now)
-            return Taken(Verdict.REPLIED)
-        external_hash = message_hash(self._privacy, conversation.id, incoming.message_key or "")
-        if incoming.kind is IncomingKind.FEEDBACK:
-            until = self._retention.until(
-                session,
-                DataClass.FEEDBACK,
-                account_id=incoming.account_id,
-                conversation_id=conversation.id,
-                since=now,
-            )
-            return rate(
-                session,
-                conversation.id,
-                external_hash,
-                person.user_id,
-                is_positive=text == "up",
-                now=now,
-                expires_at=until,
-            )
-        return self._edit(session, conversation.id, external_hash, person, text)
-
-    def _edit(self, session: Session, conversation_id: UUID, external_hash: bytes, person: Person, text: str) -> Taken:
-        """Change a message while its turn still waits; once it is being answered, the answer stands as it was asked."""
-        message = session.scalars(
-            select(Message)
-            .join(Turn, Turn.id == Message.turn_id)
-            .where(
-                Message.conversation_id == conversation_id,
-                Message.external_hash == external_hash,
-                Message.user_id == person.user_id,
-                Message.author == Author.USER.value,
-                Turn.state == TurnState.QUEUED.value,
-            )
-        ).one_or_none()
-        if message is None or len(text) > self._rules.max_text_chars:
-            return Taken(Verdict.IGNORED)
-        message.body = self._privacy.sealer.seal(person.user_id, Message.body, message.id, text)
-        return Taken(Verdict.REPLIED)
 
     def _publish(self, turn_id: TurnId) -> None:
         try:

@@ -1,0 +1,81 @@
+"""Stops, thumbs and edits: they change something that is already there, and so are the same when they come twice."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from parlour.people.admit import Person
+from parlour.privacy.classes import DataClass
+from parlour.privacy.retention import Retention
+from parlour.privacy.service import Privacy
+from parlour.store.models import Conversation, Message, Turn
+from parlour.turns import commands
+from parlour.turns.conversations import address_hash, message_hash
+from parlour.turns.ports import Incoming, IncomingKind, Taken, Verdict
+from parlour.turns.rating import rate
+from parlour.turns.states import Author, TurnState
+
+
+class Amending:
+    """Stops, rates and edits, in the transaction that takes the event in."""
+
+    def __init__(self, privacy: Privacy, retention: Retention, *, max_text_chars: int) -> None:
+        self._privacy = privacy
+        self._retention = retention
+        self._max_text_chars = max_text_chars
+
+    def take(self, session: Session, incoming: Incoming, text: str, person: Person, now: datetime) -> Taken:
+        """Do what the event says, if there still is what it is about."""
+        # Held, so that no worker takes a turn between what is read of it here and what is written.
+        conversation = session.scalars(
+            select(Conversation)
+            .where(
+                Conversation.account_id == incoming.account_id,
+                Conversation.lookup_hash == address_hash(self._privacy, incoming.account_id, incoming.address),
+            )
+            .with_for_update(key_share=True)
+        ).one_or_none()
+        if conversation is None:
+            return Taken(Verdict.IGNORED)
+        if incoming.kind is IncomingKind.STOP:
+            commands.stop(session, conversation.id, only=text or None, now=now)
+            return Taken(Verdict.REPLIED)
+        external_hash = message_hash(self._privacy, conversation.id, incoming.message_key or "")
+        if incoming.kind is IncomingKind.FEEDBACK:
+            until = self._retention.until(
+                session,
+                DataClass.FEEDBACK,
+                account_id=incoming.account_id,
+                conversation_id=conversation.id,
+                since=now,
+            )
+            return rate(
+                session,
+                conversation.id,
+                external_hash,
+                person.user_id,
+                is_positive=text == "up",
+                now=now,
+                expires_at=until,
+            )
+        return self._edit(session, conversation.id, external_hash, person, text)
+
+    def _edit(self, session: Session, conversation_id: UUID, external_hash: bytes, person: Person, text: str) -> Taken:
+        """Change a message while its turn still waits; once it is being answered, the answer stands as it was asked."""
+        message = session.scalars(
+            select(Message)
+            .join(Turn, Turn.id == Message.turn_id)
+            .where(
+                Message.conversation_id == conversation_id,
+                Message.external_hash == external_hash,
+                Message.user_id == person.user_id,
+                Message.author == Author.USER.value,
+                Turn.state == TurnState.QUEUED.value,
+            )
+        ).one_or_none()
+        if message is None or len(text) > self._max_text_chars:
+            return Taken(Verdict.IGNORED)
+        message.body = self._privacy.sealer.seal(person.user_id, Message.body, message.id, text)
+        return Taken(Verdict.REPLIED)
