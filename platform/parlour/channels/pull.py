@@ -1,12 +1,7 @@
 """The posting side of accounts whose people read here: nothing is ever sent, SQL is the mailbox."""
 
-import base64
-import binascii
-
 from parlour.store.ids import AccountId, TurnId
 from parlour.turns.ports import Address, DraftStyle, Post, Receipt, Rejected, SendLimits
-
-_INLINE = "data:;base64,"
 
 
 class PullMessenger:
@@ -54,16 +49,5 @@ class PullMessenger:
         """Nothing."""
 
     async def fetch(self, reference: str, *, limit_bytes: int) -> bytes:
-        """The bytes that `inline` put into the reference. Raises `Rejected`."""
-        try:
-            data = base64.b64decode(reference.removeprefix(_INLINE), validate=True)
-        except (ValueError, binascii.Error):
-            raise Rejected("bad_reference") from None
-        if len(data) > limit_bytes:
-            raise Rejected("too_large")
-        return data
-
-
-def inline(data: bytes) -> str:
-    """A reference that holds the file itself. Stored sealed, so the file never lies on a disk in plaintext."""
-    return _INLINE + base64.b64encode(data).decode("ascii")
+        """Raises `Rejected`: a file comes with its message here, or not at all."""
+        raise Rejected("no_reference")

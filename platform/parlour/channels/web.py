@@ -18,7 +18,7 @@ from starlette.routing import BaseRoute, Route
 
 from parlour.channels.mailbox import Away, Beat, Draft, Event, Mailbox, OpensLive, ReadsHistory, Waiting
 from parlour.channels.protocol import Accounts
-from parlour.channels.pull import PullMessenger, inline
+from parlour.channels.pull import PullMessenger
 from parlour.channels.typed import Person
 from parlour.channels.web_files import file_response
 from parlour.channels.web_forms import FileField, MessageForm, RatingForm, StopForm, fields_of, is_json
@@ -200,13 +200,13 @@ class WebChannel:
         return JSONResponse({"verdict": taken.verdict, "turn": str(taken.turn_id) if taken.turn_id else None})
 
     def _attachment(self, file: FileField) -> IncomingAttachment:
-        """The file inside its own reference; of one that is too large only the announcement. Raises `ValueError`."""
+        """The file; of one that is too large only the announcement. Raises `ValueError`."""
         try:
             data = base64.b64decode(file.data, validate=True)
         except binascii.Error as error:
             raise ValueError("not base64") from error
-        reference = inline(data) if len(data) <= self._max_attachment_bytes else ""
-        return IncomingAttachment(file.name, file.type or "application/octet-stream", reference, len(data))
+        kept = data if len(data) <= self._max_attachment_bytes else None
+        return IncomingAttachment(file.name, file.type or "application/octet-stream", "", len(data), kept)
 
     def _person(self, request: Request, session: Session) -> Person:
         return Person(

@@ -142,23 +142,25 @@ class EntryBook:
         entry.message_id = message_id
 
     def add_attachments(self, entry: Entry) -> None:
-        """Take the files in by reference; a background task of the gateway fetches them after the commit."""
+        """Take the files in, most by reference: a background task of the gateway fetches those after the commit."""
         seal = self._privacy.sealer.seal
         user_id = entry.person.user_id
         for file in entry.incoming.attachments:
             row_id = new_id()
             is_too_large = file.size is not None and file.size > self._max_attachment_bytes
+            content = None if is_too_large else file.content
             entry.session.add(
                 Attachment(
                     id=row_id,
                     message_id=entry.message_id,
                     account_id=entry.account.id,
                     user_id=user_id,
-                    state="too_large" if is_too_large else "waiting",
+                    state="too_large" if is_too_large else "waiting" if content is None else "stored",
                     size=file.size,
                     name=seal(user_id, Attachment.name, row_id, clean(file.name) or "file"),
                     media_type=seal(user_id, Attachment.media_type, row_id, file.media_type),
                     reference=seal(user_id, Attachment.reference, row_id, file.reference),
+                    content=None if content is None else seal(user_id, Attachment.content, row_id, content),
                     created_at=entry.now,
                     expires_at=self._until(entry, DataClass.ATTACHMENT),
                 )

@@ -35,12 +35,16 @@ class Sender:
 
 @dataclass(frozen=True, slots=True)
 class IncomingAttachment:
-    """A file as announced by the messenger. `reference` is what `Messenger.fetch` needs to get its bytes later."""
+    """A file as announced by the messenger. `reference` is what `Messenger.fetch` needs to get its bytes later.
+
+    `content` are the bytes themselves, where they came with the message: nothing is fetched then.
+    """
 
     name: str
     media_type: str
     reference: str
     size: int | None = None
+    content: bytes | None = field(default=None, repr=False)
 
 
 class IncomingKind(StrEnum):

@@ -24,7 +24,7 @@ from parlour.privacy.service import Privacy, open_privacy
 from parlour.settings import Settings, load
 from parlour.store import backup
 from parlour.store.database import Database
-from parlour.store.models import Message
+from parlour.store.models import Attachment, Message
 from parlour.store.privacy_models import Erasure
 from tests.fakes.slack import FakeSlack
 from tests.fakes.telegram import FakeTelegram
@@ -255,6 +255,8 @@ def _to_a_human(world: World) -> None:
 
 def _is_all_there(world: World) -> None:
     """Before the erasure everything is held: her export opens it. So a search that finds nothing means something."""
+    with _opened(world.house) as (database, _):
+        world.until(lambda: not _waiting_files(database))
     before = len(world.telegram.files(ANN))
     world.telegram.say(ANN, "/export")
     _, content = world.until(lambda: world.telegram.files(ANN)[before:])[0]
@@ -355,6 +357,12 @@ def _wrapped(privacy: Privacy) -> dict[UUID, bytes]:
     with privacy.key_store.read() as session:
         rows = session.execute(select(DataKeyRow.subject_id, DataKeyRow.wrapped)).all()
     return {subject: wrapped for subject, wrapped in rows if wrapped is not None}
+
+
+def _waiting_files(database: Database) -> Sequence[UUID]:
+    """Which were announced by a messenger and are still to be fetched."""
+    with database.read() as session:
+        return session.scalars(select(Attachment.id).where(Attachment.state == "waiting")).all()
 
 
 def _erased(database: Database) -> set[UUID]:

@@ -164,7 +164,11 @@ START_ONE = """
 import sys
 from contextlib import closing
 from pathlib import Path
+from parlour.store import schema
+from parlour.store.schema import Schema
 from tests.support.storage import open_storage
+schema.upgrade(sys.argv[1])
+schema.upgrade(sys.argv[2], Schema.KEYS)
 with open_storage(sys.argv[1], sys.argv[2], Path(sys.argv[3])) as storage:
     print(storage.privacy.keyring.current_kek, storage.workspace())
 """

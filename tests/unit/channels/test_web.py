@@ -11,12 +11,11 @@ from prometheus_client import CollectorRegistry
 
 from parlour.admin.app import build_app
 from parlour.admin.health import Health
-from parlour.channels.pull import PullMessenger
 from parlour.channels.web import WebChannel
 from parlour.channels.web_session import COOKIE
 from parlour.sdk.replies import Button
-from parlour.store.ids import AccountId, TurnId, new_id
-from parlour.turns.ports import IncomingKind, Rejected, Verdict
+from parlour.store.ids import TurnId, new_id
+from parlour.turns.ports import IncomingKind, Verdict
 from parlour.turns.said import FileView, Said
 from tests.fakes.talk import FakeAccounts, FakeClock, FakeTalk
 from tests.support.pictures import png
@@ -232,17 +231,15 @@ async def test_a_form_without_script_leads_back_to_the_page(client: httpx.AsyncC
     assert talk.received[0].text == "hello"
 
 
-async def test_a_file_comes_back_out_of_its_reference(client: httpx.AsyncClient, talk: FakeTalk) -> None:
+async def test_a_file_comes_with_its_message(client: httpx.AsyncClient, talk: FakeTalk) -> None:
     await _visit(client)
     file = {"name": "a.txt", "type": "text/plain", "data": base64.b64encode(b"water").decode()}
 
     await client.post("/chat/messages", json={"id": ID, "text": "", "files": [file]})
 
     (attachment,) = talk.received[0].attachments
-    messenger = PullMessenger(AccountId(new_id()))
-    assert await messenger.fetch(attachment.reference, limit_bytes=5) == b"water"
-    with pytest.raises(Rejected, match="too_large"):
-        await messenger.fetch(attachment.reference, limit_bytes=4)
+    assert (attachment.size, attachment.content) == (5, b"water")
+    assert "water" not in repr(attachment)
 
 
 async def test_of_a_file_that_is_too_large_only_the_announcement_goes_on(
@@ -254,7 +251,7 @@ async def test_of_a_file_that_is_too_large_only_the_announcement_goes_on(
     await client.post("/chat/messages", json={"id": ID, "text": "", "files": [file]})
 
     (attachment,) = talk.received[0].attachments
-    assert (attachment.size, attachment.reference) == (101, "")
+    assert (attachment.size, attachment.content) == (101, None)
 
 
 async def test_a_thumb_names_the_turn_it_is_for(client: httpx.AsyncClient, talk: FakeTalk) -> None:

@@ -10,6 +10,7 @@ from parlour.store.models import Attachment
 from parlour.turns.attachments import Fetcher
 from parlour.turns.ports import IncomingAttachment, NotSent, Rejected, Throttled
 from tests.fakes.turns import FakeMessenger
+from tests.support.sqlite_stage import MakeStage
 from tests.support.stage import Stage, until
 
 
@@ -47,6 +48,28 @@ async def test_a_file_is_fetched_and_stored_sealed(stage: Stage, messenger: Fake
     assert b"content" not in row.content
     opened = stage.platform.sealer.open(UserId(row.user_id), Attachment.content, row.id, row.content)
     assert opened == b"the content of the file"
+
+
+@pytest.mark.parametrize("content", [b"the content of the file", b""])
+def test_a_file_that_came_with_its_message_is_stored_sealed_and_never_fetched(stage: Stage, content: bytes) -> None:
+    stage.say("look", attachments=(IncomingAttachment("a.bin", "application/x", "", len(content), content),))
+
+    (row,) = files(stage)
+    assert (row.state, row.size) == ("stored", len(content))
+    assert row.content is not None
+    assert row.content != content
+    opened = stage.platform.sealer.open(UserId(row.user_id), Attachment.content, row.id, row.content)
+    assert opened == content
+    assert stage.platform.attachments.wanted(stage.account_id) == []
+
+
+def test_a_file_that_came_with_its_message_and_is_too_large_is_not_kept(make_stage: MakeStage) -> None:
+    stage = make_stage(turns={"max_attachment_bytes": 4})
+
+    stage.say("look", attachments=(IncomingAttachment("a.bin", "application/x", "", 5, b"water"),))
+
+    (row,) = files(stage)
+    assert (row.state, row.content) == ("too_large", None)
 
 
 async def test_the_fetcher_looks_by_itself(stage: Stage, messenger: FakeMessenger) -> None:
