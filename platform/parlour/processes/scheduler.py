@@ -1,4 +1,4 @@
-"""The scheduler's loop: what is due is published, round after round, whatever happens in one of them."""
+"""The scheduler's loops: what is due is published, round after round, whatever happens in one of them."""
 
 import threading
 import time
@@ -31,9 +31,13 @@ class Scheduler:
         self._thread: threading.Thread | None = None
 
     def run(self) -> None:
-        """Sweep until `stop`, with what may take long in a thread beside."""
-        rounds = threading.Thread(target=self._run_rounds, name="scheduler-rounds", daemon=True)
-        rounds.start()
+        """Sweep until `stop`. What people asked for and what is done in rounds may take long: a thread each."""
+        beside = [
+            threading.Thread(target=work, name=f"scheduler-{name}", daemon=True)
+            for name, work in (("requests", self._run_requests), ("rounds", self._run_rounds))
+        ]
+        for thread in beside:
+            thread.start()
         next_look = 0.0
         while not self._stopped.wait(SWEEP_EVERY_S):
             self._try("sweep", self._platform.sweep)
@@ -41,12 +45,17 @@ class Scheduler:
             if time.monotonic() >= next_look:
                 next_look = time.monotonic() + LOOK_EVERY_S
                 self._try("stuck", self._stuck.look)
-        rounds.join(timeout=_STOPS_WITHIN_S)
+        last = time.monotonic() + _STOPS_WITHIN_S
+        for thread in beside:
+            thread.join(timeout=max(0.0, last - time.monotonic()))
+
+    def _run_requests(self) -> None:
+        while not self._stopped.wait(SWEEP_EVERY_S):
+            self._try("privacy_requests", self._platform.privacy_requests.carry_out)
 
     def _run_rounds(self) -> None:
         next_rounds = 0.0
         while not self._stopped.wait(SWEEP_EVERY_S):
-            self._try("privacy_requests", self._platform.privacy_requests.carry_out)
             if time.monotonic() >= next_rounds:
                 next_rounds = time.monotonic() + _ROUNDS_EVERY_S
                 for what, work in self._rounds:
