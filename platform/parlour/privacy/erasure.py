@@ -144,10 +144,11 @@ class Eraser:
             raise AlreadyErased(f"{problem} The receipt: parlour receipt print {known.receipt_id}")
         if not person:
             raise SubjectUnknown(f"No user {user_id}. See all with: parlour user list")
-        self._refuse_held(session, user_id, person)
-        # One such change at a time in a workspace, as for roles: two owners may erase each other.
+        # One such change at a time in a workspace, as for roles and holds: two owners may erase each other, and a hold
+        # that is placed meanwhile either is read below or finds this erasure.
         its = select(User.workspace_id).where(User.id.in_(person))
         session.execute(select(Workspace.id).where(Workspace.id.in_(its)).with_for_update(key_share=True))
+        self._refuse_held(session, user_id, person)
         rows = session.execute(select(User.workspace_id, User.role, User.state).where(User.id.in_(person))).all()
         if have_last_owner(session, person):
             raise LastOwnerStays(f"User {user_id} is the last owner who can sign in. Add another one first.")

@@ -21,12 +21,11 @@ from parlour.privacy.classes import (
     personal_tables,
     user_columns,
 )
-from parlour.privacy.persons import SubjectUnknown, person_of
+from parlour.privacy.persons import SubjectUnknown, is_noted_as_erased, person_of
 from parlour.privacy.service import Privacy
 from parlour.store.database import Database
 from parlour.store.ids import SubjectId, UserId, WorkspaceId
 from parlour.store.models import User
-from parlour.store.privacy_models import Erasure
 from parlour.store.types import Sealed
 
 _BATCH: Final = 500
@@ -75,7 +74,7 @@ def export_person(
     files: dict[str, bytes] = {}
     with database.read() as session:
         person = person_of(session, user_id)
-        if not person or session.scalars(select(Erasure.subject_id).where(Erasure.subject_id.in_(person))).first():
+        if not person or is_noted_as_erased(session, person):
             raise SubjectUnknown(f"No user {user_id}, or they were erased: nothing is held that could be exported.")
         workspace_id = WorkspaceId(session.scalars(select(User.workspace_id).where(User.id == user_id)).one())
         tables = {

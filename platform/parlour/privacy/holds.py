@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from parlour.privacy.audit import Deed, record
 from parlour.privacy.classes import Kept
 from parlour.privacy.errors import PrivacyError
-from parlour.privacy.persons import SubjectUnknown, as_uuid, person_of
+from parlour.privacy.persons import SubjectUnknown, as_uuid, is_noted_as_erased, person_of
 from parlour.privacy.service import Privacy
 from parlour.store.database import Database
 from parlour.store.ids import WorkspaceId, new_id
@@ -114,17 +114,20 @@ def add_hold(
     reason: str,
     actor: str,
 ) -> UUID:
-    """Put a person, a conversation or (neither given) the workspace under a hold. Raises `SubjectUnknown`."""
+    """Put a person, a conversation or (neither given) the workspace under a hold.
+
+    Raises `SubjectUnknown`, for whoever is being erased too: a hold that is confirmed is kept.
+    """
     if not reason.strip():
         raise UnderHold("A hold needs a reason. Give it with --reason.")
     now, hold_id = database.clock.now(), new_id()
     with database.begin() as session:
-        if user_id is not None and not _is_of(session, workspace_id, user_id):
-            raise SubjectUnknown(f"No user {user_id}, or they were erased: nothing is left to be held.")
+        # As whoever erases people does: else the two would not see each other.
+        session.execute(select(Workspace.id).where(Workspace.id == workspace_id).with_for_update(key_share=True))
+        if user_id is not None:
+            _check_person(session, workspace_id, user_id)
         if conversation_id is not None:
-            conversation = session.get(Conversation, conversation_id)
-            if conversation is None or conversation.workspace_id != workspace_id:
-                raise SubjectUnknown(f"No conversation {conversation_id}. See: parlour turn list")
+            _check_conversation(session, workspace_id, conversation_id)
         session.add(
             LegalHold(
                 id=hold_id,
@@ -200,6 +203,17 @@ def list_holds(
     ]
 
 
-def _is_of(session: Session, workspace_id: WorkspaceId, user_id: UUID) -> bool:
-    """Whether the workspace has this person: one of another workspace is as unknown as one that never was."""
-    return session.scalars(select(User.workspace_id).where(User.id == user_id)).one_or_none() == workspace_id
+def _check_person(session: Session, workspace_id: WorkspaceId, user_id: UUID) -> None:
+    """Raise `SubjectUnknown` for a person of another workspace, who is as unknown as one that never was."""
+    its = session.scalars(select(User.workspace_id).where(User.id == user_id)).one_or_none()
+    if its != workspace_id or is_noted_as_erased(session, person_of(session, user_id)):
+        raise SubjectUnknown(f"No user {user_id}, or they were erased: nothing is left to be held.")
+
+
+def _check_conversation(session: Session, workspace_id: WorkspaceId, conversation_id: UUID) -> None:
+    conversation = session.get(Conversation, conversation_id)
+    if conversation is None or conversation.workspace_id != workspace_id:
+        raise SubjectUnknown(f"No conversation {conversation_id}. See: parlour turn list")
+    # A person's private chat goes with them.
+    if conversation.user_id is not None and is_noted_as_erased(session, person_of(session, conversation.user_id)):
+        raise SubjectUnknown(f"The person of conversation {conversation_id} was erased: nothing is left to be held.")

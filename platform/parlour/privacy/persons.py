@@ -1,5 +1,6 @@
 """A person behind user ids: whoever linked their messengers was several users before."""
 
+from collections.abc import Collection
 from uuid import UUID
 
 from sqlalchemy import or_, select
@@ -7,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from parlour.privacy.errors import PrivacyError
 from parlour.store.models import User
+from parlour.store.privacy_models import Erasure
 
 
 class SubjectUnknown(PrivacyError):
@@ -24,6 +26,12 @@ def person_of(session: Session, user_id: UUID) -> frozenset[UUID]:
         ).all()
         waiting = {one for row in rows for one in row if one is not None} - found
     return frozenset(found)
+
+
+def is_noted_as_erased(session: Session, person: Collection[UUID]) -> bool:
+    """Whether any of these user ids was erased or is being erased: nothing stops it from there on."""
+    noted = select(Erasure.subject_id).where(Erasure.subject_id.in_(person)).limit(1)
+    return session.scalars(noted).first() is not None
 
 
 def as_uuid(text: str) -> UUID | None:

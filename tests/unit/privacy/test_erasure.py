@@ -147,6 +147,30 @@ def test_a_hold_on_an_erased_person_is_refused(stage: Stage) -> None:
         )
 
 
+@pytest.mark.parametrize("what", ["person", "conversation"])
+def test_a_hold_on_a_person_who_is_being_erased_is_refused(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """Their row is still there: it goes last, after a crash perhaps much later."""
+    taken = stage.answered("first")
+    ann, parts = _user(stage, "first"), stage.platform
+    with monkeypatch.context() as broken:
+        broken.setattr(parts.eraser, "_delete", lambda *_: 1 // 0)
+        with pytest.raises(ZeroDivisionError):
+            parts.eraser.erase(ann, actor="command:test")
+
+    with pytest.raises(SubjectUnknown, match="nothing is left to be held"):
+        add_hold(
+            parts.database,
+            parts.privacy,
+            workspace_id=parts.accounts.ensure_workspace(),
+            user_id=ann if what == "person" else None,
+            conversation_id=taken.conversation_id if what == "conversation" else None,
+            reason="late",
+            actor="command:test",
+        )
+
+
 def test_a_person_of_two_messengers_is_erased_as_one(stage: Stage) -> None:
     stage.answered("from here", sender="ann")
     stage.answered("from there", sender="ann2")
