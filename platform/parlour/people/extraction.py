@@ -11,8 +11,9 @@ from parlour.people.facts import LONGEST_TEXT, EntryKind, Fact, Slot, plain_word
 from parlour.people.sensitive import is_sensitive
 from parlour.people.telling import ended_sentences, is_wish, told
 
+# A small model's prompt holds no more of what is known.
+MOST_KNOWN: Final = 30
 _MOST_FACTS: Final = 5
-_MOST_KNOWN: Final = 30
 _LONGEST_MESSAGE: Final = 2_000
 _ABOUT_ONESELF: Final = re.compile(r"\b(?:i|i'm|i've|i'd|me|my|mine|we|our)\b|我|咱|本人", re.IGNORECASE)
 # Of a fact's words so many at least are the person's own: the rest a model may have made up.
@@ -44,7 +45,7 @@ def schema() -> dict[str, Any]:
         "properties": {
             "kind": {"type": "string", "enum": list(_KINDS)},
             "text": {"type": "string", "maxLength": LONGEST_TEXT},
-            "replaces": {"type": "integer", "minimum": 0, "maximum": _MOST_KNOWN},
+            "replaces": {"type": "integer", "minimum": 0, "maximum": MOST_KNOWN},
         },
         "required": ["kind", "text", "replaces"],
         "additionalProperties": False,
@@ -66,7 +67,7 @@ def might_tell(text: str) -> bool:
 
 def prompt_for(text: str, known: Sequence[str]) -> list[Message]:
     """What to ask the model about one message."""
-    listed = "\n".join(f"{number}. {fact}" for number, fact in enumerate(known[:_MOST_KNOWN], start=1)) or "nothing"
+    listed = "\n".join(f"{number}. {fact}" for number, fact in enumerate(known[:MOST_KNOWN], start=1)) or "nothing"
     asked = f"Known:\n{listed}\n\nThe person's message:\n{text[:_LONGEST_MESSAGE]}"
     return [Message("system", _SYSTEM), Message("user", asked)]
 

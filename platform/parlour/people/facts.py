@@ -7,6 +7,8 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Final
 
+from parlour.people.statements import claim, normal, singular, statement
+
 LONGEST_TEXT: Final = 300
 
 
@@ -56,13 +58,12 @@ class Fact:
             return f"slot {self.slot}"
         if self.kind is EntryKind.MEMORY and (topic := single_topic(self.text)):
             return f"topic {topic}"
-        return f"{self.slot or ''} {normal(self.text)}"
+        # What they never want is said by a denial: without it, it is another wish.
+        return f"{self.slot} {normal(self.text)}" if self.slot else f" {claim(self.text)}"
 
-
-def normal(text: str) -> str:
-    """`text` as it is compared: its letters and digits, small, in words."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return " ".join(re.findall(r"[^\W_]+", folded))
+    def says_the_same_as(self, other: "Fact") -> bool:
+        """Whether both tell the same, in whichever person."""
+        return (self.kind, self.slot, statement(self.text)) == (other.kind, other.slot, statement(other.text))
 
 
 # What a person has one of: a new one takes the place of the old one. Whose it is comes first: a sister's town is hers.
@@ -112,12 +113,8 @@ _IDLE_HAN: Final = frozenset("的了是在和与及或也就而吗呢吧啊我�
 def plain_words(text: str) -> set[str]:
     """What a text is about: words without their plural, and every two neighbouring Chinese characters."""
     folded = normal(text)
-    found = {_singular(word) for word in _HAN.sub(" ", folded).split()} - _IDLE
+    found = {singular(word) for word in _HAN.sub(" ", folded).split()} - _IDLE
     for run in _HAN.findall(folded):
         said = [character for character in run if character not in _IDLE_HAN]
         found |= {"".join(pair) for pair in pairwise(said)} if len(said) > 1 else set(said)
     return found
-
-
-def _singular(word: str) -> str:
-    return word[:-1] if len(word) > len("his") and word.endswith("s") and not word.endswith("ss") else word

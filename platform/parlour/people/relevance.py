@@ -56,13 +56,13 @@ class Chooser:
 
     def _scores(self, facts: Sequence[Entry], question: str) -> list[float]:
         asked = set(self.words(question))
-        common = [_overlap(asked, set(self.words(one.fact.text))) for one in facts]
+        common = [overlap(asked, set(self.words(one.fact.text))) for one in facts]
         if self.nearness is None:
             return common
         return [max(pair) for pair in zip(common, self.nearness(question, facts), strict=True)]
 
 
-def _overlap(asked: set[str], said: set[str]) -> float:
+def overlap(asked: set[str], said: set[str]) -> float:
     """The part of the shorter one's words that the other one has too."""
     return len(asked & said) / max(1, min(len(asked), len(said)))
 

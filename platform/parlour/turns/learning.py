@@ -13,9 +13,10 @@ from parlour.engines.errors import EngineError
 from parlour.engines.protocol import JOBS_AFTER, Request, Sampling
 from parlour.people import consent
 from parlour.people.errors import ProfileFull
-from parlour.people.extraction import Proposal, might_tell, prompt_for, proposals, schema
+from parlour.people.extraction import MOST_KNOWN, Proposal, might_tell, prompt_for, proposals, schema
 from parlour.people.facts import EntryKind, Fact, Source, plain_words
 from parlour.people.profile import Entry, Profiles
+from parlour.people.relevance import overlap
 from parlour.people.sensitive import is_sensitive
 from parlour.people.telling import asked_to_remember, sentences, told
 from parlour.privacy.errors import KeyShredded
@@ -30,8 +31,7 @@ log = structlog.get_logger(__name__)
 _MOST_TOKENS: Final = 160
 # Of one message: each takes a second look and a vector, and a worker has other turns.
 _MOST_TOLD: Final = 20
-# Two texts this near say the same; a correction has at least so much to do with what it corrects.
-_SAME: Final = 0.92
+# A correction has at least so much to do with what it corrects.
 _ABOUT_THE_SAME: Final = 0.4
 
 
@@ -83,7 +83,7 @@ class Learner:
                 if lesson is None or not consent.is_given(session, lesson.user_id):
                     return 0
                 known = self._profiles.entries(session, lesson.user_id)
-            found = self._outright(lesson) + self._from_model(lesson, known)
+            found = self._outright(lesson) + self._from_model(lesson, self._shown(lesson.text, known))
             return self._keep(lesson, self._with_vectors(found), known)
         except KeyShredded:
             return 0
@@ -121,6 +121,19 @@ class Learner:
             return True
         return fact.slot is None and self._seems_sensitive(sentence)
 
+    def _shown(self, text: str, known: Sequence[Entry]) -> Sequence[Entry]:
+        """What the model is told that is known: as much as it takes, the nearest to the message."""
+        if len(known) <= MOST_KNOWN:
+            return known
+        said = plain_words(text)
+        nearness = self._nearness(text, known)
+        by_nearness = sorted(
+            range(len(known)),
+            key=lambda at: (max(nearness[at], overlap(said, plain_words(known[at].fact.text))), known[at].updated_at),
+            reverse=True,
+        )
+        return [known[at] for at in sorted(by_nearness[:MOST_KNOWN])]
+
     def _from_model(self, lesson: Lesson, known: Sequence[Entry]) -> list[Learned]:
         if not might_tell(lesson.text):
             return []
@@ -147,9 +160,8 @@ class Learner:
         if not 1 <= proposal.replaces <= len(known):
             return None
         entry = known[proposal.replaces - 1]
-        said, before = plain_words(proposal.fact.text), plain_words(entry.fact.text)
-        overlap = len(said & before) / max(1, min(len(said), len(before)))
-        return entry if max(overlap, *self._nearness(proposal.fact.text, [entry])) >= _ABOUT_THE_SAME else None
+        common = overlap(plain_words(proposal.fact.text), plain_words(entry.fact.text))
+        return entry if max(common, *self._nearness(proposal.fact.text, [entry])) >= _ABOUT_THE_SAME else None
 
     def _with_vectors(self, found: Sequence[Learned]) -> list[Learned]:
         packed = self._pack([one.fact.text for one in found]) if found else []
@@ -158,19 +170,20 @@ class Learner:
     def _keep(self, lesson: Lesson, found: Sequence[Learned], known: Sequence[Entry]) -> int:
         if not found:
             return 0
-        same = [self._same(one.fact, known) for one in found]
         kept = 0
         with self._database.begin() as session:
             if not consent.hold(session, lesson.user_id):
                 return 0
-            for one, twin in zip(found, same, strict=True):
+            for one in found:
+                twin = next((entry for entry in known if entry.fact.says_the_same_as(one.fact)), None)
                 kept += self._remember(session, lesson, one, twin)
         log.info("learned", turn_id=str(lesson.turn_id), count=kept)
         return kept
 
     def _remember(self, session: Session, lesson: Lesson, one: Learned, twin: Entry | None) -> bool:
-        if one.replaces is not None and one.replaces.fact.key != one.fact.key:
-            self._profiles.forget(session, lesson.user_id, one.replaces.id)
+        old = one.replaces
+        if old is not None and old != twin and old.fact.key != one.fact.key:
+            self._profiles.forget(session, lesson.user_id, old.id)
         fact = twin.fact if twin is not None and one.source is Source.LEARNED else one.fact
         source = twin.source if twin is not None else one.source
         now = self._database.clock.now()
@@ -179,11 +192,3 @@ class Learner:
         except ProfileFull:
             return False
         return True
-
-    def _same(self, fact: Fact, known: Sequence[Entry]) -> Entry | None:
-        """What is remembered already in other words."""
-        alike = [entry for entry in known if entry.fact.kind is fact.kind and entry.fact.slot is fact.slot]
-        if not alike or fact.key.startswith(("slot ", "topic ")):
-            return None
-        nearest, entry = max(zip(self._nearness(fact.text, alike), alike, strict=True), key=lambda pair: pair[0])
-        return entry if nearest >= _SAME else None

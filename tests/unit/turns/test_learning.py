@@ -10,11 +10,12 @@ from sqlalchemy import select
 from parlour.engines.errors import EngineBusy
 from parlour.engines.host import EngineHost  # noqa: TC001 (an annotation like the others)
 from parlour.engines.protocol import JOBS_AFTER
+from parlour.people.extraction import MOST_KNOWN
 from parlour.people.facts import Source
 from parlour.people.profile import Entry
 from parlour.store.ids import TurnId, UserId
 from parlour.store.models import User
-from tests.fakes.embedder import FakeEmbedder
+from tests.fakes.embedder import FakeEmbedder, LifelikeEmbedder
 from tests.fakes.turns import ScriptedEngine, Step
 from tests.support.stage import Stage
 from tests.unit.turns.conftest import MakeStage
@@ -78,6 +79,59 @@ def test_what_contradicts_gives_way_whether_the_model_says_so_or_not(stage: Stag
     learn(stage, "I hate green tea these days.", proposed(("memory", "hates green tea", 2)))
 
     assert texts(stage) == ["lives in Berlin", "hates green tea"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("I have 2 cats", "I have 3 cats"),
+        ("I play tennis on Mondays", "I play tennis on Tuesdays"),
+        ("My meeting day is Monday", "My meeting day is Thursday"),
+    ],
+)
+def test_a_correction_is_kept_however_near_its_meaning_is_to_what_it_corrects(
+    stage: Stage, before: str, after: str
+) -> None:
+    stage.platform.meaning._make = LifelikeEmbedder
+    learn(stage, f"{before}.", proposed(("memory", before, 0)))
+
+    learn(stage, f"{after}.", proposed(("memory", after, 1)))
+
+    assert texts(stage) == [after]
+
+
+def test_what_is_only_near_in_meaning_stands_beside_what_was_known(stage: Stage) -> None:
+    stage.platform.meaning._make = LifelikeEmbedder
+    learn(stage, "I play tennis on Mondays.", proposed(("memory", "I play tennis on Mondays", 0)))
+
+    learn(stage, "I play tennis on Fridays too.", proposed(("memory", "I play tennis on Fridays too", 0)))
+
+    assert texts(stage) == ["I play tennis on Mondays", "I play tennis on Fridays too"]
+
+
+def test_what_was_told_stays_told_when_it_is_learned_again(stage: Stage) -> None:
+    stage.command("memory add I play the cello")
+
+    learn(stage, "I play the cello.", proposed(("memory", "plays the cello", 0)))
+
+    assert [(one.fact.text, one.source) for one in known(stage)] == [("I play the cello", Source.TOLD)]
+
+
+@pytest.mark.parametrize("make", [FakeEmbedder, lambda: None], ids=["by meaning", "by words"])
+def test_the_model_is_told_what_is_near_to_the_message_of_much_that_is_known(stage: Stage, make: Any) -> None:
+    stage.platform.meaning._make = make
+    stage.platform.meaning.load()
+    for number in range(40):
+        stage.command(f"memory add subject {number} was dull")
+    stage.command("memory add My parrot Rosa sings")
+
+    engine = learn(stage, "My parrot Rosa has died.", proposed(("memory", "parrot Rosa has died", MOST_KNOWN)))
+
+    shown = engine.requests[0].messages[1].content
+    assert f"{MOST_KNOWN}. My parrot Rosa sings" in shown
+    assert f"{MOST_KNOWN + 1}. " not in shown
+    assert "My parrot Rosa sings" not in texts(stage)
+    assert len(texts(stage)) == 41
 
 
 def test_a_model_that_replaces_at_random_wipes_nothing(stage: Stage) -> None:

@@ -140,6 +140,25 @@ def test_a_turn_that_may_teach_something_is_published_for_learning(stage: Stage)
 # ---- memory ----
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("I like green tea", "I don't like green tea"),
+        ("My team has 12 people", "My team has 15 people now"),
+        ("I have two children", "I have three children"),
+        ("我喜欢绿茶", "我不喜欢绿茶了"),
+    ],
+)
+def test_what_is_added_takes_the_place_of_what_it_contradicts(stage: Stage, before: str, after: str) -> None:
+    stage.command("privacy yes")
+    stage.command(f"memory add {before}")
+
+    language = "en" if after.isascii() else "zh"
+    assert told(stage, f"memory add {after}") == say("memory_corrected", language, text=after)
+    assert before not in told(stage, "memory").replace(after, "")
+    assert stage.count(ProfileEntry) == 1
+
+
 @BOTH
 def test_memory_is_shown_and_forgotten_one_by_one(stage: Stage, language: str) -> None:
     stage.command("privacy yes")
