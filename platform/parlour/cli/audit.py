@@ -32,7 +32,7 @@ def tail(
 
 @app.command(epilog="Example: parlour audit verify")
 def verify(*, as_json: JsonFlag = False) -> None:
-    """Look through the whole chain; end with 1 and the entries' numbers where one was altered, moved or taken out."""
+    """Look through the whole chain; end with 1 and the numbers of what was altered, moved, taken out or put in."""
     with open_storage() as storage:
         verdict = audit.verify(storage.database, storage.privacy)
         if not verdict.findings:
@@ -40,7 +40,7 @@ def verify(*, as_json: JsonFlag = False) -> None:
     if as_json:
         show_json(asdict(verdict))
     if verdict.findings:
-        named = ", ".join(f"entry {one.seq} is {one.problem}" for one in verdict.findings[:20])
+        named = ", ".join(_said(one) for one in verdict.findings[:20])
         remedy = "Compare it with a backup; after a restore of older content: parlour audit accept"
         raise Refused(f"The audit log is not as it was written: {named}. {remedy}")
     if not as_json:
@@ -61,3 +61,9 @@ def accept(*, reason: Annotated[str, typer.Option(help="Why; it stands in the lo
         deed = audit.Deed(storage.actor(), "audit.accept", f"entry {cut}", workspace_id, reason)
         audit.accept(storage.database, storage.privacy, deed)
     typer.echo(f"Accepted: what was written up to entry {cut} and is not there any more is not asked for again.")
+
+
+def _said(found: audit.Finding) -> str:
+    if found.seq == found.upto:
+        return f"entry {found.seq} is {found.problem}"
+    return f"entries {found.seq} to {found.upto} are {found.problem}"

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -52,10 +52,14 @@ class AuditView:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What is wrong with one entry: `altered`, `missing`, or `unexpected` behind the chain's end."""
+    """What is wrong with an entry, or with those from `seq` to `upto`.
+
+    `altered`, `missing`, or `unexpected`: before the chain's first one or behind its end.
+    """
 
     seq: int
     problem: str
+    upto: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,21 +117,31 @@ def views(privacy: Privacy, rows: Sequence[AuditEntry]) -> list[AuditView]:
 def verify(database: Database, privacy: Privacy) -> Verdict:
     """Look through the whole chain: every entry there, in its place and as it was written.
 
-    What is found: an entry that was altered or moved (its hash is not that of its content behind the one before), a
-    number that is missing, and an end that is not where the head, or the anchor in the key store, says.
+    What is found: an entry that was altered or moved (its hash is not that of its content behind the one before),
+    numbers that are missing, and an end that is not where the head, or the anchor in the key store, says. Those beside
+    each other that are missing or too many are one finding: a single row with a high number makes a wide gap.
     """
+    # In this order: a chain that grows meanwhile has come as far as was noted before, and has what its head counts.
+    with privacy.key_store.read() as keys:
+        noted = keys.get(AuditAnchor, _CHAIN)
     findings, before, expected = [], _START, 1
     with database.read() as session:
-        for entry in _entries(session):
-            findings += [Finding(seq, "missing") for seq in range(expected, entry.seq)]
+        head = session.get(AuditHead, _CHAIN)
+        end, end_hash = (head.seq, head.hash) if head else (0, _START)
+        for entry in _entries(session, end):
+            if entry.seq > expected:
+                findings.append(Finding(expected, "missing", entry.seq - 1))
             is_right = hmac.compare_digest(entry.hash, _hash(privacy.lookup, before, entry))
             # Behind a gap the hash before is not known: only what stands there itself can be looked at.
             if not is_right and entry.seq == expected:
-                findings.append(Finding(entry.seq, "altered"))
+                findings.append(Finding(entry.seq, "altered", entry.seq))
             before, expected = entry.hash, entry.seq + 1
-        head = session.get(AuditHead, _CHAIN)
-        findings += _at_the_end(expected - 1, before, head.seq if head else 0, head.hash if head else _START)
-        findings += _behind_anchor(session, privacy, expected - 1)
+        if expected <= end:
+            findings.append(Finding(expected, "missing", end))
+        elif before != end_hash:
+            findings.append(Finding(end, "altered", end))
+        findings += _outside(session)
+        findings += _behind_anchor(session, noted, end)
     return Verdict(expected - 1, sorted(set(findings), key=lambda one: one.seq))
 
 
@@ -210,12 +224,11 @@ def _hash(lookup: Lookup, before: bytes, entry: AuditEntry) -> bytes:
     )
 
 
-def _entries(session: Session) -> Iterator[AuditEntry]:
+def _entries(session: Session, end: int) -> Iterator[AuditEntry]:
     after = 0
     while True:
-        batch = session.scalars(
-            select(AuditEntry).where(AuditEntry.seq > after).order_by(AuditEntry.seq).limit(_BATCH)
-        ).all()
+        its = AuditEntry.seq > after, AuditEntry.seq <= end
+        batch = session.scalars(select(AuditEntry).where(*its).order_by(AuditEntry.seq).limit(_BATCH)).all()
         yield from batch
         if len(batch) < _BATCH:
             return
@@ -223,24 +236,28 @@ def _entries(session: Session) -> Iterator[AuditEntry]:
         session.expunge_all()
 
 
-def _at_the_end(last: int, last_hash: bytes, head_seq: int, head_hash: bytes) -> list[Finding]:
-    if head_seq > last:
-        return [Finding(seq, "missing") for seq in range(last + 1, head_seq + 1)]
-    if head_seq < last:
-        return [Finding(seq, "unexpected") for seq in range(head_seq + 1, last + 1)]
-    return [] if head_hash == last_hash else [Finding(last, "altered")]
+def _outside(session: Session) -> list[Finding]:
+    """What stands before the first entry and behind the last: no head ever counted so."""
+    # Looked up in the same statement: the chain may have grown since.
+    end = func.coalesce(select(AuditHead.seq).where(AuditHead.name == _CHAIN).scalar_subquery(), 0)
+    findings = []
+    for is_outside in (AuditEntry.seq < 1, AuditEntry.seq > end):
+        first, last = session.execute(
+            select(func.min(AuditEntry.seq), func.max(AuditEntry.seq)).where(is_outside)
+        ).one()
+        if first is not None:
+            findings.append(Finding(first, "unexpected", last))
+    return findings
 
 
-def _behind_anchor(session: Session, privacy: Privacy, last: int) -> list[Finding]:
-    with privacy.key_store.read() as keys:
-        noted = keys.get(AuditAnchor, _CHAIN)
+def _behind_anchor(session: Session, noted: AuditAnchor | None, end: int) -> list[Finding]:
     if noted is None:
         return []
-    if noted.seq > last:
-        return [Finding(seq, "missing") for seq in range(last + 1, noted.seq + 1)]
+    if noted.seq > end:
+        return [Finding(end + 1, "missing", noted.seq)]
     # One that is missing in the midst is found as such.
     is_there = session.get(AuditEntry, noted.seq) is not None
-    return [Finding(noted.seq, "altered")] if is_there and not _stands(session, noted) else []
+    return [Finding(noted.seq, "altered", noted.seq)] if is_there and not _stands(session, noted) else []
 
 
 def _opened(privacy: Privacy, row: AuditEntry) -> str | None:

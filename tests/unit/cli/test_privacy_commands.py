@@ -4,7 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
+from sqlalchemy import delete, update
 
+from parlour.store.privacy_models import AuditEntry
 from tests.support.command import Command
 from tests.support.storage import Storage
 from tests.unit.cli.conftest import write_first
@@ -141,3 +143,16 @@ def test_keys_are_rotated_wrapped_anew_and_it_stands_in_the_audit_log(parlour: C
     assert json.loads(parlour("audit", "verify", "--json")[1]) == {"entries": 3, "findings": []}
     assert parlour("audit", "tail", "--subject", "x")[1] == "No such entry. See all with: parlour audit tail\n"
     assert parlour("audit", "accept", "--reason", "x")[2].startswith("The log goes as far as it should")
+
+
+def test_what_is_wrong_with_the_audit_log_is_told_by_number(parlour: Command, storage: Storage, ann: str) -> None:
+    for _ in range(4):
+        parlour("keys", "rotate")
+    with storage.database.begin() as session:
+        session.execute(delete(AuditEntry).where(AuditEntry.seq.in_([2, 3])))
+        session.execute(update(AuditEntry).where(AuditEntry.seq == 1).values(seq=-1))
+
+    code, _, problem = parlour("audit", "verify")
+
+    assert code == 1
+    assert "entry -1 is unexpected, entries 1 to 3 are missing. Compare it with a backup" in problem

@@ -8,7 +8,8 @@ from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
 from structlog.testing import capture_logs
 
-from parlour.privacy.audit import Deed, accept, anchor, cut_at, record, tail, verify
+from parlour.privacy.audit import Deed, Finding, accept, anchor, cut_at, record, tail, verify
+from parlour.store.ids import new_id
 from parlour.store.privacy_models import AuditEntry, AuditHead
 from tests.support.storage import Storage
 
@@ -71,7 +72,50 @@ def test_a_chain_cut_short_together_with_its_head_is_behind_its_anchor(storage: 
 
     findings = verify(storage.database, storage.privacy).findings
 
-    assert [(one.seq, one.problem) for one in findings] == [(3, "missing"), (4, "missing")]
+    assert findings == [Finding(3, "missing", 4)]
+
+
+def _forge(session: Session, seq: int) -> None:
+    """An entry that somebody wrote by hand, as like the others as they can make it."""
+    real = session.get_one(AuditEntry, 2)
+    session.add(
+        AuditEntry(
+            seq=seq, id=new_id(), at=real.at, actor="login:boss", action=real.action, subject=real.subject,
+            workspace_id=real.workspace_id, hash=real.hash,
+        )
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("numbers", "found"),
+    [
+        ([0], [Finding(0, "unexpected", 0)]),
+        ([-7, -1], [Finding(-7, "unexpected", -1)]),
+        ([2**62], [Finding(2**62, "unexpected", 2**62)]),
+        ([-1, 5, 6], [Finding(-1, "unexpected", -1), Finding(5, "unexpected", 6)]),
+    ],
+)
+def test_an_entry_before_the_first_or_behind_the_last_is_unexpected(
+    storage: Storage, numbers: list[int], found: list[Finding]
+) -> None:
+    _write(storage, 4)
+    with storage.database.begin() as session:
+        for number in numbers:
+            _forge(session, number)
+
+    assert verify(storage.database, storage.privacy).findings == found
+
+
+def test_a_wide_gap_is_one_finding(storage: Storage) -> None:
+    """A single row with a high number, and a head to match: as many findings as numbers would not fit anywhere."""
+    _write(storage, 4)
+    with storage.database.begin() as session:
+        _forge(session, 2**62)
+        session.execute(update(AuditHead).values(seq=2**62))
+
+    findings = verify(storage.database, storage.privacy).findings
+
+    assert findings == [Finding(5, "missing", 2**62 - 1), Finding(2**62, "altered", 2**62)]
 
 
 def test_a_chain_that_was_cut_and_has_grown_past_its_anchor_is_still_found(storage: Storage) -> None:

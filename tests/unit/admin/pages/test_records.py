@@ -15,7 +15,7 @@ from parlour.privacy.holds import add_hold
 from parlour.privacy.rotation import waiting
 from parlour.store.ids import new_id
 from parlour.store.models import Conversation, Feedback, Message
-from parlour.store.privacy_models import AuditEntry, LegalHold, RetentionRule
+from parlour.store.privacy_models import AuditEntry, AuditHead, LegalHold, RetentionRule
 from tests.unit.admin.pages.conftest import Browser, Site
 
 REASON = "Complaint 17 about a wrong answer"
@@ -283,6 +283,9 @@ def test_an_altered_entry_is_named(site: Site) -> None:
         )
         seq = found.scalar_one()
     assert f"entry {seq} is altered" in verified()
+    with site.stage.platform.database.begin() as session:
+        session.execute(update(AuditHead).values(seq=AuditHead.seq + 2))
+    assert f"entries {seq + 1} to {seq + 2} are missing" in verified()
 
 
 def test_a_reason_that_is_a_formula_is_none_in_the_csv(site: Site) -> None:

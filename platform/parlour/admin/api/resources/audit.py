@@ -31,10 +31,11 @@ class EntryShown(BaseModel):
 
 
 class FindingShown(BaseModel):
-    """What is wrong with one entry."""
+    """What is wrong with one entry, or with all from `seq` to `upto`."""
 
     seq: int
     problem: str = Field(description="altered, missing or unexpected")
+    upto: int
 
 
 class VerdictShown(BaseModel):
