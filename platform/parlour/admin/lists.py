@@ -2,8 +2,9 @@
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final, Generic, TypeVar
 from urllib.parse import urlencode
 from uuid import UUID
@@ -14,6 +15,8 @@ T = TypeVar("T")
 
 PAGE_ROWS: Final = 50
 CSV_ROWS: Final = 10_000
+# Databases count with 64 bits.
+_MOST_DIGITS: Final = 18
 # What spreadsheets take for a formula where a cell begins with it, the wide forms of East Asian keyboards included.
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
@@ -45,6 +48,25 @@ def uuid_or_none(text: str) -> UUID | None:
         return UUID(text)
     except ValueError:
         return None
+
+
+def number_or_none(text: str) -> int | None:
+    """The number in an address, None where there is none, or one that no row has."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else None
+
+
+def day_of(text: str) -> datetime | None:
+    """The beginning of that day in UTC, or that moment; None for what is no date, or none in UTC."""
+    try:
+        found = datetime.fromisoformat(text)
+        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def wrong_days(typed: Mapping[str, str]) -> dict[str, str]:
+    """Keys of texts by the field, for those of `since` and `until` that hold no date."""
+    return {name: "list_date_wrong" for name in ("since", "until") if typed[name] and day_of(typed[name]) is None}
 
 
 def csv_file(name: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Response:

@@ -37,6 +37,7 @@ from parlour.admin.signin.provider import Client, IdentityProvider
 from parlour.admin.signin.sessions import find_session
 from parlour.admin.texts import TEXTS
 from parlour.bootstrap import Platform
+from parlour.people.errors import UserErased
 
 # Each page's router; a new page is added here and in `navigation.py`.
 PAGES: Final[tuple[APIRouter, ...]] = (
@@ -76,6 +77,7 @@ def add_pages(app: FastAPI, platform: Platform) -> None:
     app.add_api_route("/admin/language", _choose_language, include_in_schema=False)
     app.add_exception_handler(NotSignedIn, _to_sign_in)
     app.add_exception_handler(NotAllowed, _not_allowed)
+    app.add_exception_handler(UserErased, _erased)
 
 
 def _identity_provider(platform: Platform) -> IdentityProvider | None:
@@ -124,3 +126,10 @@ def _not_allowed(request: Request, error: Exception) -> Response:
     if not isinstance(error, NotAllowed):
         raise error
     return page(request, error.operator, "refused.html", status=HTTPStatus.FORBIDDEN, right=error.right)
+
+
+def _erased(request: Request, error: Exception) -> Response:
+    if not isinstance(error, UserErased):
+        raise error
+    operator: Operator = request.state.operator
+    return page(request, operator, "person_was_erased.html", status=HTTPStatus.GONE, erasure=error.erasure)

@@ -1,5 +1,7 @@
 """What can be wrong with a request about people."""
 
+from parlour.privacy.receipts import ErasureLine
+
 
 class PeopleError(Exception):
     """What was asked about a person cannot be done. The message names the remedy."""
@@ -7,6 +9,20 @@ class PeopleError(Exception):
 
 class UserUnknown(PeopleError):
     """There is no such user."""
+
+
+class UserErased(UserUnknown):
+    """The user was erased. `erasure` says when, and by which receipt."""
+
+    def __init__(self, erasure: ErasureLine) -> None:
+        self.erasure = erasure
+        when = f"on {erasure.requested_at:%Y-%m-%d at %H:%M} UTC"
+        receipt = f"The receipt: parlour receipt print {erasure.receipt_id}"
+        super().__init__(f"User {erasure.subject_id} was erased {when}. {receipt}")
+
+
+class HandleAmbiguous(PeopleError):
+    """The messenger's id is known in several workspaces, and none of them was named."""
 
 
 class RoleUnknown(PeopleError):

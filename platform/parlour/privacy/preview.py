@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from parlour.privacy.classes import KEPT, DataClass, Kept
 from parlour.privacy.holds import held
-from parlour.privacy.retention import Retention, read_policy
+from parlour.privacy.retention import Retention, check_place, read_policy
 from parlour.privacy.rules import Policy, Rule
 from parlour.store.database import Database
 
@@ -38,9 +38,11 @@ def preview(
 ) -> list[Due]:
     """What would go, by class and age: with the next purge (of a workspace, or of all), or once `rule` were set.
 
-    What is under a hold is left out of it.
+    What is under a hold is left out of it. Raises `SubjectUnknown` for a rule of a place that is not there.
     """
     with database.read() as session:
+        if rule is not None:
+            check_place(session, rule.workspace_id, rule.scope)
         holds = held(session)
         found = []
         for one in KEPT:

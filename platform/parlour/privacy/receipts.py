@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from parlour.privacy.errors import PrivacyError
 from parlour.privacy.persons import as_uuid
@@ -24,6 +25,14 @@ from parlour.store.privacy_models import Erasure
 
 FORMAT: Final = "parlour-erasure-receipt"
 _VERSION: Final = 1
+# The columns of `ErasureLine`.
+_LINE: Final = (
+    Erasure.receipt_id,
+    Erasure.subject_id,
+    Erasure.actor,
+    Erasure.requested_at,
+    Erasure.finished_at,
+)
 
 
 class ReceiptBroken(PrivacyError):
@@ -116,13 +125,20 @@ class ErasureLine:
         return self.place.word
 
 
+def erasure_of(session: Session, user_id: UUID, *, workspace_id: WorkspaceId | None = None) -> ErasureLine | None:
+    """The erasure of the person who had this id, None where there was none, or only in another workspace."""
+    query = select(*_LINE).where(Erasure.subject_id == user_id)
+    if workspace_id is not None:
+        query = query.where(Erasure.workspace_id == workspace_id)
+    row = session.execute(query).one_or_none()
+    return None if row is None else ErasureLine(*row)
+
+
 def list_receipts(
     database: Database, *, workspace_id: WorkspaceId | None = None, behind: Place | None = None, limit: int = 100
 ) -> list[ErasureLine]:
     """Erasures, newest first, of all workspaces or of one, at most `limit` from behind that place."""
-    query = select(
-        Erasure.receipt_id, Erasure.subject_id, Erasure.actor, Erasure.requested_at, Erasure.finished_at
-    ).order_by(Erasure.requested_at.desc(), Erasure.subject_id.desc())
+    query = select(*_LINE).order_by(Erasure.requested_at.desc(), Erasure.subject_id.desc())
     if workspace_id is not None:
         query = query.where(Erasure.workspace_id == workspace_id)
     if behind is not None:

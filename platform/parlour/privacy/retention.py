@@ -105,7 +105,7 @@ def set_rule(database: Database, privacy: Privacy, rule: Rule, *, actor: str, re
     check_scope(rule.data_class, rule.scope)
     now = database.clock.now()
     with database.begin() as session:
-        _check_place(session, rule.workspace_id, rule.scope)
+        check_place(session, rule.workspace_id, rule.scope)
         session.execute(delete(RetentionRule).where(*_same(rule.workspace_id, rule.scope, rule.data_class)))
         session.add(
             RetentionRule(
@@ -356,7 +356,8 @@ def _to_date(one: Kept, workspace_id: UUID, scope: Scope, after: UUID | None) ->
     return wanted if after is None else wanted.where(table.id > after)
 
 
-def _check_place(session: Session, workspace_id: UUID, scope: Scope) -> None:
+def check_place(session: Session, workspace_id: UUID, scope: Scope) -> None:
+    """Raises `SubjectUnknown` for a conversation that the workspace does not have, or a channel without a bot."""
     if scope.conversation_id is not None:
         conversation = session.get(Conversation, scope.conversation_id)
         if conversation is None or conversation.workspace_id != workspace_id:

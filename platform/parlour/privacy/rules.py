@@ -10,6 +10,8 @@ from parlour.privacy.classes import DataClass, knows_conversations
 from parlour.privacy.errors import PrivacyError
 
 MOST_DAYS: Final = 36_500
+# Python turns no number of thousands of digits into an int.
+_MOST_DIGITS: Final = 5
 FOREVER: Final = "forever"
 
 
@@ -123,7 +125,8 @@ def checked_days(word: str) -> int | None:
     """So many days, None for `forever`. Raises `RuleRefused`."""
     if word == FOREVER:
         return None
-    if not (word.isascii() and word.isdigit()) or not 1 <= int(word) <= MOST_DAYS:
+    is_number = word.isascii() and word.isdigit() and len(word) <= _MOST_DIGITS
+    if not is_number or not 1 <= int(word) <= MOST_DAYS:
         problem = f"{word!r} is no number of days to keep something."
         raise RuleRefused(f"{problem} Give 1 to {MOST_DAYS}, or {FOREVER}.")
     return int(word)

@@ -1,7 +1,7 @@
 """Lists that show the newest first are read page by page: where a page ends, and what comes behind it."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final, Self
 from uuid import UUID
 
@@ -29,8 +29,9 @@ class Place:
         """The place that `word` stands for, None where it stands for none."""
         at, _, row_id = word.partition("~")
         try:
-            return cls(datetime.fromisoformat(at), UUID(row_id))
-        except ValueError:
+            moment = datetime.fromisoformat(at)
+            return cls(moment.astimezone(UTC), UUID(row_id)) if moment.tzinfo else None
+        except (ValueError, OverflowError):
             return None
 
 

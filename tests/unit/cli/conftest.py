@@ -33,9 +33,11 @@ def storage(parlour: Command) -> Iterator[Storage]:
         yield opened
 
 
-def write_first(storage: Storage, external_id: str, policy: Literal["open", "pairing"] = "open") -> Person:
+def write_first(
+    storage: Storage, external_id: str, policy: Literal["open", "pairing"] = "open", *, workspace: str = "default"
+) -> Person:
     """Who writes from Telegram for the first time, or again, where that policy holds."""
-    workspace_id = storage.workspace()
+    workspace_id = storage.workspace(workspace)
     with storage.database.begin() as session:
         person = admit(
             session,

@@ -69,6 +69,9 @@ def test_a_hold_is_placed_and_stands_against_an_erasure_until_it_is_released(par
         (["receipt", "print", "x"], 1, "No receipt 'x'."),
         (["user", "export", "telegram:1", "--to", "no/where.zip"], 1, "Name another place with --to."),
         (["user", "erase", UNKNOWN, "--yes"], 1, f"No user {UNKNOWN}."),
+        (["user", "erase", "telegram:9", "--yes"], 1, "Whoever was erased is known by their id alone"),
+        (["retention", "set", "message", "9" * 5000], 2, "is no number of days"),
+        (["retention", "preview", "message", "20", "--channel", "nowhere"], 1, "No channel 'nowhere' has an account."),
         (["audit", "tail", "--limit", "0"], 2, "--limit"),
     ],
 )
@@ -80,6 +83,20 @@ def test_what_cannot_be_done_says_why(
     assert (code, said) == (exit_code, "")
     assert words in problem
     assert exit_code == 2 or problem.count("\n") == 1
+
+
+def test_whoever_was_erased_is_said_to_be_with_their_receipt(parlour: Command, ann: str) -> None:
+    receipt = json.loads(parlour("user", "erase", ann, "--yes", "--json")[1])["receipt"]
+
+    for line in (
+        ["hold", "add", "--user", ann, "--reason", "x"],
+        ["user", "show", ann],
+        ["user", "erase", ann, "--yes"],
+    ):
+        code, _, problem = parlour(*line)
+        assert code == 1
+        assert f"User {ann} was erased on " in problem
+        assert f"parlour receipt print {receipt}" in problem
 
 
 # ---- a person's data --------------------------------------------------------------------------------------------

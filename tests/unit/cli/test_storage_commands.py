@@ -192,3 +192,22 @@ def test_every_command_has_an_example_in_its_help(parlour: Command, group: str) 
 
         assert code == 0
         assert f"Example: parlour {group} {command.name}" in page
+
+
+@pytest.mark.parametrize(
+    "line",
+    [["user", "show"], ["user", "block"], ["user", "erase", "--yes"], ["hold", "add", "--reason", "x", "--user"]],
+)
+def test_a_messengers_id_that_two_workspaces_know_is_asked_back_about(
+    parlour: Command, storage: Storage, line: list[str]
+) -> None:
+    here, there = write_first(storage, "1").user_id, write_first(storage, "1", workspace="other").user_id
+
+    code, said, problem = parlour(*line, "telegram:1")
+
+    assert (code, said) == (1, "")
+    assert f"Give the id of the one you mean: {here} (in default), {there} (in other)" in problem
+    assert parlour(*line, str(there))[0] == 0
+    assert [
+        one["state"] for one in json.loads(parlour("user", "list", "--json")[1]) if one["user_id"] == str(here)
+    ] == ["active"]

@@ -1,9 +1,11 @@
 """How the API's endpoints are declared."""
 
+from datetime import UTC, datetime
 from http import HTTPStatus
+from typing import Annotated
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
 
 from parlour.admin.api.endpoint import Endpoint
 from parlour.admin.api.problems import declared
@@ -12,6 +14,17 @@ from parlour.admin.api.problems import declared
 def resource(*more: HTTPStatus) -> APIRouter:
     """A router whose every endpoint names its right, heeds idempotency keys, and declares its errors, `more` too."""
     return APIRouter(route_class=Endpoint, responses=declared(*more))
+
+
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("This is no time in UTC: the years there go from 1 to 9999.") from None
+
+
+# A time with its zone, in UTC.
+Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 
 
 class Body(BaseModel):

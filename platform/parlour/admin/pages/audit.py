@@ -1,7 +1,6 @@
 """The audit log: who did what, with whom, when and why; and whether it is whole."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Final
 
@@ -13,7 +12,7 @@ from parlour.admin.errands import Errands, coming_again
 from parlour.admin.forms import posted
 from parlour.admin.frame import go_to, page
 from parlour.admin.guard import Operator, needs, platform_of
-from parlour.admin.lists import CSV_ROWS, PAGE_ROWS, csv_file, cut
+from parlour.admin.lists import CSV_ROWS, PAGE_ROWS, csv_file, cut, day_of, number_or_none, wrong_days
 from parlour.admin.rights import Right
 from parlour.bootstrap import Platform
 from parlour.privacy import audit
@@ -31,16 +30,45 @@ FILTERS: Final = ("actor", "action", "subject", "since", "until")
 @router.get("/admin/audit")
 def show_audit(request: Request, operator: Reader, after: str = "") -> Response:
     """Entries, newest first, a page at a time, by actor, action, subject and time."""
-    typed = {name: request.query_params.get(name, "").strip() for name in FILTERS}
-    problems = {name: "list_date_wrong" for name in ("since", "until") if typed[name] and day_of(typed[name]) is None}
-    platform, before = platform_of(request), int(after) if after.isascii() and after.isdigit() else None
-    found = list_audit(
-        platform.database,
-        platform.privacy,
-        operator.workspace_id,
-        _filter(typed),
-        before=before,
-        limit=PAGE_ROWS + 1,
+    return _shown(request, operator, _typed(request), before=number_or_none(after))
+
+
+@router.get("/admin/audit.csv")
+def audit_csv(request: Request, operator: Reader) -> Response:
+    """The same as CSV, the newest 10,000."""
+    typed = _typed(request)
+    if wrong_days(typed):
+        return _shown(request, operator, typed)
+    rows = _all(platform_of(request), operator, _filter(typed))
+    return csv_file("audit", _HEADER, ((r.seq, r.at.isoformat(), r.actor, r.action, r.subject, r.reason) for r in rows))
+
+
+@router.post("/admin/audit/verify", dependencies=[posted(Right.READ_AUDIT)])
+def verify(request: Request) -> Response:
+    """Look through the whole chain behind the page, which then names what was found."""
+    platform = platform_of(request)
+    errands: Errands = request.app.state.errands
+    errands.start(_VERIFYING, lambda _: _verified(platform))
+    return go_to("/admin/audit")
+
+
+def _typed(request: Request) -> dict[str, str]:
+    return {name: request.query_params.get(name, "").strip() for name in FILTERS}
+
+
+def _shown(request: Request, operator: Operator, typed: dict[str, str], *, before: int | None = None) -> Response:
+    platform, problems = platform_of(request), wrong_days(typed)
+    found = (
+        []
+        if problems
+        else list_audit(
+            platform.database,
+            platform.privacy,
+            operator.workspace_id,
+            _filter(typed),
+            before=before,
+            limit=PAGE_ROWS + 1,
+        )
     )
     errands: Errands = request.app.state.errands
     verifying = errands.find(_VERIFYING)
@@ -55,32 +83,6 @@ def show_audit(request: Request, operator: Reader, after: str = "") -> Response:
         verifying=verifying,
     )
     return coming_again(shown, is_running=verifying is not None and verifying.is_running)
-
-
-@router.get("/admin/audit.csv")
-def audit_csv(request: Request, operator: Reader) -> Response:
-    """The same as CSV, the newest 10,000."""
-    typed = {name: request.query_params.get(name, "").strip() for name in FILTERS}
-    rows = _all(platform_of(request), operator, _filter(typed))
-    return csv_file("audit", _HEADER, ((r.seq, r.at.isoformat(), r.actor, r.action, r.subject, r.reason) for r in rows))
-
-
-@router.post("/admin/audit/verify", dependencies=[posted(Right.READ_AUDIT)])
-def verify(request: Request) -> Response:
-    """Look through the whole chain behind the page, which then names what was found."""
-    platform = platform_of(request)
-    errands: Errands = request.app.state.errands
-    errands.start(_VERIFYING, lambda _: _verified(platform))
-    return go_to("/admin/audit")
-
-
-def day_of(text: str) -> datetime | None:
-    """The beginning of that day in UTC, or that moment; None for what is no date."""
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _verified(platform: Platform) -> Verdict:

@@ -11,8 +11,7 @@ from starlette.responses import Response
 from parlour.admin.forms import Posted, posted
 from parlour.admin.frame import page
 from parlour.admin.guard import Operator, needs, platform_of
-from parlour.admin.lists import PAGE_ROWS, csv_file, cut, uuid_or_none
-from parlour.admin.pages.audit import day_of
+from parlour.admin.lists import PAGE_ROWS, csv_file, cut, day_of, number_or_none, uuid_or_none, wrong_days
 from parlour.admin.rights import Right
 from parlour.store.places import MOST, Place
 from parlour.turns import conversation_list
@@ -31,27 +30,16 @@ Seer = Annotated[Operator, needs(Right.SEE_CONVERSATIONS)]
 @router.get("/admin/conversations")
 def show_conversations(request: Request, operator: Seer, after: str = "") -> Response:
     """Conversations, the newest first, a page at a time."""
-    platform = platform_of(request)
-    typed = {name: request.query_params.get(name, "").strip() for name in _FILTERS}
-    problems = _problems(typed)
-    found = [] if problems else _found(request, operator, typed, Place.of(after), PAGE_ROWS + 1)
-    return page(
-        request,
-        operator,
-        "conversations.html",
-        status=HTTPStatus.UNPROCESSABLE_ENTITY if problems else HTTPStatus.OK,
-        conversations=cut(found, "key", typed),
-        accounts=list_messengers(platform.database, operator.workspace_id),
-        typed=typed,
-        problems=problems,
-    )
+    return _listed(request, operator, _typed(request), Place.of(after))
 
 
 @router.get("/admin/conversations.csv")
 def conversations_csv(request: Request, operator: Seer) -> Response:
     """The same as CSV, the newest ones."""
-    typed = {name: request.query_params.get(name, "").strip() for name in _FILTERS}
-    rows = [] if _problems(typed) else _found(request, operator, typed, None, MOST)
+    typed = _typed(request)
+    if _problems(typed):
+        return _listed(request, operator, typed, None)
+    rows = _found(request, operator, typed, None, MOST)
     return csv_file("conversations", _HEADER, (_row(one) for one in rows))
 
 
@@ -82,6 +70,25 @@ def open_conversation(
     return page(request, operator, "conversation_opened.html", said=said, conversation_id=conversation_id)
 
 
+def _typed(request: Request) -> dict[str, str]:
+    return {name: request.query_params.get(name, "").strip() for name in _FILTERS}
+
+
+def _listed(request: Request, operator: Operator, typed: dict[str, str], behind: Place | None) -> Response:
+    problems = _problems(typed)
+    found = [] if problems else _found(request, operator, typed, behind, PAGE_ROWS + 1)
+    return page(
+        request,
+        operator,
+        "conversations.html",
+        status=HTTPStatus.UNPROCESSABLE_ENTITY if problems else HTTPStatus.OK,
+        conversations=cut(found, "key", typed),
+        accounts=list_messengers(platform_of(request).database, operator.workspace_id),
+        typed=typed,
+        problems=problems,
+    )
+
+
 def _shown(
     request: Request,
     operator: Operator,
@@ -92,7 +99,7 @@ def _shown(
     typed: str = "",
 ) -> Response:
     database, workspace_id = platform_of(request).database, operator.workspace_id
-    below = int(before) if before.isascii() and before.isdigit() else None
+    below = number_or_none(before)
     try:
         line = conversation_list.show_conversation(database, workspace_id, conversation_id)
         turns = conversation_list.turns_of(database, workspace_id, conversation_id, before=below, limit=PAGE_ROWS + 1)
@@ -117,8 +124,7 @@ def _shown(
 def _problems(typed: dict[str, str]) -> dict[str, str]:
     """Keys of texts by the field that is wrong."""
     wrong = {name: "list_id_wrong" for name in ("account", "user") if typed[name] and uuid_or_none(typed[name]) is None}
-    wrong |= {name: "list_date_wrong" for name in ("since", "until") if typed[name] and day_of(typed[name]) is None}
-    return wrong
+    return wrong | wrong_days(typed)
 
 
 def _found(

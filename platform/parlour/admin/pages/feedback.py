@@ -9,11 +9,10 @@ from starlette.responses import Response
 
 from parlour.admin.frame import page
 from parlour.admin.guard import Operator, needs, platform_of
-from parlour.admin.lists import PAGE_ROWS, csv_file, cut
-from parlour.admin.pages.audit import day_of
+from parlour.admin.lists import PAGE_ROWS, csv_file, cut, day_of, wrong_days
 from parlour.admin.rights import Right
 from parlour.store.places import MOST, Place
-from parlour.turns.feedback_list import FeedbackFilter, feedback_totals, list_feedback
+from parlour.turns.feedback_list import FeedbackFilter, Totals, feedback_totals, list_feedback
 
 router = APIRouter()
 
@@ -25,31 +24,37 @@ Seer = Annotated[Operator, needs(Right.SEE_FEEDBACK)]
 @router.get("/admin/feedback")
 def show_feedback(request: Request, operator: Seer, after: str = "") -> Response:
     """Thumbs, the newest first, a page at a time, and their totals."""
-    database, typed = platform_of(request).database, _typed(request)
-    problems = {name: "list_date_wrong" for name in ("since", "until") if typed[name] and day_of(typed[name]) is None}
-    wanted = _filter(typed)
-    found = list_feedback(database, operator.workspace_id, wanted, behind=Place.of(after), limit=PAGE_ROWS + 1)
+    return _shown(request, operator, _typed(request), Place.of(after))
+
+
+@router.get("/admin/feedback.csv")
+def feedback_csv(request: Request, operator: Seer) -> Response:
+    """The same as CSV, the newest ones."""
+    typed = _typed(request)
+    if wrong_days(typed):
+        return _shown(request, operator, typed, None)
+    found = list_feedback(platform_of(request).database, operator.workspace_id, _filter(typed), limit=MOST)
+    rows = (
+        (r.id, r.is_positive, r.created_at.isoformat(), r.user_id, r.turn_id, r.conversation_id, r.answered_by)
+        for r in found
+    )
+    return csv_file("feedback", _HEADER, rows)
+
+
+def _shown(request: Request, operator: Operator, typed: dict[str, str], behind: Place | None) -> Response:
+    database, problems = platform_of(request).database, wrong_days(typed)
+    its, wanted = operator.workspace_id, _filter(typed)
+    found = [] if problems else list_feedback(database, its, wanted, behind=behind, limit=PAGE_ROWS + 1)
     return page(
         request,
         operator,
         "feedback.html",
         status=HTTPStatus.UNPROCESSABLE_ENTITY if problems else HTTPStatus.OK,
         thumbs=cut(found, "key", typed),
-        totals=feedback_totals(database, operator.workspace_id, wanted),
+        totals=Totals(0, 0) if problems else feedback_totals(database, its, wanted),
         typed=typed,
         problems=problems,
     )
-
-
-@router.get("/admin/feedback.csv")
-def feedback_csv(request: Request, operator: Seer) -> Response:
-    """The same as CSV, the newest ones."""
-    found = list_feedback(platform_of(request).database, operator.workspace_id, _filter(_typed(request)), limit=MOST)
-    rows = (
-        (r.id, r.is_positive, r.created_at.isoformat(), r.user_id, r.turn_id, r.conversation_id, r.answered_by)
-        for r in found
-    )
-    return csv_file("feedback", _HEADER, rows)
 
 
 def _typed(request: Request) -> dict[str, str]:

@@ -13,7 +13,7 @@ from parlour.admin.frame import go_to, page
 from parlour.admin.guard import Operator, needs, platform_of
 from parlour.admin.lists import CSV_ROWS, PAGE_ROWS, csv_file, cut, uuid_or_none
 from parlour.admin.rights import Right
-from parlour.people.errors import UserUnknown
+from parlour.people.errors import UserErased, UserUnknown
 from parlour.people.users import find_user
 from parlour.privacy.holds import HoldUnknown, HoldView, add_hold, list_holds, release_hold
 from parlour.privacy.persons import SubjectUnknown
@@ -61,6 +61,8 @@ def place(request: Request, form: Manager) -> Response:
             reason=reason,
             actor=operator.actor,
         )
+    except UserErased:
+        return _shown(request, operator, problems={"who": "hold_erased"}, typed=form.fields)
     except (SubjectUnknown, UserUnknown):
         return _shown(request, operator, problems={"who": "hold_unknown"}, typed=form.fields)
     return go_to("/admin/holds", done="held")
@@ -91,7 +93,8 @@ def _subject(request: Request, form: Posted) -> tuple[UUID | None, UUID | None]:
     who = form["who"].strip()
     if form["kind"] == "person":
         platform = platform_of(request)
-        return find_user(platform.database, platform.privacy, who), None
+        its = form.operator.workspace_id
+        return find_user(platform.database, platform.privacy, who, workspace_id=its), None
     if form["kind"] == "workspace":
         return None, None
     found = uuid_or_none(who)

@@ -12,7 +12,7 @@ from parlour.admin.guard import Operator, needs, platform_of
 from parlour.admin.lists import CSV_ROWS, PAGE_ROWS, csv_file, cut, uuid_or_none
 from parlour.admin.rights import Right
 from parlour.people import users
-from parlour.people.errors import UserUnknown
+from parlour.people.errors import UserErased, UserUnknown
 from parlour.people.states import Role, UserState
 from parlour.store.ids import UserId
 
@@ -44,6 +44,8 @@ def find_person(request: Request, operator: Seer, who: str = "") -> Response:
     platform = platform_of(request)
     try:
         user_id = users.find_user(platform.database, platform.privacy, who.strip(), workspace_id=operator.workspace_id)
+    except UserErased as error:
+        user_id = UserId(error.erasure.subject_id)
     except UserUnknown:
         return page(request, operator, "person_unknown.html", status=HTTPStatus.NOT_FOUND, who=who)
     return go_to(f"/admin/people/{user_id}")

@@ -14,7 +14,7 @@ from parlour.admin.frame import go_to, page
 from parlour.admin.guard import Operator, needs, platform_of
 from parlour.admin.rights import Right
 from parlour.people import users
-from parlour.people.errors import LastOwner, NotBlocked, UserUnknown
+from parlour.people.errors import LastOwner, NotBlocked, UserErased, UserUnknown
 from parlour.people.states import Role
 from parlour.privacy.erasure import AlreadyErased, LastOwnerStays
 from parlour.privacy.errors import KeyShredded
@@ -124,7 +124,7 @@ def _shown(request: Request, operator: Operator, user_id: UUID, *, problem: str 
 
 
 def _of_workspace(request: Request, operator: Operator, user_id: UUID) -> UserId:
-    """Another workspace's people answer like nobody: 404."""
+    """Another workspace's people answer like nobody: 404; whoever was erased by their receipt (`site.py`)."""
     return _view(request, operator, user_id).user_id
 
 
@@ -132,5 +132,7 @@ def _view(request: Request, operator: Operator, user_id: UUID) -> users.UserView
     platform = platform_of(request)
     try:
         return users.show_user(platform.database, platform.privacy, str(user_id), workspace_id=operator.workspace_id)
+    except UserErased:
+        raise
     except UserUnknown:
         raise HTTPException(HTTPStatus.NOT_FOUND) from None

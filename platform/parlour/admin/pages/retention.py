@@ -19,7 +19,7 @@ from parlour.privacy.classes import DataClass, knows_conversations
 from parlour.privacy.persons import SubjectUnknown
 from parlour.privacy.preview import Due, preview
 from parlour.privacy.purging import purge_now
-from parlour.privacy.retention import clear_rule, read_policy, set_rule
+from parlour.privacy.retention import check_place, clear_rule, read_policy, set_rule
 from parlour.privacy.rules import (
     FOREVER,
     MOST_DAYS,
@@ -74,7 +74,10 @@ def show_due(request: Request, operator: Seer, data_class: str, scope: str = "wo
     with platform_of(request).database.read() as session:
         policy = read_policy(session, platform_of(request).retention.defaults)
     keep = _keep(policy, operator, known, place)
-    due = [] if keep is None else _due(request, Rule(operator.workspace_id, place, known, keep))
+    try:
+        due = [] if keep is None else _due(request, Rule(operator.workspace_id, place, known, keep))
+    except SubjectUnknown:
+        raise HTTPException(HTTPStatus.NOT_FOUND) from None
     rows = sum(one.rows for one in due)
     return page(request, operator, "retention_due.html", data_class=known, scope=place.word, due=due, rows=rows)
 
@@ -89,7 +92,7 @@ def ask_rule(request: Request, operator: Seer, data_class: str, scope: str = "wo
 @router.post("/admin/retention/preview")
 def preview_rule(request: Request, form: Manager) -> Response:
     """What the rule would delete, and the button that sets it."""
-    known, place, problems = _checked(form)
+    known, place, problems = _checked(request, form)
     if problems:
         return _form(request, form.operator, known, place, problems=problems, typed=form.fields)
     rule = _rule(form, known, place)
@@ -102,15 +105,11 @@ def preview_rule(request: Request, form: Manager) -> Response:
 @router.post("/admin/retention/set")
 def set_(request: Request, form: Manager) -> Response:
     """Set the rule. Rows get their new dates from the scheduler within minutes."""
-    known, place, problems = _checked(form)
+    known, place, problems = _checked(request, form)
     if problems:
         return _form(request, form.operator, known, place, problems=problems, typed=form.fields)
     platform, reason = platform_of(request), form["reason"].strip()[:_REASON_CHARS] or None
-    try:
-        rule = _rule(form, known, place)
-        set_rule(platform.database, platform.privacy, rule, actor=form.operator.actor, reason=reason)
-    except SubjectUnknown:
-        raise HTTPException(HTTPStatus.NOT_FOUND) from None
+    set_rule(platform.database, platform.privacy, _rule(form, known, place), actor=form.operator.actor, reason=reason)
     return go_to("/admin/retention", done="rule_set")
 
 
@@ -216,7 +215,7 @@ def _place(data_class: str, scope: str) -> tuple[DataClass, Scope]:
     return known, place
 
 
-def _checked(form: Posted) -> tuple[DataClass, Scope, dict[str, str]]:
+def _checked(request: Request, form: Posted) -> tuple[DataClass, Scope, dict[str, str]]:
     """What the form names, and keys of texts by the field that is wrong."""
     problems: dict[str, str] = {}
     try:
@@ -226,8 +225,12 @@ def _checked(form: Posted) -> tuple[DataClass, Scope, dict[str, str]]:
     try:
         place = Scope.of(form["scope"])
         check_scope(known, place)
+        with platform_of(request).database.read() as session:
+            check_place(session, form.operator.workspace_id, place)
     except (RuleRefused, ValueError):
         place, problems["scope"] = Scope(), "rule_no_scope"
+    except SubjectUnknown:
+        place, problems["scope"] = Scope(), "rule_no_place"
     try:
         checked_days(form["days"].strip())
     except RuleRefused:

@@ -1,14 +1,18 @@
 """What a program does with turns, rules, holds, keys, the audit, receipts and skills."""
 
 import json
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import select
 
 from parlour.privacy.audit import tail
 from parlour.skills.inbox import SkillInbox
-from parlour.store.ids import TurnId, UserId, WorkspaceId
+from parlour.store.ids import TurnId, UserId, WorkspaceId, new_id
+from parlour.store.models import Feedback, Turn
+from parlour.turns import feedback_list
 from tests.integration.admin.api.conftest import Api
 from tests.integration.admin.api.things import skill_of, things_of
 
@@ -73,6 +77,23 @@ def test_conversations_come_by_page_and_tell_nothing_of_what_was_said(api: Api, 
     assert rest["next"] is None
     assert len(turns["items"]) == 1
     assert "Hello" not in json.dumps([page, rest, turns])
+
+
+def test_conversations_are_narrowed_by_bot_and_time(api: Api, other: Api) -> None:
+    api.person("ann")
+    api.stage.pass_time(3600)
+    between = api.stage.clock.now()
+    api.stage.pass_time(3600)
+    api.person("bob")
+    first, second = (one["id"] for one in reversed(api.get("/v1/conversations").json()["items"]))
+
+    def found(**wanted: str) -> list[str]:
+        return [one["id"] for one in api.get("/v1/conversations", params=wanted).json()["items"]]
+
+    assert found(since=between.isoformat()) == [second]
+    assert found(until=between.isoformat()) == [first]
+    assert found(account_id=str(api.stage.account_id)) == [second, first]
+    assert found(account_id=str(other.stage.account_id)) == []
 
 
 # ---- rules, holds, receipts --------------------------------------------------------------------------------------
@@ -244,4 +265,30 @@ def test_everything_named_in_a_path_is_tried(api: Api) -> None:
     assert api.get(f"/v1/turns/{things.turn_id}").json()["state"] == "answered"
     assert api.get(f"/v1/conversations/{things.conversation_id}").json()["turns"] == 1
     assert api.get("/v1/feedback").json() == {"items": [], "next": None}
-    assert api.get("/v1/feedback/totals").json() == {"up": 0, "down": 0}
+    assert api.get("/v1/feedback/totals").json() == {"up": 0, "down": 0, "is_all": True}
+
+
+def test_totals_of_feedback_say_whether_all_was_counted(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    for who in ("ann", "bob", "cem"):
+        _thumb_up(api, api.person(who))
+    monkeypatch.setattr(feedback_list, "feedback_totals", partial(feedback_list.feedback_totals, at_most=2))
+
+    assert api.get("/v1/feedback/totals").json() == {"up": 2, "down": 0, "is_all": False}
+
+
+@pytest.mark.parametrize("moment", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+12:00", "2026-01-01T00:00:00"])
+@pytest.mark.parametrize("path", ["/v1/audit", "/v1/feedback", "/v1/feedback/totals", "/v1/conversations"])
+def test_what_is_no_time_in_utc_is_refused_by_name(api: Api, path: str, moment: str) -> None:
+    for name in ("since", "until"):
+        refused = api.get(path, params={name: moment})
+
+        assert refused.status_code == 422
+        assert [one["field"] for one in refused.json()["errors"]] == [f"query.{name}"]
+
+
+def _thumb_up(api: Api, user_id: UserId) -> None:
+    parts = api.stage.platform
+    with parts.database.begin() as session:
+        turn_id = session.scalars(select(Turn.id).where(Turn.user_id == user_id)).one()
+        row_id, now = new_id(), parts.clock.now()
+        session.add(Feedback(id=row_id, turn_id=turn_id, user_id=user_id, is_positive=True, created_at=now))

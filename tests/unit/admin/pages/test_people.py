@@ -127,8 +127,8 @@ def test_erasing_takes_a_second_step_and_gives_a_receipt(site: Site) -> None:
 
     assert (asked.status_code, wrong.status_code, done.status_code) == (200, 422, 200)
     assert "signature" in done.text
-    assert browser.send(path, word=str(ann)[-6:]).status_code == 404
-    assert browser.get(f"/admin/people/{ann}").status_code == 404
+    assert browser.send(path, word=str(ann)[-6:]).status_code == 410
+    assert browser.get(f"/admin/people/{ann}").status_code == 410
 
 
 def test_a_csv_file_holds_no_formula() -> None:

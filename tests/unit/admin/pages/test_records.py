@@ -9,13 +9,15 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select, update
 
+from parlour.people.admit import Access, admit
 from parlour.people.states import Role
 from parlour.privacy.audit import AuditView, tail
-from parlour.privacy.holds import add_hold
+from parlour.privacy.holds import add_hold, list_holds
 from parlour.privacy.rotation import waiting
 from parlour.store.ids import new_id
 from parlour.store.models import Conversation, Feedback, Message
 from parlour.store.privacy_models import AuditEntry, AuditHead, LegalHold, RetentionRule
+from parlour.turns.ports import Sender
 from tests.unit.admin.pages.conftest import Browser, Site
 
 REASON = "Complaint 17 about a wrong answer"
@@ -196,6 +198,21 @@ def test_what_is_past_its_time_is_shown_and_then_deleted(site: Site) -> None:
 # ---- holds -------------------------------------------------------------------------------------------------------
 
 
+def test_a_hold_by_a_messengers_id_is_on_the_person_of_this_workspace(site: Site) -> None:
+    site.person("ann")
+    parts, other = site.stage.platform, site.other_workspace()
+    with parts.database.begin() as session:
+        sender, now = Sender("ann", "Ann"), parts.clock.now()
+        access = Access("open")
+        theirs = admit(session, parts.privacy, access, workspace_id=other, channel="telegram", sender=sender, now=now)
+    assert theirs is not None
+
+    placed = site.signed_in(Role.OWNER, other).send("/admin/holds", kind="person", who="telegram:ann", reason="Case 17")
+
+    assert placed.status_code == 303
+    assert [one.user_id for one in list_holds(parts.database, parts.privacy)] == [theirs.user_id]
+
+
 def test_a_hold_is_placed_with_a_reason_and_lifted_with_one(site: Site) -> None:
     ann = site.person("ann")
     browser = site.signed_in()
@@ -226,7 +243,7 @@ def test_nobody_who_was_erased_can_be_held(site: Site) -> None:
 
     assert refused.status_code == 422
     assert 'id="problem-who"' in refused.text
-    assert f"“{ann}” is nobody and nothing here, or was erased" in refused.text
+    assert f"“{ann}” was erased: nothing is left to be held." in refused.text
 
 
 # ---- keys --------------------------------------------------------------------------------------------------------

@@ -5,11 +5,11 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import Query
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from parlour.admin.api.authority import Caller, sees
 from parlour.admin.api.cursors import Cursor, Limit, Page
-from parlour.admin.api.resource import resource
+from parlour.admin.api.resource import Moment, resource
 from parlour.admin.rights import Right
 from parlour.privacy import audit
 from parlour.privacy.audit_list import AuditFilter, list_audit
@@ -53,8 +53,8 @@ def tail(
     actor: Word = None,
     action: Annotated[str | None, Query(max_length=64, description="One, or how several begin: `hold.`")] = None,
     subject: Word = None,
-    since: Annotated[AwareDatetime | None, Query(description="From then on.")] = None,
-    until: Annotated[AwareDatetime | None, Query(description="Before then.")] = None,
+    since: Annotated[Moment | None, Query(description="From then on.")] = None,
+    until: Annotated[Moment | None, Query(description="Before then.")] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Page[EntryShown]:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from parlour.admin.api.authority import Caller, sees
 from parlour.admin.api.cursors import Cursor, Limit, Page
-from parlour.admin.api.resource import resource
+from parlour.admin.api.resource import Moment, resource
 from parlour.admin.rights import Right
 from parlour.turns import conversation_list
 from parlour.turns.conversation_list import ConversationFilter, ConversationLine
@@ -54,15 +54,18 @@ def list_conversations(
     *,
     user_id: Annotated[UUID | None, Query(description="Private ones of this person.")] = None,
     is_private: Annotated[bool | None, Query(description="Private chats, or groups.")] = None,
+    account_id: Annotated[UUID | None, Query(description="Of this bot; `GET /v1/overview` names them.")] = None,
+    since: Annotated[Moment | None, Query(description="Begun from then on.")] = None,
+    until: Annotated[Moment | None, Query(description="Begun before then.")] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Page[ConversationShown]:
     """The newest first."""
-    cursors = caller.cursors("conversations", user_id, is_private)
+    cursors = caller.cursors("conversations", user_id, is_private, account_id, since, until)
     found = conversation_list.list_conversations(
         caller.platform.database,
         caller.workspace_id,
-        ConversationFilter(user_id=user_id, is_private=is_private),
+        ConversationFilter(account_id, user_id, is_private, since, until),
         behind=cursors.read_place(cursor),
         limit=limit + 1,
     )

@@ -6,11 +6,11 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Query
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from parlour.admin.api.authority import Caller, sees
 from parlour.admin.api.cursors import Cursor, Limit, Page
-from parlour.admin.api.resource import resource
+from parlour.admin.api.resource import Moment, resource
 from parlour.admin.rights import Right
 from parlour.turns import feedback_list
 from parlour.turns.feedback_list import FeedbackFilter
@@ -18,8 +18,8 @@ from parlour.turns.feedback_list import FeedbackFilter
 router = resource()
 
 IsPositive = Annotated[bool | None, Query(description="Thumbs up, or down.")]
-Since = Annotated[AwareDatetime | None, Query(description="From then on.")]
-Until = Annotated[AwareDatetime | None, Query(description="Before then.")]
+Since = Annotated[Moment | None, Query(description="From then on.")]
+Until = Annotated[Moment | None, Query(description="Before then.")]
 
 
 class FeedbackShown(BaseModel):
@@ -39,6 +39,7 @@ class TotalsShown(BaseModel):
 
     up: int
     down: int
+    is_all: bool = Field(description=f"False: of the newest {feedback_list.COUNTED_AT_MOST:,} alone.")
 
 
 @router.get("/feedback", summary="List feedback")
