@@ -12,11 +12,12 @@ from parlour.cli.output import JsonFlag, show_json, show_rows
 from parlour.cli.progress import rows_bar
 from parlour.cli.storage import Storage, open_storage
 from parlour.privacy.classes import DataClass
-from parlour.privacy.erasure import Eraser, erase_silent
+from parlour.privacy.erasure import Eraser
 from parlour.privacy.persons import as_uuid
 from parlour.privacy.preview import preview as preview_of
 from parlour.privacy.retention import clear_rule, purge_expired, read_policy, redate, set_rule
 from parlour.privacy.rules import FOREVER, Rule, RuleRefused, Scope, checked_days
+from parlour.privacy.silence import erase_silent
 from parlour.store.models import Workspace
 
 app = typer.Typer(no_args_is_help=True, help="How long data is kept: see, set, try out, run.")

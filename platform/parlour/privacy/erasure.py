@@ -11,14 +11,13 @@ from sqlalchemy import Table, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from parlour.privacy.audit import Deed, record
-from parlour.privacy.classes import SEALED_BY_MENTION, DataClass, mention_columns, personal_tables, user_columns
+from parlour.privacy.classes import SEALED_BY_MENTION, mention_columns, personal_tables, user_columns
 from parlour.privacy.errors import PrivacyError
-from parlour.privacy.holds import UnderHold, held, refuse_held
+from parlour.privacy.holds import held, refuse_held
 from parlour.privacy.logins import have_last_owner
 from parlour.privacy.models import Tombstone
 from parlour.privacy.persons import SubjectUnknown, person_of
 from parlour.privacy.receipts import digest
-from parlour.privacy.retention import Retention, read_policy
 from parlour.privacy.service import Privacy
 from parlour.privacy.skill_notices import tell_skills
 from parlour.store.changes import changed_rows
@@ -316,39 +315,3 @@ class Eraser:
                 deed = Deed(SYSTEM, "user.erase-again", str(subject_id), WorkspaceId(workspace_id))
                 record(session, self._privacy, deed, now=now)
         log.warning("erased_people_came_back", count=len(stones) + len(back))
-
-
-def erase_silent(database: Database, eraser: Eraser, retention: Retention, *, now: datetime) -> int:
-    """Erase people who were not heard of for the time that a rule gives identities; return how many.
-
-    Their date is only a reminder to look: whoever wrote since gets a new one, so that nothing is written per message.
-    """
-    due = select(User.id, User.workspace_id).where(User.expires_at <= now).limit(_BATCH)
-    with database.read() as session:
-        rows = session.execute(due).all()
-        policy = read_policy(session, retention.defaults)
-        last = {user_id: _last_heard(session, user_id) for user_id, _ in rows}
-    gone = 0
-    for user_id, workspace_id in rows:
-        until = policy.until(DataClass.IDENTITY, last[user_id], workspace_id)
-        if until is None or until > now:
-            with database.begin() as session:
-                session.execute(update(User).where(User.id == user_id).values(expires_at=until))
-            continue
-        try:
-            eraser.erase(user_id, actor=SYSTEM, reason="not heard of for the time that identities are kept")
-            gone += 1
-        except (UnderHold, LastOwnerStays, AlreadyErased, SubjectUnknown) as error:
-            log.info("silent_person_stays", user_id=str(user_id), reason=type(error).__name__)
-    return gone
-
-
-def _last_heard(session: Session, user_id: UUID) -> datetime:
-    """When the person was last heard of, in any messenger that they linked; what they never used counts from its start.
-
-    Erasing takes all that they are or were, so what they were before says nothing by itself.
-    """
-    person = person_of(session, user_id)
-    told = session.execute(select(func.max(User.created_at), func.max(User.heard_at)).where(User.id.in_(person))).one()
-    turns = select(func.max(Turn.received_at)).where(Turn.user_id.in_(person))
-    return max(at for at in (*told, session.scalars(turns).one()) if at is not None)

@@ -1,10 +1,11 @@
 """Deleting what is past its time now, because somebody asks for it, instead of with the scheduler's next round."""
 
 from parlour.privacy.audit import Deed, record
-from parlour.privacy.erasure import Eraser, erase_silent
+from parlour.privacy.erasure import Eraser
 from parlour.privacy.preview import Due, preview
 from parlour.privacy.retention import Retention, purge_expired, redate
 from parlour.privacy.service import Privacy
+from parlour.privacy.silence import erase_silent
 from parlour.store.database import Database
 from parlour.store.ids import WorkspaceId
 

@@ -33,8 +33,8 @@ _BATCH: Final = 1_000
 _REST: Final = 0.25
 _ROWS_PER_S: Final = 25_000
 _REDATE_BATCH: Final = 1_000
-# A turn whose messages are still there (under a hold, say) is looked at again after this.
-_POSTPONED: Final = timedelta(days=1)
+# A turn whose messages are still there (under a hold, say), and a person who must stay, is looked at again after this.
+POSTPONED: Final = timedelta(days=1)
 _DEFAULTS: Final = {
     DataClass.SKILL_DOCUMENT: timedelta(days=365),
     DataClass.FEEDBACK: timedelta(days=365),
@@ -213,7 +213,7 @@ def purge_expired(
     Works in batches of about `batch` rows, each a transaction of its own, along the index on expiry: its cost follows
     what expires, not what is stored. Between two batches it lets `rest` pass a quarter of the time, in seconds, that
     the first of them took, or more where that would still make over `rows_per_s`. People who were not heard of for
-    their time are for `erasure.erase_silent`.
+    their time are for `silence.erase_silent`.
     """
 
     def rest_after(took: float) -> None:
@@ -247,7 +247,7 @@ def _purge(database: Database, one: Kept, *, now: datetime, batch: int, rest_aft
                 session.execute(
                     update(Turn)
                     .where(*upto)
-                    .values(expires_at=now + _POSTPONED)
+                    .values(expires_at=now + POSTPONED)
                     .execution_options(synchronize_session=False)
                 )
         if last is None:

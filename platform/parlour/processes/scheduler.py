@@ -8,9 +8,9 @@ import structlog
 
 from parlour.bootstrap import Platform
 from parlour.privacy.audit import anchor
-from parlour.privacy.erasure import erase_silent
 from parlour.privacy.retention import date_undated, purge_expired, redate
 from parlour.privacy.rotation import rewrap
+from parlour.privacy.silence import erase_silent
 from parlour.turns.stuck import LOOK_EVERY_S, StuckWatch
 from parlour.turns.sweeper import SWEEP_EVERY_S
 

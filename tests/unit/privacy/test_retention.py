@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, select, update
 
 from parlour.privacy.classes import GO_WITH, KEPT, DataClass, personal_tables
-from parlour.privacy.erasure import erase_silent
 from parlour.privacy.holds import Held, add_hold
 from parlour.privacy.preview import preview
 from parlour.privacy.retention import clear_rule, purge_expired, redate, set_rule
 from parlour.privacy.rules import Policy, Rule, RuleRefused, Scope, checked_class, checked_days
+from parlour.privacy.silence import erase_silent
 from parlour.store.ids import new_id
 from parlour.store.models import Attachment, Feedback, Message, Turn, User
 from parlour.store.privacy_models import LegalHold, RetentionChange, RetentionRule
@@ -315,6 +315,36 @@ def test_when_a_person_was_last_heard_of_is_known_after_a_purge_of_their_turns(
 
     assert stage.count(Message) <= 2
     assert silent == gone
+
+
+def test_people_who_must_stay_keep_nobody_else(stage: Stage) -> None:
+    """A batch full of them: one of whom was heard, one under a hold, one who wrote in a held group, the last owner."""
+    parts, workspace_id = stage.platform, stage.platform.accounts.ensure_workspace()
+    owner = stage.turn(stage.answered("I am the owner", sender="olga")).user_id
+    under_hold = stage.turn(stage.answered("hello", sender="hal")).user_id
+    in_group = stage.answered("hello", sender="gus", chat="group", is_private=False).conversation_id
+    for number in range(5):
+        stage.answered("hello", sender=f"silent-{number}")
+    with parts.database.begin() as session:
+        session.get_one(User, owner).role = "owner"
+    for who, where in ((under_hold, None), (None, in_group)):
+        add_hold(
+            parts.database,
+            parts.privacy,
+            workspace_id=workspace_id,
+            user_id=who,
+            conversation_id=where,
+            reason="Case 17",
+            actor="command:test",
+        )
+    _keep_people(stage, days=30)
+    stage.clock.advance(31 * 86_400)
+    stage.answered("still here", sender="ann")
+
+    gone = erase_silent(parts.database, parts.eraser, parts.retention, now=stage.clock.now(), batch=2)
+
+    assert gone == 5
+    assert stage.count(User) == 4
 
 
 def _keep_people(stage: Stage, *, days: int) -> None:
