@@ -11,7 +11,6 @@ import importlib
 import inspect
 import os
 import signal
-from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from types import ModuleType
@@ -19,7 +18,7 @@ from typing import Any
 
 from parlour.store import schema
 from tests.chaos.protections import PROTECTIONS
-from tests.chaos.steps import STEPS, Step
+from tests.chaos.steps import STEPS, Call, Step
 from tests.chaos.wall_clock import let_it_jump
 
 
@@ -58,49 +57,34 @@ def _slow_down(pace_s: float) -> None:
 def _die_at(step: Step, *, skip: int) -> None:
     owner, name = _find(step.place)
     original = getattr(owner, name)
+    signature = inspect.signature(original)
     passed = count()
 
-    def reach(result: object) -> None:
-        # A step that did nothing (no turn to claim, nothing due) is no boundary.
-        if (step.when == "before" or result is not _NOTHING) and next(passed) >= skip:
+    def reach(arguments: inspect.BoundArguments, returned: object = None) -> None:
+        if step.is_reached(Call(arguments.arguments, returned)) and next(passed) >= skip:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    setattr(
-        owner,
-        name,
-        _asynchronous(original, step, reach)
-        if inspect.iscoroutinefunction(original)
-        else _synchronous(original, step, reach),
-    )
-
-
-_NOTHING = object()
-
-
-def _synchronous(original: Callable[..., Any], step: Step, reach: Callable[[object], None]) -> Callable[..., Any]:
     @functools.wraps(original)
     def watched(*args: Any, **kwargs: Any) -> Any:
+        arguments = signature.bind(*args, **kwargs)
         if step.when == "before":
-            reach(None)
+            reach(arguments)
             return original(*args, **kwargs)
-        result = original(*args, **kwargs)
-        reach(_NOTHING if original.__name__ == "claim" and result is None else result)
-        return result
+        returned = original(*args, **kwargs)
+        reach(arguments, returned)
+        return returned
 
-    return watched
-
-
-def _asynchronous(original: Callable[..., Any], step: Step, reach: Callable[[object], None]) -> Callable[..., Any]:
     @functools.wraps(original)
-    async def watched(*args: Any, **kwargs: Any) -> Any:
+    async def watched_in_loop(*args: Any, **kwargs: Any) -> Any:
+        arguments = signature.bind(*args, **kwargs)
         if step.when == "before":
-            reach(None)
-        result = await original(*args, **kwargs)
-        if step.when == "after":
-            reach(result)
-        return result
+            reach(arguments)
+            return await original(*args, **kwargs)
+        returned = await original(*args, **kwargs)
+        reach(arguments, returned)
+        return returned
 
-    return watched
+    setattr(owner, name, watched_in_loop if inspect.iscoroutinefunction(original) else watched)
 
 
 def _find(place: str) -> tuple[ModuleType | type, str]:
