@@ -16,11 +16,11 @@ class Protection:
 
 
 def _no_lease() -> None:
-    """Whoever comes takes the conversation; and the broker repeats itself, which the lease is there for."""
+    """Whoever comes takes the conversation."""
     from sqlalchemy import select, update  # noqa: PLC0415 (only in a process that is to lack it)
 
     from parlour.store.models import Conversation, Turn  # noqa: PLC0415
-    from parlour.turns import order, tasks  # noqa: PLC0415
+    from parlour.turns import order  # noqa: PLC0415
 
     take = order.Order._take_lease
 
@@ -30,13 +30,6 @@ def _no_lease() -> None:
         return take(self, session, turn_id, now)
 
     order.Order._take_lease = take_over  # type: ignore[method-assign]
-    publish = tasks.CeleryQueue.publish
-
-    def repeat(self: tasks.CeleryQueue, turn_id: Any) -> None:
-        for _ in range(6):
-            publish(self, turn_id)
-
-    tasks.CeleryQueue.publish = repeat  # type: ignore[method-assign]
 
 
 def _no_fence() -> None:

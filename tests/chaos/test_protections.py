@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import redis
 
+from parlour.turns.tasks import QUEUE
 from tests.chaos.crowd import Crowd
 from tests.chaos.house import LEASE_S, House, production
 from tests.chaos.judge import Verdict
@@ -49,10 +50,15 @@ def test_the_lease_keeps_a_broker_that_repeats_itself_from_using_up_a_turns_trie
     open_house: Open, crowd: Crowd, is_protected: bool, redis_url: str
 ) -> None:
     house = open_house(None if is_protected else "lease")
-
+    # While nobody takes it, it can be repeated.
+    house.kill("worker")
+    house.kill("second worker")
     crowd.say(words=LONG)
-    if is_protected:
-        _repeat_what_is_queued(redis_url)
+    with redis.Redis.from_url(redis_url) as broker:
+        until(lambda: broker.llen(QUEUE), told=lambda: house.output)
+        _repeat_what_is_queued(broker)
+
+    house.make_whole()
 
     verdict = crowd.settled(patience_s=15)
     assert verdict.is_clean is is_protected, f"{verdict}\n{house.output[-3000:]}"
@@ -122,9 +128,8 @@ def _judge(verdict: Verdict, *, is_protected: bool, else_seen: str) -> None:
         assert getattr(verdict, else_seen), f"taken away, and the judge saw nothing: {verdict}"
 
 
-def _repeat_what_is_queued(url: str) -> None:
-    """Put whatever waits in Redis there several times, as a broker does that lost an acknowledgement."""
-    with redis.Redis.from_url(url) as client:
-        for waiting in client.lrange("parlour.turns", 0, -1):
-            for _ in range(5):
-                client.rpush("parlour.turns", waiting)
+def _repeat_what_is_queued(broker: redis.Redis) -> None:
+    """Put it there several times, as a broker does that lost an acknowledgement."""
+    for waiting in broker.lrange(QUEUE, 0, -1):
+        for _ in range(5):
+            broker.rpush(QUEUE, waiting)
