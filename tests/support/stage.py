@@ -118,6 +118,11 @@ class Stage:
         """Someone gives a command."""
         return self.say(text, kind=IncomingKind.COMMAND, **details)
 
+    def agree(self, **details: Any) -> None:
+        """Someone is asked whether they may be remembered, and agrees."""
+        self.command("privacy yes", **details)
+        self.command("privacy yes", **details)
+
     # ---- workers ----
 
     def worker(self, engine: ScriptedEngine | None = None, *, owner: str = "worker-1") -> Worker:

@@ -123,6 +123,10 @@ class House:
         for command in commands:
             self.say(who, command, kind=IncomingKind.COMMAND)
 
+    def agree(self, who: str) -> None:
+        """Somebody is asked whether they may be remembered, and agrees."""
+        self.command(who, "privacy yes", "privacy yes")
+
     def asked(self, who: str, question: str) -> _Said:
         """Somebody asks, in a conversation of its own, and is answered."""
         began = time.monotonic()
@@ -166,7 +170,8 @@ def _compare(personas: Sequence[Persona], house: House, report: Report, progress
     progress.begin("asking", sum(len(persona.asks) for persona in personas) * len(_PATHS))
     for persona in personas:
         known, stranger = f"known {persona.name}", f"stranger {persona.name}"
-        house.command(known, "privacy yes", *(f"memory add {text}" for text in persona.profile))
+        house.agree(known)
+        house.command(known, *(f"memory add {text}" for text in persona.profile))
         house.command(stranger, "privacy no")
         if persona.language:
             for who in (known, stranger):
@@ -215,7 +220,7 @@ def _learning(personas: Sequence[Persona], house: House, report: Report, progres
     counts = {language: [0, 0, 0, 0] for language in ("en", "zh")}
     for persona, message, word in said:
         who = f"learned {persona.name}"
-        house.command(who, "privacy yes")
+        house.agree(who)
         found = house.learned(who, message)
         hits = [text for text in found if word and word.casefold() in text.casefold()]
         count = counts[persona.language or "en"]
@@ -273,7 +278,7 @@ def _kept(house: House, passed: Sequence[str], progress: Progress) -> int:
     progress.begin("trying to learn", max(1, len(passed)))
     kept = 0
     for one in passed:
-        house.command("sensitive", "privacy yes")
+        house.agree("sensitive")
         kept += bool(house.learned("sensitive", one))
         progress.step()
     return kept

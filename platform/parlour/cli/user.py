@@ -50,13 +50,22 @@ def _nobody(state: UserState | None, *, is_further: bool) -> str:
 
 @app.command("show", epilog="Example: parlour user show telegram:12345")
 def show_user(who: Who, *, as_json: JsonFlag = False) -> None:
-    """Show one person and where they write from."""
+    """Show one person, where they write from, and each step of their consent to being remembered."""
     with open_storage() as storage:
         view = users.show_user(storage.database, storage.privacy, who)
     if as_json:
         show_json(_plain(view))
     else:
         show_rows([_row(view)], as_json=False)
+        _show_consent(view)
+
+
+def _show_consent(view: UserView) -> None:
+    if view.consent_steps:
+        typer.echo()
+        steps = view.consent_steps
+        rows = [{"consent": s.decision, "words": s.version, "language": s.language, "at": s.at} for s in steps]
+        show_rows(rows, as_json=False)
 
 
 @app.command("role", epilog="Example: parlour user role telegram:12345 owner")

@@ -1,5 +1,6 @@
 """Consent to being remembered: asked once, in the person's language, its words and version kept."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -39,20 +40,34 @@ def text_in(language: str) -> tuple[str, str]:
 
 def ask(session: Session, user_id: UserId, *, language: str, now: datetime) -> str | None:
     """The question to put to this person; None for someone who was asked before, by whichever process."""
-    first = update(User).where(User.id == user_id, User.consent.is_(None)).values(consent=ConsentState.ASKED.value)
-    if not changed_rows(session, first):
+    if not _is_first(session, user_id):
         return None
-    return _note(session, user_id, ConsentState.ASKED, language, now)
+    return _asked(session, user_id, language, now)
 
 
-def decide(session: Session, user_id: UserId, *, is_given: bool, language: str, now: datetime) -> int:
-    """Keep what the person said. A no deletes all that was remembered of them; returns how many entries that were."""
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What became of a decision: how many entries it deleted, or the question that it has to answer first."""
+
+    forgotten: int = 0
+    question: str | None = None
+
+
+def decide(session: Session, user_id: UserId, *, is_given: bool, language: str, now: datetime) -> Decided:
+    """Keep what the person said, beside the very words that they were asked in. A no deletes all that was remembered.
+
+    A yes to words that they never saw, or that have changed since, agrees to nothing: they are asked, and it changes
+    nothing yet. A no needs no question.
+    """
+    seen = _newest_question(session, user_id)
+    if is_given and (seen is None or seen.version != VERSION):
+        _is_first(session, user_id)
+        return Decided(question=_asked(session, user_id, language, now))
     decision = ConsentState.GIVEN if is_given else ConsentState.REFUSED
     session.execute(update(User).where(User.id == user_id).values(consent=decision.value))
-    _note(session, user_id, decision, language, now)
-    if is_given:
-        return 0
-    return withdraw(session, ProfileEntry, user_id)
+    words = (seen.version, seen.language, seen.text) if seen is not None else ("", text_in(language)[1], "")
+    _note(session, user_id, decision, words, now)
+    return Decided() if is_given else Decided(forgotten=withdraw(session, ProfileEntry, user_id))
 
 
 def is_given(session: Session, user_id: UserId) -> bool:
@@ -66,23 +81,44 @@ def hold(session: Session, user_id: UserId) -> bool:
     return session.scalar(wanted) == ConsentState.GIVEN.value
 
 
-def history(session: Session, user_id: UserId) -> list[Consent]:
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a person's consent, and the words that it is about; a no of somebody unasked has no version."""
+
+    decision: ConsentState
+    version: str
+    language: str
+    at: datetime
+
+
+def history(session: Session, user_id: UserId) -> tuple[Step, ...]:
     """All steps, oldest first."""
     wanted = select(Consent).where(Consent.user_id == user_id).order_by(Consent.created_at, Consent.id)
-    return list(session.scalars(wanted))
+    steps = session.scalars(wanted)
+    return tuple(Step(ConsentState(one.decision), one.version, one.language, one.created_at) for one in steps)
 
 
-def _note(session: Session, user_id: UserId, decision: ConsentState, language: str, now: datetime) -> str:
+def _is_first(session: Session, user_id: UserId) -> bool:
+    """Whether nobody asked this person yet; from now on somebody did."""
+    first = update(User).where(User.id == user_id, User.consent.is_(None)).values(consent=ConsentState.ASKED.value)
+    return changed_rows(session, first) > 0
+
+
+def _newest_question(session: Session, user_id: UserId) -> Consent | None:
+    asked = (Consent.user_id == user_id, Consent.decision == ConsentState.ASKED.value)
+    return session.scalars(select(Consent).where(*asked).order_by(Consent.created_at.desc(), Consent.id.desc())).first()
+
+
+def _asked(session: Session, user_id: UserId, language: str, now: datetime) -> str:
     text, known = text_in(language)
-    session.add(
-        Consent(
-            id=new_id(),
-            user_id=user_id,
-            decision=decision.value,
-            version=VERSION,
-            language=known,
-            text=text,
-            created_at=now,
-        )
-    )
+    _note(session, user_id, ConsentState.ASKED, (VERSION, known, text), now)
     return text
+
+
+def _note(
+    session: Session, user_id: UserId, decision: ConsentState, words: tuple[str, str, str], now: datetime
+) -> None:
+    version, language, text = words
+    step = Consent(id=new_id(), user_id=user_id, decision=decision.value, created_at=now)
+    step.version, step.language, step.text = version, language, text
+    session.add(step)

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from parlour.people import consent
 from parlour.people.admit import identity_hash
 from parlour.people.doer import Doer
 from parlour.people.errors import (
@@ -59,7 +60,9 @@ class UserView:
     consent: str | None
     # The user that this one was merged into by linking.
     merged_into: UserId | None
+    # These are told of one person, not of each in a list.
     profile_entries: int | None = None
+    consent_steps: tuple[consent.Step, ...] | None = None
 
 
 def list_users(
@@ -93,7 +96,7 @@ def list_users(
 
 
 def show_user(database: Database, privacy: Privacy, who: str, *, workspace_id: WorkspaceId | None = None) -> UserView:
-    """The person, and how much is remembered of them, never what. Raises `UserUnknown`.
+    """The person, what they agreed to, and how much is remembered of them, never what. Raises `UserUnknown`.
 
     `who` is a user's id, or a messenger's as `telegram:12345`.
     """
@@ -103,7 +106,8 @@ def show_user(database: Database, privacy: Privacy, who: str, *, workspace_id: W
         identities = _identities(session, [user_id])
         counted = select(func.count()).where(ProfileEntry.user_id == user_id, is_in_use(ProfileEntry.expires_at))
         entries = session.scalars(counted).one()
-    return replace(_view(privacy, user, identities.get(user_id, [])), profile_entries=entries)
+        steps = consent.history(session, user_id)
+    return replace(_view(privacy, user, identities.get(user_id, [])), profile_entries=entries, consent_steps=steps)
 
 
 def find_user(database: Database, privacy: Privacy, who: str, *, workspace_id: WorkspaceId | None = None) -> UserId:

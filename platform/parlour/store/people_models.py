@@ -13,7 +13,7 @@ from parlour.store.types import Sealed
 class Consent(Base):
     """One step of a person's consent to being remembered: what they were asked, in which words, and what they said.
 
-    Rows are never changed; the newest one of a person counts, and stands in `users.consent` too.
+    Rows are never changed; a person's newest decision counts, and stands in `users.consent` too.
     """
 
     __tablename__ = "consents"
@@ -24,7 +24,7 @@ class Consent(Base):
     decision: Mapped[str] = mapped_column(String(16))
     version: Mapped[str] = mapped_column(String(16))
     language: Mapped[str] = mapped_column(String(16))
-    # The platform's own words, as the person read them.
+    # The platform's own words, as the person read them; none for a no of somebody who was not asked.
     text: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime]
 

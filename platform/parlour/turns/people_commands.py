@@ -42,14 +42,16 @@ def _privacy(context: Context, argument: str) -> Order:
         return Order(say("privacy_off", context.language))
     if word in _YES and not may(context.person.role, Right.BE_REMEMBERED):
         return Order(say("privacy_guest", context.language))
-    forgotten = consent.decide(
-        context.session,
-        context.person.user_id,
-        is_given=word in _YES,
-        language=context.language,
-        now=context.now,
+    return _decided(context, is_given=word in _YES)
+
+
+def _decided(context: Context, *, is_given: bool) -> Order:
+    decided = consent.decide(
+        context.session, context.person.user_id, is_given=is_given, language=context.language, now=context.now
     )
-    return Order(say("privacy_yes" if word in _YES else "privacy_no", context.language, count=forgotten))
+    if decided.question is not None:
+        return Order(decided.question)
+    return Order(say("privacy_yes" if is_given else "privacy_no", context.language, count=decided.forgotten))
 
 
 def _consent_told(context: Context) -> str:

@@ -82,6 +82,7 @@ def test_two_messengers_become_one_person(storage: Storage) -> None:
     profiles = _profiles(storage)
     for person, name in ((ann, "Ann"), (other, "Annie")):
         with storage.database.begin() as session:
+            consent.ask(session, person.user_id, language="en", now=storage.clock.now())
             consent.decide(session, person.user_id, is_given=True, language="en", now=storage.clock.now())
         storage.clock.advance(60)
         _remember(storage, person, name, slot=Slot.NAME)

@@ -228,7 +228,7 @@ def test_a_turn_has_its_text_embedded_once_however_many_parts_ask_what_it_means(
     monkeypatch.setattr(SentenceEncoder, "embed", counted)
     chat, question = "Tell me about the French revolution", "How often should I water my basil?"
     with open_stage(Path(copy_of(template, tmp_path / "data")), personalisation={"is_on": True}) as stage:
-        stage.command("privacy yes")
+        stage.agree()
         _remember(stage, "I am fond of French history")
         engine = ScriptedEngine(["In 1789."])
         stage.say(chat)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from parlour.people import consent
 from parlour.store.schema import Schema, downgrade, head
 from tests.support.command import Command
 from tests.support.storage import Storage
@@ -128,6 +129,26 @@ def test_people_are_listed_and_shown(parlour: Command, storage: Storage) -> None
     assert "telegram:4712" not in table
     assert json.loads(shown)["user_id"] == str(person.user_id)
     assert json.loads(shown)["identities"] == [{"channel": "telegram", "external_id": "4711", "name": "Name of 4711"}]
+
+
+def test_each_step_of_a_persons_consent_is_shown(parlour: Command, storage: Storage) -> None:
+    ann, now = write_first(storage, "4711").user_id, storage.database.clock.now()
+    with storage.database.begin() as session:
+        consent.ask(session, ann, language="en", now=now)
+        consent.decide(session, ann, is_given=False, language="en", now=now)
+
+    _, table, _ = parlour("user", "show", "telegram:4711")
+    _, shown, _ = parlour("user", "show", "telegram:4711", "--json")
+
+    steps = json.loads(shown)["consent_steps"]
+    assert [(one["decision"], one["version"]) for one in steps] == [
+        ("asked", consent.VERSION),
+        ("refused", consent.VERSION),
+    ]
+    assert [line.split()[:2] for line in table.splitlines()[-2:]] == [
+        ["asked", consent.VERSION],
+        ["refused", consent.VERSION],
+    ]
 
 
 def test_a_stranger_is_approved_by_their_code(parlour: Command, storage: Storage) -> None:

@@ -25,7 +25,7 @@ from tests.unit.turns.conftest import MakeStage
 def stage(make_stage: MakeStage) -> Stage:
     """A stage on which Ann agreed to be remembered."""
     made = make_stage(personalisation={"is_on": True})
-    made.command("privacy yes")
+    made.agree()
     return made
 
 

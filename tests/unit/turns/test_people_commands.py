@@ -70,16 +70,52 @@ def test_consent_is_asked_once_behind_the_first_answer_in_the_persons_language(s
     assert [delivery.ordinal for delivery in stage.deliveries()] == [0, 1, 0]
 
 
-def test_the_words_and_version_of_every_step_are_kept(stage: Stage) -> None:
+def steps(stage: Stage) -> list[tuple[str, str, str, str]]:
+    """Each step of everybody's consent, oldest first."""
+    with stage.platform.database.read() as session:
+        found = session.scalars(select(Consent).order_by(Consent.id)).all()
+    return [(one.decision, one.version, one.language, one.text) for one in found]
+
+
+def test_what_is_decided_is_kept_with_the_words_that_were_asked(stage: Stage) -> None:
     stage.answered("hello there, how are you today?")
     stage.command("privacy yes")
     stage.command("privacy no", language="zh")
 
-    with stage.platform.database.read() as session:
-        steps = session.scalars(select(Consent).order_by(Consent.id)).all()
-    assert [(one.decision, one.language) for one in steps] == [("asked", "en"), ("given", "en"), ("refused", "zh")]
-    assert {one.version for one in steps} == {consent.VERSION}
-    assert steps[-1].text == consent.TEXTS["zh"]
+    asked = (consent.VERSION, "en", consent.TEXTS["en"])
+    assert steps(stage) == [("asked", *asked), ("given", *asked), ("refused", *asked)]
+
+
+@BOTH
+def test_a_yes_of_somebody_unasked_is_answered_with_the_question(stage: Stage, language: str) -> None:
+    assert told(stage, "privacy yes", language=language) == consent.TEXTS[language]
+    assert users(stage)[0].consent == "asked"
+    assert told(stage, "privacy yes", language=language) == say("privacy_yes", language)
+
+    asked = (consent.VERSION, language, consent.TEXTS[language])
+    assert steps(stage) == [("asked", *asked), ("given", *asked)]
+
+
+def test_a_yes_to_words_that_changed_since_is_asked_anew(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage.answered("hello there, how are you today?")
+    before = ("asked", consent.VERSION, "en", consent.TEXTS["en"])
+    monkeypatch.setattr(consent, "VERSION", "2099-01")
+    monkeypatch.setattr(consent, "TEXTS", {"en": "May I keep more?", "zh": "?"})
+
+    assert told(stage, "privacy yes") == "May I keep more?"
+    assert users(stage)[0].consent == "asked"
+    stage.command("privacy yes")
+
+    new = ("2099-01", "en", "May I keep more?")
+    assert steps(stage) == [before, ("asked", *new), ("given", *new)]
+
+
+def test_a_no_needs_no_question(stage: Stage) -> None:
+    stage.command("privacy no")
+    stage.answered("hello there, how are you today?")
+
+    assert users(stage)[0].consent == "refused"
+    assert steps(stage) == [("refused", "", "en", "")]
 
 
 def test_nobody_is_asked_in_a_group(stage: Stage) -> None:
@@ -111,7 +147,7 @@ def test_without_consent_nothing_is_remembered(stage: Stage, before: list[str]) 
 
 @BOTH
 def test_taking_consent_back_deletes_what_was_remembered_and_says_so(stage: Stage, language: str) -> None:
-    stage.command("privacy yes")
+    stage.agree()
     stage.command("memory add I live in Lisbon")
 
     assert told(stage, "privacy no", language=language) == say("privacy_no", language, count=1)
@@ -120,7 +156,7 @@ def test_taking_consent_back_deletes_what_was_remembered_and_says_so(stage: Stag
 
 def test_privacy_says_where_it_stands(stage: Stage) -> None:
     assert say("privacy_consent_none", "en") in told(stage, "privacy")
-    stage.command("privacy yes")
+    stage.agree()
     stage.command("memory add I live in Lisbon")
     assert say("privacy_consent_given", "en", count=1) in told(stage, "privacy")
     stage.command("privacy no")
@@ -129,7 +165,7 @@ def test_privacy_says_where_it_stands(stage: Stage) -> None:
 
 
 def test_a_turn_that_may_teach_something_is_published_for_learning(stage: Stage) -> None:
-    stage.command("privacy yes")
+    stage.agree()
 
     taken = stage.answered("I live in Lisbon")
     stage.answered("I live in Lisbon", chat="group", is_private=False)
@@ -150,7 +186,7 @@ def test_a_turn_that_may_teach_something_is_published_for_learning(stage: Stage)
     ],
 )
 def test_what_is_added_takes_the_place_of_what_it_contradicts(stage: Stage, before: str, after: str) -> None:
-    stage.command("privacy yes")
+    stage.agree()
     stage.command(f"memory add {before}")
 
     language = "en" if after.isascii() else "zh"
@@ -161,7 +197,7 @@ def test_what_is_added_takes_the_place_of_what_it_contradicts(stage: Stage, befo
 
 @BOTH
 def test_memory_is_shown_and_forgotten_one_by_one(stage: Stage, language: str) -> None:
-    stage.command("privacy yes")
+    stage.agree()
     for text in ("I live in Lisbon", "call me Ann", "I play the cello"):
         stage.command(f"memory add {text}")
 
@@ -176,7 +212,7 @@ def test_memory_is_shown_and_forgotten_one_by_one(stage: Stage, language: str) -
 
 
 def test_what_contradicts_takes_the_place_of_what_was_remembered(stage: Stage) -> None:
-    stage.command("privacy yes")
+    stage.agree()
 
     replies = [
         told(stage, f"memory add {text}")
@@ -191,7 +227,7 @@ def test_what_contradicts_takes_the_place_of_what_was_remembered(stage: Stage) -
 
 @pytest.mark.parametrize("given", ["0", "9", "-1", "1e3", "one", "²", "9" * 5000, "{0}", "<b>"])
 def test_forgetting_what_is_not_there_says_so(stage: Stage, given: str) -> None:
-    stage.command("privacy yes")
+    stage.agree()
     stage.command("memory add I live in Lisbon")
 
     assert told(stage, f"memory forget {given}") == say("memory_no_such", "en", given=given[:32])
@@ -199,7 +235,7 @@ def test_forgetting_what_is_not_there_says_so(stage: Stage, given: str) -> None:
 
 
 def test_too_long_a_memory_is_refused(stage: Stage) -> None:
-    stage.command("privacy yes")
+    stage.agree()
 
     assert told(stage, f"memory add {'x' * 301}") == say("memory_too_long", "en", limit=300)
 
@@ -235,7 +271,7 @@ def asked(stage: Stage, text: str, **details: Any) -> str:
 
 def remembered(stage: Stage) -> None:
     """Ann, who said a few things."""
-    stage.command("privacy yes")
+    stage.agree()
     for text in ("call me Annie", "please answer briefly", "I live in Lisbon", "My cat is called Pixel"):
         stage.command(f"memory add {text}")
 
@@ -316,7 +352,7 @@ def kept(stage: Stage) -> list[str]:
 def test_what_is_forgotten_under_a_hold_is_out_of_use_at_once_and_goes_when_that_ends(
     stage: Stage, command: str, left: list[str]
 ) -> None:
-    stage.command("privacy yes")
+    stage.agree()
     for text in ("I live in Lisbon", "I play the cello"):
         stage.command(f"memory add {text}")
     before, parts = kept(stage), stage.platform
@@ -337,7 +373,7 @@ def test_what_is_forgotten_under_a_hold_is_out_of_use_at_once_and_goes_when_that
 
 
 def test_what_was_forgotten_under_a_hold_can_be_told_again_beside_what_is_kept(stage: Stage) -> None:
-    stage.command("privacy yes")
+    stage.agree()
     stage.command("memory add I live in Lisbon")
     hold_on(stage, 0)
     stage.command("memory forget all")
@@ -350,7 +386,7 @@ def test_what_was_forgotten_under_a_hold_can_be_told_again_beside_what_is_kept(s
 
 def test_linking_under_a_hold_loses_nothing_that_was_remembered(stage: Stage) -> None:
     for sender, text in (("ann", "I live in Lisbon"), ("ben", "I live in Berlin")):
-        stage.command("privacy yes", sender=sender)
+        stage.agree(sender=sender)
         stage.command(f"memory add {text}", sender=sender)
     hold_on(stage, 1)
 
@@ -376,7 +412,7 @@ def link(stage: Stage, code: str, **details: Any) -> str:
 
 
 def test_a_code_typed_elsewhere_makes_one_person_of_two(stage: Stage) -> None:
-    stage.command("privacy yes")
+    stage.agree()
     stage.command("memory add I live in Lisbon")
     stage.answered("hello from the other side", sender="ben")
 
@@ -456,7 +492,7 @@ def test_a_blocked_persons_code_links_nobody(stage: Stage) -> None:
 
 
 def test_the_higher_role_and_the_newer_consent_stay(stage: Stage) -> None:
-    stage.command("privacy yes")
+    stage.agree()
     stage.command("memory add I live in Lisbon")
     stage.command("privacy no", sender="ben")
     set_user(stage, 1, role="owner")

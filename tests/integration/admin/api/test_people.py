@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+from parlour.people import consent
 from parlour.people.pairing import CODE_LIFE, code_hash, pairing_code
 from parlour.people.states import Role
 from parlour.privacy.receipts import verify_receipt
@@ -75,6 +76,22 @@ def test_roles_and_blocks_are_what_the_command_line_does(api: Api) -> None:
     assert api.ask("PUT", f"/v1/people/{ann}/role", json={"role": "guest"}).status_code == 409  # the last owner
     assert api.ask("PUT", f"/v1/people/{ann}/role", json={"role": "king"}).status_code == 422
     assert api.post(f"/v1/people/{ann}/unblock").status_code == 409
+
+
+def test_each_step_of_a_persons_consent_is_told(api: Api) -> None:
+    ann, parts = api.person("ann"), api.stage.platform
+    assert api.get(f"/v1/people/{ann}").json()["consent_steps"] == []
+    with parts.database.begin() as session:
+        consent.ask(session, ann, language="en", now=parts.clock.now())
+        consent.decide(session, ann, is_given=True, language="en", now=parts.clock.now())
+
+    told = api.get(f"/v1/people/{ann}").json()
+
+    assert told["consent"] == "given"
+    assert [(one["decision"], one["version"], one["language"]) for one in told["consent_steps"]] == [
+        ("asked", consent.VERSION, "en"),
+        ("given", consent.VERSION, "en"),
+    ]
 
 
 def test_a_stranger_is_admitted_by_code_in_their_own_workspace_alone(api: Api, other: Api) -> None:

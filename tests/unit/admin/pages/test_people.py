@@ -2,10 +2,12 @@
 
 import csv
 import io
+import re
 
 import pytest
 
 from parlour.admin.lists import csv_file
+from parlour.people import consent
 from parlour.people.states import Role
 from parlour.privacy import audit
 from tests.unit.admin.pages.conftest import Site
@@ -80,6 +82,18 @@ def test_blocking_and_unblocking_stand_in_the_audit_log(site: Site) -> None:
 
     assert _actions(site)[:2] == ["user.unblock", "user.block"]
     assert again.status_code == 409
+
+
+def test_each_step_of_a_persons_consent_is_shown_with_the_words_version(site: Site) -> None:
+    ann, parts = site.person("ann"), site.stage.platform
+    with parts.database.begin() as session:
+        consent.ask(session, ann, language="zh", now=parts.clock.now())
+        consent.decide(session, ann, is_given=True, language="en", now=parts.clock.now())
+
+    shown = site.signed_in(Role.AUDITOR).get(f"/admin/people/{ann}").text
+
+    steps = re.findall(r"<li>[^<]*· (asked|given) · ([^<]*)</li>", shown)
+    assert steps == [(said, f"words of version {consent.VERSION}, 中文") for said in ("asked", "given")]
 
 
 def test_an_export_needs_the_right_and_a_reason(site: Site) -> None:

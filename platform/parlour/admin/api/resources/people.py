@@ -14,7 +14,7 @@ from parlour.admin.api.resource import Body, resource
 from parlour.admin.rights import Right
 from parlour.people import users
 from parlour.people.errors import UserUnknown
-from parlour.people.states import Role, UserState
+from parlour.people.states import ConsentState, Role, UserState
 from parlour.people.users import UserView
 from parlour.privacy.export import export_person
 from parlour.store.ids import UserId
@@ -47,10 +47,20 @@ class PersonShown(BaseModel):
     identities: list[IdentityShown]
 
 
+class ConsentStep(BaseModel):
+    """One step of a person's consent to being remembered: what they were asked, or said."""
+
+    decision: ConsentState
+    version: str = Field(description="Of the words that they were asked in; empty for a no of somebody unasked.")
+    language: str
+    at: datetime
+
+
 class OnePerson(PersonShown):
-    """The same, and how much is remembered of them."""
+    """The same, how much is remembered of them, and each step of their consent, oldest first."""
 
     profile_entries: int
+    consent_steps: list[ConsentStep]
 
 
 class Changed(BaseModel):
@@ -143,10 +153,14 @@ def _by_handle(caller: Caller, handle: str, state: UserState | None, role: Role 
 
 @router.get("/people/{user_id}", summary="Show one person")
 def show_person(caller: Annotated[Caller, sees(Right.SEE_PEOPLE)], user_id: UserParam) -> OnePerson:
-    """One person, and how much is remembered of them, never what."""
+    """One person, what they agreed to and how much is remembered of them, never what."""
     parts = caller.platform
     view = users.show_user(parts.database, parts.privacy, str(user_id), workspace_id=caller.workspace_id)
-    return OnePerson(**_shown(view).model_dump(), profile_entries=view.profile_entries or 0)
+    return OnePerson(
+        **_shown(view).model_dump(),
+        profile_entries=view.profile_entries or 0,
+        consent_steps=[ConsentStep(**asdict(one)) for one in view.consent_steps or ()],
+    )
 
 
 @router.put("/people/{user_id}/role", summary="Give a role")
