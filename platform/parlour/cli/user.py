@@ -94,11 +94,13 @@ def block(who: Who, *, as_json: JsonFlag = False) -> None:
 
 @app.command("unblock", epilog="Example: parlour user unblock slack:U012ABC")
 def unblock(who: Who, *, as_json: JsonFlag = False) -> None:
-    """Let a blocked person talk again."""
+    """Let a blocked person talk again. A stranger who was never let in waits again for that."""
     with open_storage() as storage:
         user_id = users.find_user(storage.database, storage.privacy, who)
-        users.unblock(storage.database, user_id, by=_doer(storage))
-    _tell({"id": user_id, "state": UserState.ACTIVE}, f"{user_id} may talk again.", as_json=as_json)
+        state = users.unblock(storage.database, user_id, by=_doer(storage))
+    waits = f"{user_id} was never let in, and waits again: they get a code when they write."
+    words = waits if state is UserState.PENDING else f"{user_id} may talk again."
+    _tell({"id": user_id, "state": state}, words, as_json=as_json)
 
 
 @app.command("approve", epilog="Example: parlour user approve ABCD-EFGH --role guest")

@@ -82,7 +82,7 @@ def hold(session: Session, user_id: UserId) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ConsentStep:
     """One step of a person's consent, and the words that it is about; a no of somebody unasked has no version."""
 
     decision: ConsentState
@@ -91,11 +91,11 @@ class Step:
     at: datetime
 
 
-def history(session: Session, user_id: UserId) -> tuple[Step, ...]:
+def history(session: Session, user_id: UserId) -> tuple[ConsentStep, ...]:
     """All steps, oldest first."""
     wanted = select(Consent).where(Consent.user_id == user_id).order_by(Consent.created_at, Consent.id)
     steps = session.scalars(wanted)
-    return tuple(Step(ConsentState(one.decision), one.version, one.language, one.created_at) for one in steps)
+    return tuple(ConsentStep(ConsentState(one.decision), one.version, one.language, one.created_at) for one in steps)
 
 
 def _is_first(session: Session, user_id: UserId) -> bool:

@@ -8,8 +8,8 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from parlour.people import consent
 from parlour.people.admit import identity_hash
+from parlour.people.consent import ConsentStep, history
 from parlour.people.doer import Doer
 from parlour.people.errors import (
     CodeUnknown,
@@ -62,7 +62,7 @@ class UserView:
     merged_into: UserId | None
     # These are told of one person, not of each in a list.
     profile_entries: int | None = None
-    consent_steps: tuple[consent.Step, ...] | None = None
+    consent_steps: tuple[ConsentStep, ...] | None = None
 
 
 def list_users(
@@ -106,7 +106,7 @@ def show_user(database: Database, privacy: Privacy, who: str, *, workspace_id: W
         identities = _identities(session, [user_id])
         counted = select(func.count()).where(ProfileEntry.user_id == user_id, is_in_use(ProfileEntry.expires_at))
         entries = session.scalars(counted).one()
-        steps = consent.history(session, user_id)
+        steps = history(session, user_id)
     return replace(_view(privacy, user, identities.get(user_id, [])), profile_entries=entries, consent_steps=steps)
 
 
@@ -179,18 +179,25 @@ def block(database: Database, user_id: UserId, *, by: Doer | None = None) -> Non
         _keep_an_owner(session, user)
         if have_last_owner(session, ids_of(session, user_id)):
             raise LastOwner(f"User {user_id} is the last owner who can sign in. Add another one first.")
+        if user.state != UserState.BLOCKED:
+            user.blocked_from = user.state
         user.state, user.pairing_hash, user.pairing_until = UserState.BLOCKED, None, None
         _note(session, by, "user.block", user, database)
 
 
-def unblock(database: Database, user_id: UserId, *, by: Doer | None = None) -> None:
-    """Let a blocked person talk again. Raises `UserUnknown`, `NotBlocked`."""
+def unblock(database: Database, user_id: UserId, *, by: Doer | None = None) -> UserState:
+    """Take a block away; what the person is now. Raises `UserUnknown`, `NotBlocked`.
+
+    Whoever may talk when they are blocked may do so again. A stranger who was never let in is not by this: they wait
+    again, with a new code when they next write.
+    """
     with database.begin() as session:
         user = _change(session, user_id)
         if user.state != UserState.BLOCKED:
             raise NotBlocked(f"User {user_id} is not blocked but {user.state}. Nothing to undo.")
-        user.state = UserState.ACTIVE
+        user.state, user.blocked_from = UserState(user.blocked_from or UserState.ACTIVE), None
         _note(session, by, "user.unblock", user, database)
+        return UserState(user.state)
 
 
 def approve(

@@ -77,6 +77,8 @@ class User(Base):
     role: Mapped[str] = mapped_column(String(16), default="member")
     # active, pending (has a pairing code), blocked, merged (into another user, by linking), erased
     state: Mapped[str] = mapped_column(String(16), default="active")
+    # What they were before they were blocked, active or pending; none for who is not.
+    blocked_from: Mapped[str | None] = mapped_column(String(16))
     language: Mapped[str | None] = mapped_column(String(16))
     # Whether they may be remembered: asked, given, refused; none: not asked yet. The newest row of `consents`.
     consent: Mapped[str | None] = mapped_column(String(16))

@@ -180,6 +180,22 @@ def test_a_blocked_person_can_be_unblocked_once(storage: Storage) -> None:
         users.unblock(storage.database, ann.user_id)
 
 
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_stranger_who_is_unblocked_still_waits_to_be_let_in(storage: Storage, times: int) -> None:
+    eve = _write(storage, "eve", access="pairing")
+    for _ in range(times):
+        users.block(storage.database, eve.user_id)
+    assert _write(storage, "eve", access="pairing").state == UserState.BLOCKED
+
+    now = users.unblock(storage.database, eve.user_id)
+
+    again = _write(storage, "eve", access="pairing")
+    assert now == again.state == UserState.PENDING
+    users.approve(storage.database, storage.privacy, again.pairing_code or "", now=storage.clock.now())
+    users.block(storage.database, eve.user_id)
+    assert users.unblock(storage.database, eve.user_id) == UserState.ACTIVE
+
+
 def test_a_code_admits_its_person_alone_and_once(storage: Storage) -> None:
     ann, bob = _write(storage, "ann", access="pairing"), _write(storage, "bob", access="pairing")
     typed = (ann.pairing_code or "").lower().replace("-", " ")

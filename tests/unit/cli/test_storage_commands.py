@@ -171,6 +171,17 @@ def test_a_person_is_blocked_and_unblocked(parlour: Command, storage: Storage) -
     assert write_first(storage, "4711").state == "active"
 
 
+def test_a_stranger_who_was_never_let_in_is_not_by_unblocking(parlour: Command, storage: Storage) -> None:
+    write_first(storage, "4711", "pairing")
+    parlour("user", "block", "telegram:4711")
+
+    code, said, _ = parlour("user", "unblock", "telegram:4711")
+
+    assert code == 0
+    assert "was never let in, and waits again" in said
+    assert write_first(storage, "4711", "pairing").state == "pending"
+
+
 def test_the_last_owner_keeps_the_role(parlour: Command, storage: Storage) -> None:
     person = write_first(storage, "4711")
     given = parlour("user", "role", "telegram:4711", "owner")

@@ -105,7 +105,7 @@ def erase(request: Request, user_id: UUID, form: Annotated[Posted, posted(Right.
     return page(request, form.operator, "person_erased.html", receipt=done.receipt, user_id=user_id)
 
 
-def _change(request: Request, form: Posted, user_id: UUID, done: str, change: Callable[[UserId], None]) -> Response:
+def _change(request: Request, form: Posted, user_id: UUID, done: str, change: Callable[[UserId], object]) -> Response:
     """Make the change and show the person again; what cannot be is said on their page."""
     try:
         change(_of_workspace(request, form.operator, user_id))

@@ -181,10 +181,9 @@ def block(caller: Annotated[Caller, changes(Right.MANAGE_PEOPLE)], user_id: User
 
 @router.post("/people/{user_id}/unblock", summary="Unblock a person")
 def unblock(caller: Annotated[Caller, changes(Right.MANAGE_PEOPLE)], user_id: UserParam) -> Changed:
-    """Let a blocked person talk again."""
+    """Let a blocked person talk again; a stranger who was never let in is `pending` again."""
     found = _found(caller, user_id)
-    users.unblock(caller.platform.database, found, by=caller.doer)
-    return Changed(id=found, state=UserState.ACTIVE)
+    return Changed(id=found, state=users.unblock(caller.platform.database, found, by=caller.doer))
 
 
 @router.post("/people/approve", summary="Admit by pairing code")
