@@ -10,6 +10,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from parlour.people.states import Role
+from parlour.privacy.errors import KeysUnavailable
 from parlour.privacy.logins import is_open
 from parlour.privacy.lookup import Lookup
 from parlour.privacy.service import Privacy
@@ -32,6 +33,7 @@ class SignedIn:
     login_id: UUID
     workspace_id: WorkspaceId
     role: Role
+    # Empty while the key that it is sealed under cannot be had.
     name: str
     opens_content: bool
 
@@ -85,8 +87,16 @@ def find_session(database: Database, privacy: Privacy, token: str) -> SignedIn |
         with database.begin(is_durable=False) as session:
             session.execute(update(LoginSession).where(LoginSession.id == opened.id).values(seen_at=now))
     workspace_id = WorkspaceId(login.workspace_id)
-    name = privacy.sealer.open_text(workspace_id, Login.name, login.id, login.name)
+    name = _name_of(privacy, login)
     return SignedIn(opened.id, login.id, workspace_id, Role(login.role), name, login.opens_content)
+
+
+def _name_of(privacy: Privacy, login: Login) -> str:
+    try:
+        return privacy.sealer.open_text(WorkspaceId(login.workspace_id), Login.name, login.id, login.name)
+    except KeysUnavailable:
+        # Whoever comes to see what is wrong sees it: no page needs the name.
+        return ""
 
 
 def list_sessions(database: Database, login_id: UUID) -> list[SessionView]:
