@@ -72,7 +72,10 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """The turns that wait or run now; told when it changes, and after every message that was said before it."""
+    """The turns that wait or run now, told after what was said before; again when a later look finds others.
+
+    A turn that opens and ends between two looks is never among them: only its messages are told.
+    """
 
     turn_ids: tuple[TurnId, ...]
 

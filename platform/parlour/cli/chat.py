@@ -195,6 +195,9 @@ def _alive(settings: Settings) -> tuple[str, str] | None:
         return None
     try:
         httpx.get(f"{at[0]}/healthz", timeout=_PROBE_S, trust_env=False)
+    except httpx.ReadTimeout:
+        # It took the connection: it is there and busy, and nobody else may open its folder.
+        return at
     except httpx.HTTPError:
         return None
     return at
