@@ -12,6 +12,7 @@ from parlour.admin.app import build_app
 from parlour.admin.health import Health
 from parlour.admin.signin.links import first_link
 from parlour.admin.site import add_pages
+from tests.fakes.gateway import wait_until_it_serves
 from tests.support.stage import Stage
 
 # Made up here, of no use elsewhere.
@@ -29,8 +30,7 @@ def served(stage: Stage) -> Iterator[str]:
     server = uvicorn.Server(uvicorn.Config(app, "127.0.0.1", 0, log_config=None, timeout_graceful_shutdown=2))
     thread = Thread(target=server.run, daemon=True)
     thread.start()
-    while not server.started:
-        assert thread.is_alive(), "the server did not start"
+    wait_until_it_serves(server, thread)
     try:
         yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     finally:

@@ -7,9 +7,10 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, Route, expect
 
 from parlour.sdk.replies import Button
+from parlour.store.ids import TurnId
 from parlour.turns.ports import IncomingKind
 from parlour.turns.said import FileView
-from tests.browser.conftest import NewPage
+from tests.browser.conftest import MARKDOWN, NewPage
 from tests.fakes.gateway import FakeGateway
 from tests.fakes.talk import FakeTalk
 from tests.support.pictures import png
@@ -32,6 +33,21 @@ def _send(page: Page, text: str) -> None:
     page.keyboard.press("Enter")
 
 
+def _reload(page: Page) -> None:
+    """Load the page anew, with nothing on its way: what has not arrived for all that the page knows is sent again."""
+    expect(page.locator(".user.pending")).to_have_count(0)
+    page.reload()
+
+
+def _asked(page: Page, talk: FakeTalk, text: str) -> TurnId:
+    """Send what is to be answered by hand; the turn, once the page knows of it."""
+    talk.script = None
+    _send(page, text)
+    expect(page.get_by_label("Stop the answer")).to_be_visible()
+    (turn,) = next(iter(talk.chats.values())).open
+    return turn
+
+
 def _answers(page: Page) -> Locator:
     return page.locator(".assistant[data-message] .body")
 
@@ -40,10 +56,13 @@ def _messages(talk: FakeTalk) -> list[str]:
     return [incoming.text for incoming in talk.received if incoming.kind is IncomingKind.MESSAGE]
 
 
-def test_a_message_gets_a_streamed_answer(page: Page) -> None:
-    _send(page, "How do I care for basil?")
+def test_a_message_gets_a_streamed_answer(page: Page, talk: FakeTalk) -> None:
+    turn = _asked(page, talk, "How do I care for basil?")
 
+    talk.draft(turn, MARKDOWN[:60])
     expect(page.locator(".draft")).to_be_visible()
+    talk.answer(turn, MARKDOWN)
+
     expect(page.locator(".assistant[data-message] table")).to_be_visible()
     expect(page.locator(".draft")).to_have_count(0)
     expect(page.locator(".user")).to_have_count(1)
@@ -53,10 +72,7 @@ def test_a_message_gets_a_streamed_answer(page: Page) -> None:
 def test_a_reload_keeps_the_conversation(page: Page) -> None:
     _send(page, "hello")
     expect(_answers(page)).to_have_text("You said: hello")
-    # The answer may come before the word that the message arrived, and what has not arrived is sent anew.
-    expect(page.locator(".user.pending")).to_have_count(0)
-
-    page.reload()
+    _reload(page)
 
     expect(page.locator(".user .body")).to_have_text("hello")
     expect(page.locator(".assistant .body")).to_have_text("You said: hello")
@@ -122,7 +138,7 @@ def test_what_a_person_types_is_shown_as_it_is(page: Page) -> None:
     _send(page, "<b>bold</b> **stars**")
 
     expect(page.locator(".user .body")).to_have_text("<b>bold</b> **stars**")
-    page.reload()
+    _reload(page)
     expect(page.locator(".user .body")).to_have_text("<b>bold</b> **stars**")
 
 
@@ -245,7 +261,7 @@ def test_a_thumb_is_kept(page: Page) -> None:
     page.get_by_label("Bad answer").click()
     expect(page.get_by_role("status")).to_have_text("Thank you")
 
-    page.reload()
+    _reload(page)
 
     expect(page.get_by_label("Bad answer")).to_have_attribute("aria-pressed", "true")
     expect(page.get_by_label("Good answer")).to_have_attribute("aria-pressed", "false")
@@ -317,10 +333,7 @@ def test_nothing_makes_the_page_scroll_sideways(new_page: NewPage, width: int, s
 
 def _rich_answer(page: Page, talk: FakeTalk) -> None:
     """An answer by hand, with a chart, a file and buttons."""
-    talk.script = None
-    _send(page, "report")
-    expect(page.get_by_label("Stop the answer")).to_be_visible()
-    (turn,) = next(iter(talk.chats.values())).open
+    turn = _asked(page, talk, "report")
     table = "**Growth**\n\n|  | cm |\n| --- | --- |\n| Mon | 1 |"
     chart = talk.enclose(turn, FileView("chart.png", "image/png", png()), alt="Growth", words=table)
     report = talk.enclose(turn, FileView("report.csv", "text/csv", b"a,b"))

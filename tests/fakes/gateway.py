@@ -1,7 +1,6 @@
 """A gateway with the scripted assistant behind it, as a real HTTP server in a thread."""
 
 import asyncio
-import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from threading import Thread
@@ -13,6 +12,7 @@ from parlour.admin.app import build_app
 from parlour.admin.health import Health
 from parlour.channels.protocol import Channel
 from tests.fakes.talk import FakeAccounts, FakeTalk
+from tests.services import free_port, wait_until
 
 
 class FakeGateway:
@@ -22,9 +22,7 @@ class FakeGateway:
         self._channels, self._talk, self._accounts = channels, talk, accounts
         self._thread: Thread | None = None
         self._server: uvicorn.Server | None = None
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
 
     @property
     def url(self) -> str:
@@ -38,8 +36,7 @@ class FakeGateway:
         self._server = uvicorn.Server(config)
         self._thread = Thread(target=self._run, daemon=True)
         self._thread.start()
-        while not self._server.started:
-            assert self._thread.is_alive(), "the server did not start"
+        wait_until_it_serves(self._server, self._thread)
 
     def stop(self) -> None:
         """Stop serving, as a gateway that is restarted."""
@@ -66,6 +63,16 @@ class FakeGateway:
         await serving
         for channel in self._channels:
             await channel.close()
+
+
+def wait_until_it_serves(server: uvicorn.Server, thread: Thread) -> None:
+    """Return once a server that runs in a thread takes connections."""
+
+    def is_up() -> bool:
+        assert thread.is_alive(), "the server did not start"
+        return server.started
+
+    wait_until(is_up, what="the server starts")
 
 
 @contextmanager

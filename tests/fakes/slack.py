@@ -114,7 +114,7 @@ class FakeSlack:
         async def run() -> Any:
             return await self._app.control(what, given)
 
-        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(15)
+        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(60)
 
     def fault(self, kind: FaultKind, **options: Any) -> None:
         """Put a fault in force; see `faults.Fault`."""
@@ -176,7 +176,7 @@ class FakeSlack:
         async def run() -> Any:
             return work(self._app)
 
-        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(10)
+        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(60)
 
     def _serve(self) -> None:
         try:

@@ -159,7 +159,7 @@ class FakeTelegram:
         async def run() -> Any:
             return work(self._app)
 
-        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(10)
+        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(60)
 
     def _serve(self) -> None:
         try:

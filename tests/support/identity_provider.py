@@ -52,11 +52,11 @@ class Provider:
 
     def meddle(self, **what: Any) -> None:
         """Alter what it hands out from now on: see `Meddler`. Nothing: let it be honest again."""
-        httpx.post(f"{self.address}/meddle", json=what).raise_for_status()
+        httpx.post(f"{self.address}/meddle", json=what, timeout=60).raise_for_status()
 
     def authorize(self, there: str, person: str) -> str:
         """Sign in there as that person, and return the address that the browser is sent back to."""
-        with httpx.Client(base_url=self.address) as browser:
+        with httpx.Client(base_url=self.address, timeout=60) as browser:
             answer = browser.get(there)
             for form in ({"login": person}, {"password": PASSWORD}):
                 answer = browser.post(answer.headers["location"], data=form)

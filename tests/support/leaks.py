@@ -4,7 +4,7 @@ import base64
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,9 +96,11 @@ def _files(path: Path) -> Iterator[tuple[str, bytes]]:
         yield str(path), path.read_bytes()
         return
     for inner in sorted(path.rglob("*")):
-        if inner.is_file():
-            # A file's name can give away as much as its content.
-            yield str(inner), str(inner.relative_to(path)).encode() + b"\n" + inner.read_bytes()
+        # What runs may take a file away since it was listed.
+        with suppress(FileNotFoundError):
+            if inner.is_file():
+                # A file's name can give away as much as its content.
+                yield str(inner), str(inner.relative_to(path)).encode() + b"\n" + inner.read_bytes()
 
 
 def _sqlite(path: Path) -> Iterator[tuple[str, bytes]]:
@@ -136,7 +138,8 @@ def _redis(url: str) -> Iterator[tuple[str, bytes]]:
 
 def _redis_value(client: redis.Redis, key: Any) -> object:
     match client.type(key):
-        case b"string":
+        # None: it was taken since it was listed.
+        case b"string" | b"none":
             return client.get(key)
         case b"list":
             return client.lrange(key, 0, -1)

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from parlour.admin.app import build_app
 from parlour.admin.health import Health
 from parlour.admin.signin import attempts, handshake
+from parlour.admin.signin import provider as provider_module
 from parlour.admin.signin.operators import Operators
 from parlour.admin.site import add_pages
 from parlour.people.states import Role
@@ -34,7 +35,11 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def open_site(template: Path, tmp_path: Path, provider: Provider) -> Iterator[Callable[..., Site]]:
+def open_site(
+    template: Path, tmp_path: Path, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., Site]]:
+    # No browser waits here, and the provider shares the machine with other tests.
+    monkeypatch.setattr(provider_module, "_PATIENCE_S", (60.0, 60.0))
     with ExitStack() as stack:
 
         def opened(**oidc: Any) -> Site:

@@ -179,7 +179,8 @@ class ChannelContract:
         await harness.say("Hello")
         await until(lambda: harness.intake.committed, "the message is committed")
 
-        assert held == [1]
+        # A server that waits long for the acknowledgement sends it once more.
+        assert set(held) == {1}
         await until(lambda: harness.unacknowledged() == 0, "it is acknowledged after that")
 
     async def test_an_event_that_could_not_be_committed_comes_again(self, harness: ChannelHarness) -> None:
@@ -200,10 +201,10 @@ class ChannelContract:
         await until(lambda: harness.unacknowledged() == 0 and harness.intake.committed, "it is acknowledged")
 
         await harness.redeliver()
-        await until(lambda: len(harness.intake.calls) == 2, "it comes again")
+        await until(lambda: len(harness.intake.calls) >= 2, "it comes again")
 
-        assert len(harness.intake.committed) == 1
-        assert harness.intake.calls[0] == harness.intake.calls[1]
+        (committed,) = harness.intake.committed
+        assert all(incoming == committed for incoming in harness.intake.calls)
 
     # ---- posting ------------------------------------------------------------------------------------------------
 

@@ -27,7 +27,8 @@ MANIFEST = read_manifest(Path(__file__).parents[3] / "deploy" / "slack-manifest.
 @pytest.fixture
 def slack() -> Iterator[FakeSlack]:
     with FakeSlack() as server:
-        server.do("timing", retry_delays_s=[0.05, 0.1, 0.2, 0.4, 1.0])
+        # What is acknowledged late is sent again, and a busy machine takes its time.
+        server.do("timing", ack_timeout_s=30, retry_delays_s=[0.05, 0.1, 0.2, 0.4, 1.0])
         server.do("add_user", user=ANA, name="ana", locale="zh-CN")
         server.do("add_channel", channel=CHANNEL)
         # Nothing works here that the manifest does not ask for.
@@ -121,6 +122,7 @@ async def test_when_slack_cannot_be_asked_about_a_thread_the_event_comes_again(b
     root = both.slack.say(BEN, f"hey <@{both.slack.bot_user_id}>", channel=CHANNEL, bot_id="B0OTHER")["ts"]
     await both.quiet()
     both.slack.fault("reset", method="conversations.replies")
+    both.slack.do("timing", ack_timeout_s=0.5)
 
     both.slack.say(BEN, "a reply", channel=CHANNEL, thread_ts=root)
     (incoming,) = await both.incoming()
@@ -324,7 +326,7 @@ def signed_event(slack: FakeSlack, text: str, *, timestamp: int | None = None) -
 
 
 async def request(http: Running, body: bytes, headers: dict[str, str]) -> httpx.Response:
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
         return await client.post(f"{http.url}/slack/events", content=body, headers=headers)
 
 
@@ -349,7 +351,7 @@ async def test_a_forged_event_gets_401_and_no_work(http: Running, forge: dict[st
     body, headers = signed_event(http.slack, "forged")
     raw = [(name.encode(), value.encode()) for name, value in (headers | forge).items()]
 
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
         answer = await client.post(f"{http.url}/slack/events", content=body, headers=raw)
 
     assert answer.status_code == 401
@@ -378,7 +380,7 @@ async def test_a_body_without_end_is_cut_off(http: Running) -> None:
         for _ in range(40):
             yield b"x" * 100_000
 
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
         answer = await client.post(f"{http.url}/slack/events", content=endless())
 
     assert (answer.status_code, http.intake.calls) == (413, [])

@@ -56,7 +56,7 @@ def parse(address: str) -> dict[str, str]:
 
 @pytest.fixture
 async def browser() -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(trust_env=False, follow_redirects=False) as client:
+    async with httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=60) as client:
         yield client
 
 

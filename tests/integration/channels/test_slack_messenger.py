@@ -50,7 +50,7 @@ def ticks() -> Ticks:
 
 @pytest.fixture
 async def messenger(slack: FakeSlack, ticks: Ticks) -> AsyncIterator[SlackMessenger]:
-    async with session(2.0) as http:
+    async with session(60.0) as http:
         yield make_messenger(slack, http, ticks)
 
 
@@ -397,7 +397,6 @@ async def test_anothers_message_with_our_mark_is_not_ours(
         ("lose", {}, OutcomeUnknown),
         ("reset", {}, OutcomeUnknown),
         ("error_before", {}, OutcomeUnknown),
-        ("hang", {"seconds": 3.0}, OutcomeUnknown),
         ("refuse", {"description": "fatal_error"}, OutcomeUnknown),
         ("refuse", {"description": "ratelimited"}, Throttled),
         ("refuse", {"description": "invalid_auth"}, CredentialsRejected),
@@ -422,6 +421,14 @@ async def test_each_answer_of_slacks_has_one_meaning_for_a_post(
         await messenger.send(make_post(direct, "answer"))
 
     assert methods(slack).count("chat.postMessage") <= 1
+
+
+async def test_a_post_that_slack_does_not_answer_is_unknown(slack: FakeSlack, ticks: Ticks, direct: Address) -> None:
+    slack.fault("hang", method="chat.postMessage", seconds=60.0)
+
+    async with session(2.0) as http:
+        with pytest.raises(OutcomeUnknown):
+            await make_messenger(slack, http, ticks).send(make_post(direct, "answer"))
 
 
 @pytest.mark.parametrize(

@@ -484,10 +484,10 @@ async def test_without_a_clear_answer_a_new_message_is_unknown_and_an_edit_can_b
 
 
 async def test_an_answer_that_takes_too_long_is_unknown(telegram: FakeTelegram) -> None:
-    channel = TelegramChannel(telegram.token, base_url=telegram.base_url, timeout_s=0.5)
+    channel = TelegramChannel(telegram.token, base_url=telegram.base_url, timeout_s=5)
     await channel.open(FakeIntake(), FakeAccounts())
     telegram.do("meet", user=PERSON)
-    telegram.fault("slow", method="sendMessage", seconds=5)
+    telegram.fault("slow", method="sendMessage", seconds=30)
 
     with pytest.raises(OutcomeUnknown):
         await channel.messengers()[0].send(make_post(Address(chat=str(PERSON)), "hi"))
@@ -608,7 +608,7 @@ async def test_neither_token_nor_text_is_ever_logged(
 
 async def call(telegram: FakeTelegram, method: str, **params: Any) -> Any:
     """A Bot API method, plainly."""
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=60) as client:
         answer = await client.post(f"{telegram.base_url}{telegram.token}/{method}", json=params)
     return answer.json()["result"]
 

@@ -92,13 +92,18 @@ class World:
 
     def tell_web(self, text: str, answer: str, *files: tuple[str, str]) -> None:
         """The same in a browser."""
+        before = len(self._web_answers())
         sent = [
             {"name": name, "type": "text/plain", "data": base64.b64encode(held.encode()).decode()}
             for name, held in files
         ]
         posted = self.browser.post("/chat/messages", json={"id": uuid4().hex, "text": text, "files": sent})
         assert posted.status_code == httpx.codes.OK, posted.text
-        self.until(lambda: answer in self.browser.get("/chat/history").text)
+        self.until(lambda: any(answer in one for one in self._web_answers()[before:]))
+
+    def _web_answers(self) -> list[str]:
+        said = self.browser.get("/chat/history").raise_for_status().json()["messages"]
+        return [one["html"] for one in said if one["author"] != "user"]
 
     def tell_terminal(self, *lines: str, answer: str) -> None:
         """The same at this machine's terminal: line by line, as they are piped in."""

@@ -90,7 +90,9 @@ def test_a_frozen_worker_writes_nothing_after_it_was_taken_over(
 
 def test_a_shutdown_finishes_what_runs(production: Start, telegram: FakeTelegram, model: PacedModel) -> None:
     """SIGTERM in the middle of an answer: the worker takes nothing new, finishes, and ends well."""
-    with production(**telegram_variables(telegram), **model.environment) as house:
+    # It gives up what takes longer to drain.
+    drain = {"PARLOUR_TURNS__DRAIN_S": "60"}
+    with production(**telegram_variables(telegram), **model.environment, **drain) as house:
         worker = house.processes["worker"]
         telegram.say(7, "first second third")
         until(lambda: len(model.asked) == 1, told=lambda: house.output)
@@ -98,7 +100,7 @@ def test_a_shutdown_finishes_what_runs(production: Start, telegram: FakeTelegram
         worker.send(signal.SIGTERM)
         until(lambda: "drain_begins" in worker.output, told=lambda: house.output)
         model.let_go()
-        code = worker.wait()
+        code = worker.wait(timeout_s=120)
         until(lambda: telegram.texts(7), told=lambda: house.output)
 
         assert telegram.texts(7) == ["first second third"]

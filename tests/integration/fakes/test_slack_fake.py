@@ -31,7 +31,8 @@ METADATA = {"event_type": "delivery", "event_payload": {"key": "1"}}
 @pytest.fixture
 def slack() -> Iterator[FakeSlack]:
     with FakeSlack() as server:
-        server.do("timing", ack_timeout_s=0.3, retry_delays_s=[0.05, 0.05, 0.05])
+        # What is acknowledged late is sent again, and a busy machine takes its time.
+        server.do("timing", ack_timeout_s=30, retry_delays_s=[0.05, 0.05, 0.05])
         yield server
 
 
@@ -332,9 +333,10 @@ async def test_a_message_reaches_a_socket_and_is_acknowledged(slack: FakeSlack) 
 
 
 async def test_an_event_that_is_not_acknowledged_comes_again_and_then_is_given_up(slack: FakeSlack) -> None:
+    slack.do("timing", ack_timeout_s=0.3)
     async with socket_client(slack, acks=False) as received:
         slack.say("U1", "hello")
-        await until(lambda: slack.journal("event_given_up"))
+        await until(lambda: slack.journal("event_given_up") and len(received) == 4)
 
     assert [request.retry_attempt for request in received] == [0, 1, 2, 3]
     assert received[1].retry_reason == "timeout"
@@ -355,7 +357,7 @@ async def test_a_mention_in_a_channel_is_told_twice(slack: FakeSlack) -> None:
 async def test_a_client_follows_when_its_socket_is_to_be_replaced(slack: FakeSlack) -> None:
     async with socket_client(slack) as received:
         slack.do("disconnect")
-        await until(lambda: len(slack.journal("socket_opened")) == 2 and len(slack.journal("socket_closed")) == 1)
+        await until(lambda: len(slack.journal("socket_opened")) >= 2 and slack.journal("socket_closed"))
         slack.say("U1", "hello")
         await until(lambda: received)
 

@@ -41,7 +41,7 @@ def kms_url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     host, port = server.get_host_and_port()
     url = f"http://{host}:{port}"
     # moto keeps what it holds in the process, whatever server is asked.
-    httpx.post(f"{url}/moto-api/reset").raise_for_status()
+    httpx.post(f"{url}/moto-api/reset", timeout=60).raise_for_status()
     client: Any = boto3.client("kms", region_name="eu-central-1", endpoint_url=url)
     key_id = client.create_key()["KeyMetadata"]["KeyId"]
     client.create_alias(AliasName="alias/parlour", TargetKeyId=key_id)

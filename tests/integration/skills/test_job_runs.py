@@ -178,6 +178,7 @@ def test_scheduler_queue_and_worker_do_it_together(template: Path, tmp_path: Pat
             with database.read() as session:
                 return session.scalars(select(Job.outcome).where(Job.name == "summarise")).one()
 
+        up.await_ready()
         until(lambda: outcome() is not None, timeout_s=60, told=lambda: up.output)
 
         assert outcome() == "done"

@@ -91,8 +91,14 @@ async def answer():
         assert b"parlour.sdk.process" in told.read_bytes()
         host.kill()
 
-    # A dead one that nobody has asked after yet has no command line.
-    until(lambda: not told.exists() or not told.read_bytes(), timeout_s=60)
+    def is_gone() -> bool:
+        try:
+            # A dead one that nobody has asked after yet has no command line.
+            return not told.read_bytes()
+        except OSError:
+            return True
+
+    until(is_gone, timeout_s=60)
 
 
 def test_a_streamed_answer_comes_piece_by_piece(tmp_path: Path) -> None:

@@ -240,7 +240,8 @@ def test_a_turn_tells_an_operator_that_its_skill_failed_and_where(
     stage: Stage, told: Callable[..., str], monkeypatch: pytest.MonkeyPatch, command: str, code: str, detail: str
 ) -> None:
     defaults = room.SkillRoom._begin.__kwdefaults__ or {}
-    monkeypatch.setattr(room.SkillRoom._begin, "__kwdefaults__", defaults | {"timeout_s": 1.0})
+    timeout_s = 1.0 if code == "skill_timed_out" else 60.0
+    monkeypatch.setattr(room.SkillRoom._begin, "__kwdefaults__", defaults | {"timeout_s": timeout_s})
     database, workspace_id = stage.platform.database, stage.platform.accounts.ensure_workspace()
 
     with capture_logs() as logs:

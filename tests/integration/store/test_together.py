@@ -146,7 +146,10 @@ def test_a_server_that_goes_meanwhile_is_told_and_nothing_is_half_written(databa
 
 
 def end_others(database: Database) -> None:
-    """As a server does that is shut down."""
+    """As a server does that is shut down, and in this database alone: other tests share the server."""
+    end = """
+        SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE state = 'idle in transaction' AND datname = current_database()
+    """
     with database.begin() as session:
-        end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE state = 'idle in transaction'"
         session.execute(text(end))

@@ -89,7 +89,7 @@ async def test_a_draft_grows_and_becomes_the_answer(stage: Stage, messenger: Fak
         await until(is_sent(stage))
 
     assert messenger.texts() == ["The end."]
-    assert messenger.calls["typing"] == 1
+    assert messenger.calls["typing"] >= 1
     assert messenger.posts[0].draft_key == "m1"
     assert stage.metric("parlour_drafts_total", channel="telegram", fate="sent") >= 2
 
