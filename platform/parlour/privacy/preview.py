@@ -5,13 +5,14 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.orm import Session
 
-from parlour.privacy.classes import KEPT, DataClass, Kept
+from parlour.privacy.classes import DataClass, Kept
+from parlour.privacy.going import Going
 from parlour.privacy.holds import held
 from parlour.privacy.retention import Retention, check_place, read_policy
-from parlour.privacy.rules import Policy, Rule
+from parlour.privacy.rules import Rule
 from parlour.store.database import Database
 
 
@@ -38,59 +39,24 @@ def preview(
 ) -> list[Due]:
     """What would go, by class and age: with the next purge (of a workspace, or of all), or once `rule` were set.
 
-    What is under a hold is left out of it. Raises `SubjectUnknown` for a rule of a place that is not there.
+    What is under a hold is left out of it. People who were not heard of for their time count as one row each, whatever
+    goes with them. Raises `SubjectUnknown` for a rule of a place that is not there.
     """
     with database.read() as session:
         if rule is not None:
             check_place(session, rule.workspace_id, rule.scope)
-        holds = held(session)
+        policy = read_policy(session, retention.defaults)
+        going = Going(policy if rule is None else policy.with_rule(rule), held(session), now, rule)
         found = []
-        for one in KEPT:
-            if rule is None:
-                its = [] if workspace_id is None else [one.workspace == workspace_id]
-                conditions = [[one.table.expires_at <= now, *its]]
-            elif one.data_class is rule.data_class:
-                policy = read_policy(session, retention.defaults)
-                conditions = _under(one, policy, rule, now)
-            else:
-                continue
-            for condition in conditions:
-                found += _by_age(session, one, [*condition, *([holds.lets_go(one)] if holds else [])], now)
+        for one in going.tables():
+            its = [] if workspace_id is None else [one.workspace == workspace_id]
+            found += _by_age(session, one, [going.rows(one), *its], now)
     return found
-
-
-def _under(one: Kept, policy: Policy, rule: Rule, now: datetime) -> list[list[ColumnElement[bool]]]:
-    """Conditions for the rows that `rule` would govern, leaving out those of narrower rules."""
-    if rule.keep is None:
-        return []
-    covered: list[ColumnElement[bool]] = [one.workspace == rule.workspace_id, one.since <= now - rule.keep]
-    narrower = [
-        other.scope
-        for other in policy.rules
-        if other.workspace_id == rule.workspace_id and other.data_class is rule.data_class and other.scope != rule.scope
-    ]
-    conversation, channel = one.conversation, one.channel
-    if conversation is None or channel is None:
-        return [covered]
-    if rule.scope.conversation_id is not None:
-        return [[*covered, conversation == rule.scope.conversation_id]]
-    special = [scope.conversation_id for scope in narrower if scope.conversation_id is not None]
-    if special:
-        covered.append(conversation.not_in(special))
-    if rule.scope.channel is not None:
-        return [[*covered, channel == rule.scope.channel]]
-    channels = [scope.channel for scope in narrower if scope.channel is not None]
-    return [[*covered, channel.not_in(channels)] if channels else covered]
 
 
 def _by_age(session: Session, one: Kept, conditions: list[ColumnElement[bool]], now: datetime) -> list[Due]:
-    found, newest = [], None
-    for word, days in (*_AGES, ("over 365 days", None)):
-        window = [one.since <= newest] if newest is not None else []
-        if days is not None:
-            newest = now - timedelta(days=days)
-            window.append(one.since > newest)
-        rows = session.scalars(select(func.count()).select_from(one.table).where(*conditions, *window)).one()
-        if rows:
-            found.append(Due(one.data_class, one.table.__tablename__, word, rows))
-    return found
+    youngest_first = [(one.since > now - timedelta(days=days), at) for at, (_, days) in enumerate(_AGES)]
+    age = case(*youngest_first, else_=len(_AGES)).label("age")
+    counted = select(age, func.count()).select_from(one.table).where(*conditions).group_by("age").order_by("age")
+    words = [*(word for word, _ in _AGES), "over 365 days"]
+    return [Due(one.data_class, one.table.__tablename__, words[at], rows) for at, rows in session.execute(counted)]

@@ -192,7 +192,7 @@ def redate(
         changes = session.scalars(select(RetentionChange).order_by(RetentionChange.id)).all()
     done = 0
     for change in changes:
-        for one in _affected(DataClass(change.data_class), Scope.of(change.scope)):
+        for one in affected(DataClass(change.data_class), Scope.of(change.scope)):
             done += _redate(database, retention, one, change, batch=batch, step=step)
         if change.changed_at + _SETTLED_AFTER <= begun:
             with database.begin() as session:
@@ -292,7 +292,7 @@ def _note_last_heard(session: Session, going: list[ColumnElement[bool]]) -> None
     )
 
 
-def _affected(data_class: DataClass, scope: Scope) -> list[Kept]:
+def affected(data_class: DataClass, scope: Scope) -> list[Kept]:
     """The tables whose dates hang on rules of the class there: a turn's on its messages' too."""
     found = [one for one in kept(data_class) if scope == Scope() or one.conversation is not None]
     if data_class is DataClass.MESSAGE:

@@ -1,7 +1,7 @@
 """How long data is kept: rules, the narrowest of which wins. Values alone, no database."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final, Self
 from uuid import UUID
@@ -70,6 +70,12 @@ class Policy:
         """Index the rules by what they cover."""
         by_place = {(rule.workspace_id, rule.scope.word, rule.data_class): rule for rule in self.rules}
         object.__setattr__(self, "_by_place", by_place)
+
+    def with_rule(self, rule: Rule) -> Self:
+        """The same with this rule, in the place of one that is set for the same."""
+        same = rule.workspace_id, rule.scope, rule.data_class
+        others = [one for one in self.rules if (one.workspace_id, one.scope, one.data_class) != same]
+        return replace(self, rules=[*others, rule])
 
     def keep(
         self,

@@ -1,24 +1,28 @@
 """People who were not heard of for the time that a rule gives identities: found, and erased."""
 
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import structlog
-from sqlalchemy import func, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
+from sqlalchemy.orm import Session, aliased
 
 from parlour.privacy.classes import DataClass, kept
 from parlour.privacy.erasure import SYSTEM, AlreadyErased, Eraser, LastOwnerStays
-from parlour.privacy.holds import UnderHold, held
+from parlour.privacy.holds import Held, UnderHold, held
+from parlour.privacy.logins import is_last_owner_of_all
 from parlour.privacy.persons import SubjectUnknown, person_of
 from parlour.privacy.retention import POSTPONED, Retention, read_policy
 from parlour.store.database import Database
-from parlour.store.models import Turn, User
+from parlour.store.models import Message, Turn, User
+from parlour.store.privacy_models import Erasure
 
 log = structlog.get_logger(__name__)
 
 _BATCH: Final = 1_000
+# Neither what somebody was before they linked their messengers nor who is being erased already.
+_ARE_PEOPLE: Final = (User.merged_into.is_(None), ~exists().where(Erasure.subject_id == User.id))
 
 
 def erase_silent(
@@ -35,9 +39,8 @@ def erase_silent(
             holds = held(session)
             (its,) = kept(DataClass.IDENTITY)
             free = [holds.lets_go(its)] if holds else []
-            rows = session.execute(
-                select(User.id, User.workspace_id).where(User.expires_at <= now, *free).limit(batch)
-            ).all()
+            due = select(User.id, User.workspace_id).where(User.expires_at <= now, *_ARE_PEOPLE, *free)
+            rows = session.execute(due.limit(batch)).all()
             policy = read_policy(session, retention.defaults)
             last = {user_id: _last_heard(session, user_id) for user_id, _ in rows}
         for user_id, workspace_id in rows:
@@ -48,6 +51,25 @@ def erase_silent(
                 gone += _erase(database, eraser, user_id, now=now)
         if len(rows) < batch:
             return gone
+
+
+def is_silent(until: ColumnElement[Any], holds: Held) -> ColumnElement[bool]:
+    """As a condition on users: not heard of since `until`, in any messenger that they linked, and free to go.
+
+    It says of each alone whether a workspace would be left without an owner; of two who could both go, one stays.
+    """
+    was, heard, wrote, own = aliased(User), aliased(User), aliased(Message), Turn.user_id == User.id
+    ids = or_(wrote.user_id == User.id, wrote.user_id.in_(select(was.id).where(was.merged_into == User.id)))
+    return and_(
+        *_ARE_PEOPLE,
+        func.coalesce(User.heard_at, User.created_at) <= until,
+        User.created_at <= until,
+        ~exists().where(heard.merged_into == User.id, or_(heard.created_at > until, heard.heard_at > until)),
+        ~exists().where(own, Turn.received_at > until),
+        ~exists().where(was.merged_into == User.id, Turn.user_id == was.id, Turn.received_at > until),
+        ~exists().where(ids, wrote.conversation_id.in_(holds.conversations)),
+        ~is_last_owner_of_all(),
+    )
 
 
 def _erase(database: Database, eraser: Eraser, user_id: UUID, *, now: datetime) -> bool:

@@ -1,5 +1,6 @@
 """For any rules and holds, exactly what should go goes."""
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -11,12 +12,13 @@ from sqlalchemy import delete, select, update
 
 from parlour.privacy.classes import GO_WITH, KEPT, DataClass, personal_tables
 from parlour.privacy.holds import Held, add_hold
-from parlour.privacy.preview import preview
+from parlour.privacy.preview import Due, preview
 from parlour.privacy.retention import clear_rule, purge_expired, redate, set_rule
 from parlour.privacy.rules import Policy, Rule, RuleRefused, Scope, checked_class, checked_days
 from parlour.privacy.silence import erase_silent
 from parlour.store.ids import new_id
 from parlour.store.models import Attachment, Feedback, Message, Turn, User
+from parlour.store.people_models import UsageDay
 from parlour.store.privacy_models import LegalHold, RetentionChange, RetentionRule
 from tests.fakes.clock import START
 from tests.support.stage import Stage
@@ -50,12 +52,53 @@ def test_exactly_what_should_go_goes(stage: Stage, data: st.DataObject) -> None:
     held = _holds(stage, data, conversations)
     before = _rows(stage)
     now = START + timedelta(days=data.draw(st.integers(0, 500), label="days later"), hours=1)
-    redate(stage.platform.database, stage.platform.retention, batch=3)
+    parts, counted = stage.platform, _counted(stage)
+    redate(parts.database, parts.retention, batch=3)
+    told = _told(preview(parts.database, parts.retention, now=now))
 
-    purge_expired(stage.platform.database, now=now, batch=2)
+    purge_expired(parts.database, now=now, batch=2)
 
+    assert told == counted - _counted(stage)
     expected = _stays(stage, before, Policy(rules, stage.platform.retention.defaults), held, now)
     assert {row.id for row in _rows(stage)} == expected
+
+
+@settings(max_examples=settings().max_examples // 5, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_a_rule_deletes_exactly_what_its_preview_tells(stage: Stage, data: st.DataObject) -> None:
+    _empty(stage)
+    conversations, parts = _talk(stage, data), stage.platform
+    _rules(stage, data, conversations)
+    _holds(stage, data, conversations)
+    now = START + timedelta(days=data.draw(st.integers(0, 500), label="days later"), hours=1)
+    redate(parts.database, parts.retention)
+    purge_expired(parts.database, now=now)
+    data_class = data.draw(st.sampled_from([*CLASSES, DataClass.IDENTITY]), label="class")
+    scopes = _places(conversations) if data_class in CLASSES else [Scope()]
+    keep = timedelta(days=data.draw(st.integers(1, 400), label="days of the rule"))
+    rule = Rule(parts.accounts.ensure_workspace(), data.draw(st.sampled_from(scopes), label="scope"), data_class, keep)
+    counted = _counted(stage)
+
+    told = _told(preview(parts.database, parts.retention, now=now, rule=rule))
+
+    set_rule(parts.database, parts.privacy, rule, actor="command:test")
+    redate(parts.database, parts.retention)
+    purge_expired(parts.database, now=now)
+    erase_silent(parts.database, parts.eraser, parts.retention, now=now)
+    gone = counted - _counted(stage)
+    # A person is told as one row, whatever goes with them.
+    assert told == (gone if data_class in CLASSES else Counter({"users": gone["users"]}))
+
+
+def _counted(stage: Stage) -> Counter[str]:
+    return Counter({one.table.__tablename__: stage.count(one.table) for one in KEPT})
+
+
+def _told(found: list[Due]) -> Counter[str]:
+    told: Counter[str] = Counter()
+    for one in found:
+        told[one.table] += one.rows
+    return told
 
 
 def _stays(stage: Stage, rows: list[Row], policy: Policy, held: Held, now: datetime) -> set[UUID]:
@@ -118,7 +161,7 @@ def _add_file_and_feedback(stage: Stage, turn_id: UUID, at: datetime) -> None:
 
 def _rules(stage: Stage, data: st.DataObject, conversations: list[UUID]) -> list[Rule]:
     parts, workspace_id = stage.platform, stage.platform.accounts.ensure_workspace()
-    places = [Scope(), Scope(channel="telegram"), *(Scope(conversation_id=one) for one in sorted(set(conversations)))]
+    places = _places(conversations)
     rules = []
     for data_class in CLASSES:
         for scope in places:
@@ -129,6 +172,10 @@ def _rules(stage: Stage, data: st.DataObject, conversations: list[UUID]) -> list
                 rules.append(Rule(workspace_id, scope, data_class, keep))
                 set_rule(parts.database, parts.privacy, rules[-1], actor="command:test")
     return rules
+
+
+def _places(conversations: list[UUID]) -> list[Scope]:
+    return [Scope(), Scope(channel="telegram"), *(Scope(conversation_id=one) for one in sorted(set(conversations)))]
 
 
 def _holds(stage: Stage, data: st.DataObject, conversations: list[UUID]) -> Held:
@@ -260,6 +307,49 @@ def test_a_preview_tells_what_a_rule_would_delete_and_deletes_nothing(stage: Sta
     assert stage.count(Message) == 2
 
 
+def test_a_preview_of_people_counts_from_when_they_were_last_heard_of(stage: Stage) -> None:
+    """Not from when they came, as their own date does: it is only a reminder to look."""
+    parts = stage.platform
+    for who in ("ann2", "bob", "silent"):
+        stage.answered("hello", sender=who)
+    stage.clock.advance(100 * 86_400)
+    first, linked = stage.answered("hello", sender="ann"), stage.answered("hello", sender="ann3")
+    with parts.database.begin() as session:
+        ann2 = session.scalars(select(User.id).order_by(User.id)).first()
+        for taken in (first, linked):
+            was = session.get_one(User, stage.turn(taken).user_id)
+            was.state, was.merged_into, was.created_at = "merged", ann2, START
+    stage.clock.advance(300 * 86_400)
+    stage.answered("still here", sender="bob")
+    rule = Rule(parts.accounts.ensure_workspace(), Scope(), DataClass.IDENTITY, timedelta(days=365))
+
+    told = preview(parts.database, parts.retention, now=stage.clock.now(), rule=rule)
+
+    _keep_people(stage, days=365)
+    due = preview(parts.database, parts.retention, now=stage.clock.now())
+    assert [(one.table, one.rows) for one in told] == [("users", 1)]
+    assert [one for one in due if one.table == "users"] == told
+    assert erase_silent(parts.database, parts.eraser, parts.retention, now=stage.clock.now()) == 1
+
+
+def test_a_preview_leaves_turns_to_their_messages_and_days_of_use_to_the_workspace(stage: Stage) -> None:
+    stage.answered("hello")
+    parts = stage.platform
+    workspace_id = parts.accounts.ensure_workspace()
+    with parts.database.begin() as session:
+        its = {"workspace_id": workspace_id, "user_id": session.scalars(select(User.id)).one(), "turns": 1, "tokens": 1}
+        session.add(UsageDay(id=new_id(), day=START - timedelta(days=100), **its))
+    stage.clock.advance(40 * 86_400)
+    rules = [
+        Rule(workspace_id, scope, DataClass.OPERATIONAL, timedelta(days=7))
+        for scope in (Scope(channel="telegram"), Scope())
+    ]
+
+    told = [preview(parts.database, parts.retention, now=stage.clock.now(), rule=rule) for rule in rules]
+
+    assert [[(one.table, one.rows) for one in due] for due in told] == [[], [("usage_days", 1)]]
+
+
 def test_people_who_were_not_heard_of_go_and_those_who_wrote_stay(stage: Stage) -> None:
     stage.answered("once", sender="ann")
     stage.answered("early", sender="bob")
@@ -341,8 +431,11 @@ def test_people_who_must_stay_keep_nobody_else(stage: Stage) -> None:
     stage.clock.advance(31 * 86_400)
     stage.answered("still here", sender="ann")
 
+    told = preview(parts.database, parts.retention, now=stage.clock.now(), workspace_id=workspace_id)
+
     gone = erase_silent(parts.database, parts.eraser, parts.retention, now=stage.clock.now(), batch=2)
 
+    assert [one.rows for one in told if one.table == "users"] == [5]
     assert gone == 5
     assert stage.count(User) == 4
 
