@@ -15,14 +15,14 @@ from prometheus_client import CollectorRegistry
 
 from parlour.engines.host import EngineHost
 from parlour.engines.protocol import JOBS_AFTER, Request, Sampling
-from parlour.from_settings import key_provider, prepare_data_dir, worker_threads
+from parlour.from_settings import key_provider, prepare_data_dir, quota_rules, worker_threads
 from parlour.knowledge.access import Asker
 from parlour.knowledge.errors import KnowledgeError
 from parlour.people.accounts import AccountBook
 from parlour.people.admit import Access
 from parlour.people.facts import plain_words
 from parlour.people.profile import Profiles
-from parlour.people.quotas import QuotaRules, Quotas
+from parlour.people.quotas import Quotas
 from parlour.people.relevance import Chooser
 from parlour.privacy.erasure import Eraser
 from parlour.privacy.lookup import Lookup
@@ -156,7 +156,7 @@ class Platform:
     @cached_property
     def quotas(self) -> Quotas:
         """What people and workspaces may use in a day."""
-        return Quotas(QuotaRules(**self.settings.quotas.model_dump()), retention=self.retention)
+        return Quotas(quota_rules(self.settings), retention=self.retention)
 
     @cached_property
     def personal(self) -> Remembering | None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from parlour.engines.factory import build
 from parlour.engines.host import EngineHost
 from parlour.engines.options import EngineOptions
+from parlour.people.quotas import QuotaRules
 from parlour.privacy.keys import KeyProvider
 from parlour.privacy.providers import ProviderOptions, remote_provider
 from parlour.settings import Settings, SettingsError
@@ -43,6 +44,11 @@ def key_provider(settings: Settings) -> Callable[[], KeyProvider] | None:
     """What makes the provider that the settings name, None for the key file."""
     keys, token = settings.keys, settings.keys.token.get_secret_value()
     return remote_provider(ProviderOptions(keys.provider, keys.provider_url, keys.key, keys.mount, keys.region, token))
+
+
+def quota_rules(settings: Settings) -> QuotaRules:
+    """What people and workspaces may use in a day."""
+    return QuotaRules(**settings.quotas.model_dump())
 
 
 def worker_threads(settings: Settings) -> int:

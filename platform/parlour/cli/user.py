@@ -12,6 +12,7 @@ from parlour.cli.errors import Refused
 from parlour.cli.output import JsonFlag, show_json, show_rows
 from parlour.cli.progress import rows_bar
 from parlour.cli.storage import Storage, open_storage
+from parlour.from_settings import quota_rules
 from parlour.people import users
 from parlour.people.doer import Doer
 from parlour.people.states import Role, UserState
@@ -50,14 +51,25 @@ def _nobody(state: UserState | None, *, is_further: bool) -> str:
 
 @app.command("show", epilog="Example: parlour user show telegram:12345")
 def show_user(who: Who, *, as_json: JsonFlag = False) -> None:
-    """Show one person, where they write from, and each step of their consent to being remembered."""
+    """Show one person, where they write from, what they used of today's quotas, and each step of their consent."""
     with open_storage() as storage:
-        view = users.show_user(storage.database, storage.privacy, who)
+        view = users.show_user(storage.database, storage.privacy, who, quotas=quota_rules(storage.settings))
     if as_json:
         show_json(_plain(view))
     else:
         show_rows([_row(view)], as_json=False)
+        _show_used(view)
         _show_consent(view)
+
+
+def _show_used(view: UserView) -> None:
+    if view.used_today:
+        typer.echo()
+        rows = [
+            {"quota": f"{one.scope} {one.unit}", "used today": one.used, "of": one.limit, "begins anew": one.resets_at}
+            for one in view.used_today
+        ]
+        show_rows(rows, as_json=False)
 
 
 def _show_consent(view: UserView) -> None:

@@ -72,6 +72,17 @@ class Used:
         return self.turns if unit == "turns" else self.tokens
 
 
+@dataclass(frozen=True, slots=True)
+class UsedToday:
+    """How much of one of the day's quotas is used."""
+
+    scope: Scope
+    unit: Unit
+    used: int
+    limit: int
+    resets_at: datetime
+
+
 @dataclass(slots=True)
 class _Shared:
     """What workspaces used, as it was read at some time."""
@@ -224,6 +235,24 @@ def used_by_person(session: Session, user_id: UserId, now: datetime) -> Used:
     wanted = select(UsageDay.turns, UsageDay.tokens).where(UsageDay.user_id == user_id, UsageDay.day == _day(now))
     found = session.execute(wanted).one_or_none()
     return Used(*found) if found else Used()
+
+
+def used_today(
+    session: Session, rules: QuotaRules, *, user_id: UserId, workspace_id: WorkspaceId, now: datetime
+) -> tuple[UsedToday, ...]:
+    """What is used of each quota that is set for this person and for their workspace.
+
+    The installation's is left out: it would tell what other workspaces use.
+    """
+    own, every = used_by_person(session, user_id, now), used_by_workspace(session, now)
+    shared = every.get(workspace_id, Used())
+    quotas: tuple[tuple[Scope, Unit, int, int], ...] = (
+        ("user", "turns", own.turns, rules.user_turns),
+        ("user", "tokens", own.tokens, rules.user_tokens),
+        ("workspace", "turns", shared.turns, rules.workspace_turns),
+        ("workspace", "tokens", shared.tokens, rules.workspace_tokens),
+    )
+    return tuple(UsedToday(*quota, resets_at=_resets_at(now)) for quota in quotas if quota[-1])
 
 
 def _day(now: datetime) -> datetime:

@@ -23,6 +23,7 @@ from parlour.people.errors import (
 )
 from parlour.people.linking import LinkCode, ids_of, offer_link, who_is
 from parlour.people.pairing import code_hash
+from parlour.people.quotas import QuotaRules, UsedToday, used_today
 from parlour.people.states import ADMITTED_AS, Role, UserState
 from parlour.privacy.errors import KeyShredded, KeysMissing
 from parlour.privacy.logins import have_last_owner
@@ -63,6 +64,7 @@ class UserView:
     # These are told of one person, not of each in a list.
     profile_entries: int | None = None
     consent_steps: tuple[ConsentStep, ...] | None = None
+    used_today: tuple[UsedToday, ...] | None = None
 
 
 def list_users(
@@ -95,10 +97,17 @@ def list_users(
     return [_view(privacy, user, identities.get(user.id, [])) for user in users]
 
 
-def show_user(database: Database, privacy: Privacy, who: str, *, workspace_id: WorkspaceId | None = None) -> UserView:
-    """The person, what they agreed to, and how much is remembered of them, never what. Raises `UserUnknown`.
+def show_user(
+    database: Database,
+    privacy: Privacy,
+    who: str,
+    *,
+    workspace_id: WorkspaceId | None = None,
+    quotas: QuotaRules | None = None,
+) -> UserView:
+    """The person, what they agreed to, what is used of `quotas` today, and how much is remembered of them, never what.
 
-    `who` is a user's id, or a messenger's as `telegram:12345`.
+    `who` is a user's id, or a messenger's as `telegram:12345`. Raises `UserUnknown`.
     """
     user_id = find_user(database, privacy, who, workspace_id=workspace_id)
     with database.read() as session:
@@ -106,8 +115,16 @@ def show_user(database: Database, privacy: Privacy, who: str, *, workspace_id: W
         identities = _identities(session, [user_id])
         counted = select(func.count()).where(ProfileEntry.user_id == user_id, is_in_use(ProfileEntry.expires_at))
         entries = session.scalars(counted).one()
-        steps = history(session, user_id)
-    return replace(_view(privacy, user, identities.get(user_id, [])), profile_entries=entries, consent_steps=steps)
+        steps, now = history(session, user_id), database.clock.now()
+        used = used_today(
+            session, quotas or QuotaRules(), user_id=user_id, workspace_id=WorkspaceId(user.workspace_id), now=now
+        )
+    return replace(
+        _view(privacy, user, identities.get(user_id, [])),
+        profile_entries=entries,
+        consent_steps=steps,
+        used_today=used,
+    )
 
 
 def find_user(database: Database, privacy: Privacy, who: str, *, workspace_id: WorkspaceId | None = None) -> UserId:

@@ -1,5 +1,7 @@
 """Profile, linking and quotas on both databases."""
 
+from typing import Any
+
 import pytest
 
 from parlour.people import consent
@@ -8,7 +10,7 @@ from parlour.people.errors import LinkRefused, ProfileFull
 from parlour.people.facts import EntryKind, Fact, Slot, Source
 from parlour.people.linking import find_offer, ids_of, link, offer_link
 from parlour.people.profile import MOST_ENTRIES, Profiles, Remembered
-from parlour.people.quotas import QuotaRules, Quotas, used_by_person
+from parlour.people.quotas import QuotaRules, Quotas, used_by_person, used_today
 from parlour.people.users import make_link_code, show_user
 from parlour.store.ids import UserId, WorkspaceId
 from parlour.turns.ports import Sender
@@ -142,6 +144,22 @@ def test_a_persons_turns_and_tokens_are_counted(storage: Storage) -> None:
     assert [_take(storage, quotas, ann, tokens=20) for _ in range(4)] == [None, None, None, "user turns"]
     with storage.database.read() as session:
         assert used_by_person(session, ann.user_id, storage.clock.now()).turns == 3
+
+
+def test_what_is_used_of_each_quota_today_is_told(storage: Storage) -> None:
+    ann, bob = _write(storage, "ann"), _write(storage, "bob")
+    rules = QuotaRules(user_turns=5, workspace_turns=9, workspace_tokens=700, total_turns=99)
+    quotas = Quotas(rules, retention=storage.retention)
+    for person in (ann, ann, bob):
+        _take(storage, quotas, person, tokens=20)
+
+    who: Any = {"user_id": ann.user_id, "workspace_id": ann.workspace_id, "now": storage.clock.now()}
+    with storage.database.read() as session:
+        told = [(one.scope, one.unit, one.used, one.limit) for one in used_today(session, rules, **who)]
+        untold = used_today(session, QuotaRules(), **who)
+
+    assert told == [("user", "turns", 2, 5), ("workspace", "turns", 3, 9), ("workspace", "tokens", 60, 700)]
+    assert untold == ()
 
 
 def test_one_workspaces_use_is_none_of_anothers(storage: Storage) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from parlour.people import consent
+from parlour.people.quotas import QuotaRules, Quotas
 from parlour.store.schema import Schema, downgrade, head
 from tests.support.command import Command
 from tests.support.storage import Storage
@@ -149,6 +150,22 @@ def test_each_step_of_a_persons_consent_is_shown(parlour: Command, storage: Stor
         ["asked", consent.VERSION],
         ["refused", consent.VERSION],
     ]
+
+
+def test_what_is_used_of_a_quota_today_is_shown(
+    parlour: Command, storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PARLOUR_QUOTAS__USER_TURNS", "5")
+    ann = write_first(storage, "4711")
+    quotas = Quotas(QuotaRules(user_turns=5), retention=storage.retention)
+    with storage.database.begin() as session:
+        quotas.take(session, user_id=ann.user_id, workspace_id=ann.workspace_id, now=storage.database.clock.now())
+
+    _, table, _ = parlour("user", "show", "telegram:4711")
+    _, shown, _ = parlour("user", "show", "telegram:4711", "--json")
+
+    assert table.splitlines()[-1].split()[:4] == ["user", "turns", "1", "5"]
+    assert [(one["used"], one["limit"]) for one in json.loads(shown)["used_today"]] == [(1, 5)]
 
 
 def test_a_stranger_is_approved_by_their_code(parlour: Command, storage: Storage) -> None:

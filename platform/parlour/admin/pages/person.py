@@ -13,6 +13,7 @@ from parlour.admin.forms import Posted, posted
 from parlour.admin.frame import go_to, page
 from parlour.admin.guard import Operator, needs, platform_of
 from parlour.admin.rights import Right
+from parlour.from_settings import quota_rules
 from parlour.people import users
 from parlour.people.errors import LastOwner, NotBlocked, UserErased, UserUnknown
 from parlour.people.states import Role
@@ -131,7 +132,13 @@ def _of_workspace(request: Request, operator: Operator, user_id: UUID) -> UserId
 def _view(request: Request, operator: Operator, user_id: UUID) -> users.UserView:
     platform = platform_of(request)
     try:
-        return users.show_user(platform.database, platform.privacy, str(user_id), workspace_id=operator.workspace_id)
+        return users.show_user(
+            platform.database,
+            platform.privacy,
+            str(user_id),
+            workspace_id=operator.workspace_id,
+            quotas=quota_rules(platform.settings),
+        )
     except UserErased:
         raise
     except UserUnknown:

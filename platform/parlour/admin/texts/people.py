@@ -57,6 +57,11 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
         "person_role_change": "Change the role",
         "person_title": "Person",
         "person_unblock": "Unblock",
+        "person_used": "Used today",
+        "person_used_user_tokens": "{used} of {limit} tokens of their own",
+        "person_used_user_turns": "{used} of {limit} messages of their own",
+        "person_used_workspace_tokens": "{used} of {limit} tokens of the workspace",
+        "person_used_workspace_turns": "{used} of {limit} messages of the workspace",
         "person_unknown": "Nobody here has that id or address.",
     },
     "zh": {
@@ -113,6 +118,11 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
         "person_role_change": "更改角色",
         "person_title": "用户",
         "person_unblock": "解除屏蔽",
+        "person_used": "今日用量",
+        "person_used_user_tokens": "本人词元：{used} / {limit}",
+        "person_used_user_turns": "本人消息：{used} / {limit}",
+        "person_used_workspace_tokens": "工作区词元：{used} / {limit}",
+        "person_used_workspace_turns": "工作区消息：{used} / {limit}",
         "person_unknown": "这里没有人使用该编号或地址。",
     },
 }

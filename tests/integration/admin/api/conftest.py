@@ -66,9 +66,10 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def stage(template: Path, tmp_path: Path) -> Iterator[Stage]:
+def stage(request: pytest.FixtureRequest, template: Path, tmp_path: Path) -> Iterator[Stage]:
+    """A stage; its parameter, where it has one, is sections of the settings."""
     with ExitStack() as stack:
-        yield stack.enter_context(open_stage(copy_of(template, tmp_path / "data")))
+        yield stack.enter_context(open_stage(copy_of(template, tmp_path / "data"), **getattr(request, "param", {})))
 
 
 @pytest.fixture

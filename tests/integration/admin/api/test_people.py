@@ -94,6 +94,16 @@ def test_each_step_of_a_persons_consent_is_told(api: Api) -> None:
     ]
 
 
+@pytest.mark.parametrize("stage", [{"quotas": {"user_turns": 5}}], indirect=True)
+def test_what_a_person_used_of_their_quota_is_told(api: Api) -> None:
+    ann = api.person("ann")
+    assert api.person("ann") == ann
+
+    (used,) = api.get(f"/v1/people/{ann}").json()["used_today"]
+
+    assert (used["scope"], used["unit"], used["used"], used["limit"]) == ("user", "turns", 2, 5)
+
+
 def test_a_stranger_is_admitted_by_code_in_their_own_workspace_alone(api: Api, other: Api) -> None:
     ann = api.person("ann")
     code = _make_pending(api, ann)

@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from collections.abc import Callable
 
 import pytest
 
@@ -94,6 +95,17 @@ def test_each_step_of_a_persons_consent_is_shown_with_the_words_version(site: Si
 
     steps = re.findall(r"<li>[^<]*· (asked|given) · ([^<]*)</li>", shown)
     assert steps == [(said, f"words of version {consent.VERSION}, 中文") for said in ("asked", "given")]
+
+
+def test_what_somebody_used_of_their_quota_today_is_shown(open_site: Callable[..., Site]) -> None:
+    site = open_site(quotas={"user_turns": 5, "workspace_turns": 9})
+    ann = site.person("ann")
+    site.person("ann")
+    site.person("bob")
+
+    shown = site.signed_in(Role.AUDITOR).get(f"/admin/people/{ann}").text
+
+    assert "<li>2 of 5 messages of their own</li><li>3 of 9 messages of the workspace</li>" in shown
 
 
 def test_an_export_needs_the_right_and_a_reason(site: Site) -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import Path, Query, Response
@@ -12,6 +12,7 @@ from parlour.admin.api.authority import Caller, changes, sees
 from parlour.admin.api.cursors import Cursor, Limit, Page
 from parlour.admin.api.resource import Body, resource
 from parlour.admin.rights import Right
+from parlour.from_settings import quota_rules
 from parlour.people import users
 from parlour.people.errors import UserUnknown
 from parlour.people.states import ConsentState, Role, UserState
@@ -56,11 +57,22 @@ class ConsentStep(BaseModel):
     at: datetime
 
 
+class QuotaUsed(BaseModel):
+    """How much of one of today's quotas is used: of the person's own, or of their workspace's."""
+
+    scope: Literal["user", "workspace"]
+    unit: Literal["turns", "tokens"]
+    used: int
+    limit: int
+    resets_at: datetime
+
+
 class OnePerson(PersonShown):
-    """The same, how much is remembered of them, and each step of their consent, oldest first."""
+    """The same, what they used today, how much is remembered of them, and each step of their consent, oldest first."""
 
     profile_entries: int
     consent_steps: list[ConsentStep]
+    used_today: list[QuotaUsed] = Field(description="Of each quota that is set.")
 
 
 class Changed(BaseModel):
@@ -153,13 +165,15 @@ def _by_handle(caller: Caller, handle: str, state: UserState | None, role: Role 
 
 @router.get("/people/{user_id}", summary="Show one person")
 def show_person(caller: Annotated[Caller, sees(Right.SEE_PEOPLE)], user_id: UserParam) -> OnePerson:
-    """One person, what they agreed to and how much is remembered of them, never what."""
+    """One person, what they agreed to and used of today's quotas, and how much is remembered of them, never what."""
     parts = caller.platform
-    view = users.show_user(parts.database, parts.privacy, str(user_id), workspace_id=caller.workspace_id)
+    rules = quota_rules(parts.settings)
+    view = users.show_user(parts.database, parts.privacy, str(user_id), workspace_id=caller.workspace_id, quotas=rules)
     return OnePerson(
         **_shown(view).model_dump(),
         profile_entries=view.profile_entries or 0,
         consent_steps=[ConsentStep(**asdict(one)) for one in view.consent_steps or ()],
+        used_today=[QuotaUsed(**asdict(one)) for one in view.used_today or ()],
     )
 
 
