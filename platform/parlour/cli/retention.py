@@ -1,23 +1,25 @@
 """`parlour retention`: how long data is kept."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Annotated, Any
-from uuid import UUID
 
 import typer
 from sqlalchemy import select
 
 from parlour.cli.errors import Refused
-from parlour.cli.output import JsonFlag, show_json, show_rows
+from parlour.cli.output import JsonFlag, show_rows
 from parlour.cli.progress import rows_bar
 from parlour.cli.storage import Storage, open_storage
 from parlour.privacy.classes import DataClass
 from parlour.privacy.erasure import Eraser
 from parlour.privacy.persons import as_uuid
+from parlour.privacy.preview import Due
 from parlour.privacy.preview import preview as preview_of
-from parlour.privacy.retention import clear_rule, purge_expired, read_policy, redate, set_rule
+from parlour.privacy.purging import purge_now
+from parlour.privacy.retention import clear_rule, read_policy, redate, set_rule
 from parlour.privacy.rules import FOREVER, Rule, RuleRefused, Scope, checked_days
-from parlour.privacy.silence import erase_silent
+from parlour.store.ids import WorkspaceId
 from parlour.store.models import Workspace
 
 app = typer.Typer(no_args_is_help=True, help="How long data is kept: see, set, try out, run.")
@@ -39,13 +41,15 @@ Channel = Annotated[str | None, typer.Option(help="Only for this messenger, such
 Conversation = Annotated[str | None, typer.Option(metavar="ID", help="Only for this conversation.")]
 WorkspaceName = Annotated[str | None, typer.Option("--workspace", help="Of this workspace; else that of the settings.")]
 
+Reason = Annotated[str | None, typer.Option(help="Why; it stands in the audit log, sealed.")]
+
 
 @app.command(epilog="Example: parlour retention show --json")
 def show(*, as_json: JsonFlag = False) -> None:
     """Show the rules, and what holds where there is none."""
     with open_storage() as storage, storage.database.read() as session:
         policy = read_policy(session, storage.retention.defaults)
-        names: dict[UUID, str] = dict(session.execute(select(Workspace.id, Workspace.name)).all())
+        names = dict(session.execute(select(Workspace.id, Workspace.name)).tuples().all())
     rows: list[dict[str, Any]] = [
         {
             "workspace": names.get(rule.workspace_id),
@@ -70,7 +74,7 @@ def set_(
     channel: Channel = None,
     conversation: Conversation = None,
     workspace: WorkspaceName = None,
-    reason: Annotated[str | None, typer.Option(help="Why; it stands in the audit log, sealed.")] = None,
+    reason: Reason = None,
 ) -> None:
     """Set how long data of a class is kept; what is there already gets its new date at once."""
     with open_storage() as storage:
@@ -83,13 +87,21 @@ def set_(
 
 @app.command(epilog="Example: parlour retention clear message --channel telegram")
 def clear(
-    data_class: Class, *, channel: Channel = None, conversation: Conversation = None, workspace: WorkspaceName = None
+    data_class: Class,
+    *,
+    channel: Channel = None,
+    conversation: Conversation = None,
+    workspace: WorkspaceName = None,
+    reason: Reason = None,
 ) -> None:
     """Take a rule away; the next wider one counts again."""
     with open_storage() as storage:
         scope = _scope(channel, conversation)
         workspace_id = _workspace(storage, workspace)
-        is_gone = clear_rule(storage.database, storage.privacy, workspace_id, scope, data_class, actor=storage.actor())
+        actor = storage.actor()
+        is_gone = clear_rule(
+            storage.database, storage.privacy, workspace_id, scope, data_class, actor=actor, reason=reason
+        )
         if not is_gone:
             raise Refused(f"No rule for {data_class} in {scope.word}. See those there are with: parlour retention show")
         dated = _redate(storage)
@@ -116,25 +128,30 @@ def preview(
         if data_class is not None and days is not None:
             rule = _rule(storage, data_class, days, channel, conversation, workspace)
         found = preview_of(storage.database, storage.retention, now=storage.database.clock.now(), rule=rule)
-    rows = [{"class": one.data_class.value, "table": one.table, "age": one.age, "rows": one.rows} for one in found]
-    show_rows(rows, as_json=as_json, empty="Nothing would go.")
+    show_rows(_rows(found), as_json=as_json, empty="Nothing would go.")
 
 
 @app.command(epilog="Example: parlour retention run")
-def run(*, as_json: JsonFlag = False) -> None:
-    """Delete what is past its time, now. The scheduler does the same every ten minutes."""
+def run(*, workspace: WorkspaceName = None, reason: Reason = None, as_json: JsonFlag = False) -> None:
+    """Delete what is past its time, now, and show what that was. The scheduler does the same every ten minutes.
+
+    What is past its time in other workspaces goes too; the audit log of the one named tells who asked for it.
+    """
     with open_storage() as storage:
-        redate(storage.database, storage.retention)
-        now = storage.database.clock.now()
-        gone = purge_expired(storage.database, now=now)
-        eraser = Eraser(database=storage.database, privacy=storage.privacy)
-        people = erase_silent(storage.database, eraser, storage.retention, now=now)
-        if people:
-            gone["people"] = people
-    if as_json:
-        show_json(gone)
-    else:
-        show_rows([{"table": name, "rows": rows} for name, rows in gone.items()], as_json=False, empty="Nothing to do.")
+        gone = purge_now(
+            storage.database,
+            storage.privacy,
+            storage.retention,
+            Eraser(database=storage.database, privacy=storage.privacy),
+            workspace_id=_workspace(storage, workspace),
+            actor=storage.actor(),
+            reason=reason,
+        )
+    show_rows(_rows(gone), as_json=as_json, empty="Nothing to do.")
+
+
+def _rows(due: Sequence[Due]) -> list[dict[str, Any]]:
+    return [{"class": one.data_class.value, "table": one.table, "age": one.age, "rows": one.rows} for one in due]
 
 
 def _rule(
@@ -161,13 +178,13 @@ def _scope(channel: str | None, conversation: str | None) -> Scope:
     return Scope(conversation_id=found)
 
 
-def _workspace(storage: Storage, name: str | None) -> UUID:
+def _workspace(storage: Storage, name: str | None) -> WorkspaceId:
     wanted = name or storage.settings.workspace
     with storage.database.read() as session:
         found = session.scalars(select(Workspace.id).where(Workspace.name == wanted)).one_or_none()
     if found is None:
         raise Refused(f"No workspace named {wanted!r}. The first start makes that of the settings: parlour up")
-    return found
+    return WorkspaceId(found)
 
 
 def _redate(storage: Storage) -> int:

@@ -18,6 +18,7 @@ def purge_now(
     *,
     workspace_id: WorkspaceId,
     actor: str,
+    reason: str | None = None,
 ) -> list[Due]:
     """Delete what is past its time, and return what that was in this workspace, by class and age.
 
@@ -27,7 +28,7 @@ def purge_now(
     now = database.clock.now()
     going = preview(database, retention, now=now, workspace_id=workspace_id)
     with database.begin() as session:
-        record(session, privacy, Deed(actor, "retention.run", str(workspace_id), workspace_id), now=now)
+        record(session, privacy, Deed(actor, "retention.run", str(workspace_id), workspace_id, reason), now=now)
     purge_expired(database, now=now)
     erase_silent(database, eraser, retention, now=now)
     return going

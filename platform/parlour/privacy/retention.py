@@ -160,7 +160,14 @@ def date_undated(database: Database, retention: Retention) -> int:
 
 
 def clear_rule(
-    database: Database, privacy: Privacy, workspace_id: UUID, scope: Scope, data_class: DataClass, *, actor: str
+    database: Database,
+    privacy: Privacy,
+    workspace_id: UUID,
+    scope: Scope,
+    data_class: DataClass,
+    *,
+    actor: str,
+    reason: str | None = None,
 ) -> bool:
     """Take a rule away, so that the next wider one counts; whether there was one."""
     now = database.clock.now()
@@ -168,9 +175,8 @@ def clear_rule(
         gone = changed_rows(session, delete(RetentionRule).where(*_same(workspace_id, scope, data_class)))
         if gone:
             _changed(session, workspace_id, scope, data_class, now)
-            deed = Deed(
-                actor, f"retention.clear {data_class}", _subject(workspace_id, scope), WorkspaceId(workspace_id)
-            )
+            action = f"retention.clear {data_class}"
+            deed = Deed(actor, action, _subject(workspace_id, scope), WorkspaceId(workspace_id), reason)
             record(session, privacy, deed, now=now)
     return bool(gone)
 

@@ -29,10 +29,16 @@ def test_a_rule_is_set_seen_and_cleared(parlour: Command, ann: str) -> None:
 
     assert (code, said) == (0, "message in workspace: kept 20 days. 0 rows have a new date.\n")
     assert {"workspace": "default", "scope": "workspace", "class": "message", "days": "20"} in listed
-    assert parlour("retention", "clear", "message")[0] == 0
+    assert parlour("retention", "clear", "message", "--reason", "new policy")[0] == 0
     assert parlour("retention", "clear", "message")[0] == 1
     assert parlour("retention", "preview", "--json")[:2] == (0, "[]\n")
-    assert parlour("retention", "run", "--json")[:2] == (0, "{}\n")
+    assert parlour("retention", "run", "--json", "--reason", "case 17")[:2] == (0, "[]\n")
+    log = json.loads(parlour("audit", "tail", "--json")[1])
+    assert [(row["action"], row["reason"]) for row in log] == [
+        ("retention.run", "case 17"),
+        ("retention.clear message", "new policy"),
+        ("retention.set message 20d", "policy"),
+    ]
 
 
 def test_a_hold_is_placed_and_stands_against_an_erasure_until_it_is_released(parlour: Command, ann: str) -> None:
