@@ -117,7 +117,7 @@ def to_incoming(
         sender=Sender(said.user, person.name, person.language),
         text=command or text,
         message_key=said.ts,
-        sent_at=to_time(said.ts),
+        sent_at=to_time(said.edited_ts or said.ts),
         is_addressed=is_addressed or said.is_direct,
         attachments=tuple(attachment(file) for file in said.files if _is_fetchable(file)),
     )

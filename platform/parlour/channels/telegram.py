@@ -29,7 +29,6 @@ from parlour.channels.telegram_updates import (
     read_update,
 )
 from parlour.store.errors import StoreError
-from parlour.store.ids import TurnId
 from parlour.turns.ports import Incoming, Intake, Messenger, NotSent, OutcomeUnknown, Rejected, Throttled
 
 log = structlog.get_logger()
@@ -176,7 +175,7 @@ class TelegramChannel:
     def _read(self, update: Json) -> Incoming | None:
         """What it says. What cannot be read is logged by id and kind, and skipped: it will not get better."""
         try:
-            incoming = read_update(update, self._me, now=self._now(), turn_of_draft=self._turn_of_draft)
+            incoming = read_update(update, self._me, now=self._now())
         except UnreadableUpdate as error:
             self._log_unreadable(update, str(error))
             return None
@@ -189,9 +188,6 @@ class TelegramChannel:
     def _log_unreadable(self, update: Json, reason: str) -> None:
         """By id and kind only: a traceback could quote what a person wrote."""
         log.error("telegram_update_unreadable", update_id=update.get("update_id"), kind=kind_of(update), error=reason)
-
-    def _turn_of_draft(self, draft_id: int) -> TurnId | None:
-        return self._messenger.turn_of_draft(draft_id) if self._messenger else None
 
     def _open_bot(self) -> Bot:
         if self._bot is None:

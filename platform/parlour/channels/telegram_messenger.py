@@ -2,7 +2,6 @@
 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
-from hashlib import sha256
 from http import HTTPStatus
 from typing import Any, Final, TypeVar
 
@@ -16,7 +15,17 @@ from parlour.channels.telegram_settling import ABOUT_THE_CHAT, Deeds, Settling
 from parlour.channels.telegram_text import NOTHING, Rendered
 from parlour.channels.telegram_updates import SAYS
 from parlour.store.ids import AccountId, TurnId
-from parlour.turns.ports import Address, DraftStyle, NotSent, Post, PostedFile, Receipt, Rejected, SendLimits
+from parlour.turns.ports import (
+    Address,
+    DraftStyle,
+    NotSent,
+    Post,
+    PostedFile,
+    Receipt,
+    Rejected,
+    SendLimits,
+    draft_number,
+)
 from parlour.turns.wording import say
 
 T = TypeVar("T")
@@ -48,7 +57,6 @@ class TelegramMessenger:
         self._has_drafts = True
         # Groups that became supergroups, under their old id; turns by the draft shown of them; what drafts show now.
         self._moved: dict[str, int] = {}
-        self._draft_turns: OrderedDict[int, TurnId] = OrderedDict()
         self._shown: OrderedDict[tuple[str, str], Rendered] = OrderedDict()
         # Answers that are certainly others when one is searched for: those in other topics are known only here.
         self._sent: OrderedDict[tuple[str, int], str] = OrderedDict()
@@ -310,7 +318,7 @@ class TelegramMessenger:
         async def request(chat_id: int, entities: list[MessageEntity]) -> None:
             await self._bot.send_message_draft(
                 chat_id,
-                self._draft_id(turn_id),
+                draft_number(turn_id),
                 rendered.text,
                 _thread(address),
                 entities=entities,
@@ -324,18 +332,6 @@ class TelegramMessenger:
             # A local Bot API server may be older than drafts.
             self._has_drafts = refused.code != "http_404"
             raise
-
-    def _draft_id(self, turn_id: TurnId) -> int:
-        """The same positive 31-bit number for a turn in every process."""
-        draft_id = int.from_bytes(sha256(turn_id.bytes).digest()[:4]) & 0x7FFFFFFF or 1
-        self._draft_turns[draft_id] = turn_id
-        if len(self._draft_turns) > _REMEMBERED:
-            self._draft_turns.popitem(last=False)
-        return draft_id
-
-    def turn_of_draft(self, draft_id: int) -> TurnId | None:
-        """The turn whose draft this process showed under that id."""
-        return self._draft_turns.get(draft_id)
 
     async def typing(self, address: Address, turn_id: TurnId) -> None:
         """Show "typing…" for some seconds."""

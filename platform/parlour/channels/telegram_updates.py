@@ -1,12 +1,11 @@
 """A Telegram update as the event that intake takes in, read from the wire's JSON: nothing newer than us may stop it."""
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from parlour.store.ids import AccountId, TurnId
+from parlour.store.ids import AccountId
 from parlour.turns.ports import Address, Incoming, IncomingAttachment, IncomingKind, Sender
 
 Json = dict[str, Any]
@@ -51,18 +50,16 @@ def kind_of(update: object) -> str:
     )
 
 
-def read_update(
-    update: Json, me: Me, *, now: datetime, turn_of_draft: Callable[[int], TurnId | None]
-) -> Incoming | None:
+def read_update(update: Json, me: Me, *, now: datetime) -> Incoming | None:
     """The event in `update`, None when there is nothing in it for the assistant. Raises `UnreadableUpdate`."""
     try:
-        return _read(update, me, now, turn_of_draft)
+        return _read(update, me, now)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
         # `from None`: the original may quote what a person wrote.
         raise UnreadableUpdate(type(error).__name__) from None
 
 
-def _read(update: Json, me: Me, now: datetime, turn_of_draft: Callable[[int], TurnId | None]) -> Incoming | None:
+def _read(update: Json, me: Me, now: datetime) -> Incoming | None:
     event_id = str(int(update["update_id"]))
     if "message" in update:
         return _read_message(update["message"], me, event_id)
@@ -71,7 +68,7 @@ def _read(update: Json, me: Me, now: datetime, turn_of_draft: Callable[[int], Tu
     if "callback_query" in update:
         return _read_press(update["callback_query"], me, event_id, now)
     if "stopped_message_generation" in update:
-        return _read_stop(update["stopped_message_generation"], me, event_id, now, turn_of_draft)
+        return _read_stop(update["stopped_message_generation"], me, event_id, now)
     return None
 
 
@@ -281,15 +278,12 @@ def _read_press(query: Json, me: Me, event_id: str, now: datetime) -> Incoming |
     )  # fmt: skip
 
 
-def _read_stop(
-    stopped: Json, me: Me, event_id: str, now: datetime, turn_of_draft: Callable[[int], TurnId | None]
-) -> Incoming:
-    """The stop button of a draft. Drafts are in private chats only: the chat's id is the person's."""
+def _read_stop(stopped: Json, me: Me, event_id: str, now: datetime) -> Incoming:
+    """The stop button of a draft, whose number is its turn's. Drafts are in private chats only: chat is person."""
     chat = stopped["chat"]
     thread = stopped.get("message_thread_id")
-    turn_id = turn_of_draft(int(stopped["draft_id"]))
     return Incoming(
         account_id=me.account_id, event_id=event_id, kind=IncomingKind.STOP,
         address=Address(chat=str(int(chat["id"])), thread=None if thread is None else str(int(thread))),
-        sender=_sender(chat), text=str(turn_id) if turn_id else "", message_key=None, sent_at=now,
+        sender=_sender(chat), text=str(int(stopped["draft_id"])), message_key=None, sent_at=now,
     )  # fmt: skip

@@ -239,6 +239,7 @@ class Message(Base):
     external_hash: Mapped[bytes | None] = mapped_column(LargeBinary(32))
     # That id itself, to answer as a reply to it.
     external_key: Mapped[bytes | None] = mapped_column(Sealed)
+    edited_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime | None]
 

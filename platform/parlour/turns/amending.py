@@ -1,9 +1,9 @@
-"""Stops, thumbs and edits: they change something that is already there, and so are the same when they come twice."""
+"""Stops, thumbs and edits change what is already there; what comes twice or late changes no more than once."""
 
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from parlour.people.admit import Person
@@ -13,6 +13,7 @@ from parlour.privacy.service import Privacy
 from parlour.store.models import Conversation, Message, Turn
 from parlour.turns import commands
 from parlour.turns.conversations import address_hash, message_hash
+from parlour.turns.outbox import Outbox
 from parlour.turns.ports import Incoming, IncomingKind, Taken, Verdict
 from parlour.turns.rating import rate
 from parlour.turns.states import Author, TurnState
@@ -21,9 +22,10 @@ from parlour.turns.states import Author, TurnState
 class Amending:
     """Stops, rates and edits, in the transaction that takes the event in."""
 
-    def __init__(self, privacy: Privacy, retention: Retention, *, max_text_chars: int) -> None:
+    def __init__(self, privacy: Privacy, retention: Retention, outbox: Outbox, *, max_text_chars: int) -> None:
         self._privacy = privacy
         self._retention = retention
+        self._outbox = outbox
         self._max_text_chars = max_text_chars
 
     def take(self, session: Session, incoming: Incoming, text: str, person: Person, now: datetime) -> Taken:
@@ -40,7 +42,7 @@ class Amending:
         if conversation is None:
             return Taken(Verdict.IGNORED)
         if incoming.kind is IncomingKind.STOP:
-            commands.stop(session, conversation.id, only=text or None, now=now)
+            commands.stop(session, self._outbox, conversation.id, only=text or None, now=now)
             return Taken(Verdict.REPLIED)
         external_hash = message_hash(self._privacy, conversation.id, incoming.message_key or "")
         if incoming.kind is IncomingKind.FEEDBACK:
@@ -60,10 +62,15 @@ class Amending:
                 now=now,
                 expires_at=until,
             )
-        return self._edit(session, conversation.id, external_hash, person, text)
+        return self._edit(session, conversation.id, external_hash, person, text, at=incoming.sent_at)
 
-    def _edit(self, session: Session, conversation_id: UUID, external_hash: bytes, person: Person, text: str) -> Taken:
-        """Change a message while its turn still waits; once it is being answered, the answer stands as it was asked."""
+    def _edit(
+        self, session: Session, conversation_id: UUID, external_hash: bytes, person: Person, text: str, *, at: datetime
+    ) -> Taken:
+        """Change a message while its turn still waits; once it is being answered, the answer stands as it was asked.
+
+        `at` is when it was edited: an edit that is told again does not take back a later one.
+        """
         message = session.scalars(
             select(Message)
             .join(Turn, Turn.id == Message.turn_id)
@@ -73,9 +80,11 @@ class Amending:
                 Message.user_id == person.user_id,
                 Message.author == Author.USER.value,
                 Turn.state == TurnState.QUEUED.value,
+                or_(Message.edited_at.is_(None), Message.edited_at <= at),
             )
         ).one_or_none()
         if message is None or len(text) > self._max_text_chars:
             return Taken(Verdict.IGNORED)
+        message.edited_at = at
         message.body = self._privacy.sealer.seal(person.user_id, Message.body, message.id, text)
         return Taken(Verdict.REPLIED)

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
 from sqlalchemy import select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -16,12 +15,7 @@ from parlour.store.ids import AccountId, ConversationId, TurnId, UserId, new_id
 from parlour.store.models import Account, Conversation, Turn, User
 from parlour.turns.outbox import Outbox, Recipient
 from parlour.turns.ports import Frame, Live
-from parlour.turns.states import Author, TurnState
-
-# The kind of a turn that nobody's message began.
-ANNOUNCED: Final = "announced"
-# The kind of one that belongs into the thread of an earlier one, whose `once` is `thread_root` of its own.
-IN_THREAD: Final = "in_thread"
+from parlour.turns.states import ANNOUNCED, Author, TurnState
 
 
 def thread_root(once: str) -> str:

@@ -11,6 +11,7 @@ from parlour.people.profile import Profiles
 from parlour.privacy.service import Privacy
 from parlour.store.models import Conversation, Turn
 from parlour.turns.handoffs import Handoffs
+from parlour.turns.outbox import Outbox
 from parlour.turns.ports import Live
 
 
@@ -28,6 +29,7 @@ class Context:
     # None: until somebody deletes it.
     keep_days: int | None
     handoffs: Handoffs
+    outbox: Outbox
     profiles: Profiles
     remembers: bool
     """Whether this installation remembers people at all."""

@@ -11,12 +11,15 @@ from sqlalchemy.orm import Session
 from parlour.sdk.manifest import Entry
 from parlour.skills.views import Place, enabled_manifests
 from parlour.store.changes import changed_rows
-from parlour.store.ids import ConversationId, UserId, WorkspaceId
+from parlour.store.ids import ConversationId, TurnId, UserId, WorkspaceId
 from parlour.store.models import Account, Message, Turn, User
 from parlour.turns import people_commands, privacy_commands
 from parlour.turns.command import Command, Context, Order
+from parlour.turns.ending import stop_waiting
 from parlour.turns.handoffs import NobodyThere
-from parlour.turns.states import Author, Mode, TurnState
+from parlour.turns.outbox import Outbox
+from parlour.turns.ports import draft_number
+from parlour.turns.states import Author, Mode, TurnState, is_open_turn
 from parlour.turns.wording import ENGLISH_NAMES, LANGUAGES, say
 
 
@@ -32,18 +35,18 @@ def run(context: Context, text: str) -> Order:
     return command.run(context, argument.strip())
 
 
-def stop(session: Session, conversation_id: UUID, *, now: datetime, only: str | None = None) -> bool:
-    """Stop the running turn and everything that waits behind it, or `only` one turn; whether there was anything.
+def stop(session: Session, outbox: Outbox, conversation_id: UUID, *, now: datetime, only: str | None = None) -> bool:
+    """Stop the running turn and everything that waits behind it; whether there was anything.
 
-    The worker sees the mark within half a second and aborts in the engine; what was said so far stays.
+    `only` is one turn's id, or the number of its draft (`ports.draft_number`). The worker sees the mark within half a
+    second and aborts in the engine; what was said so far stays.
     """
-    wanted = [Turn.conversation_id == conversation_id]
+    wanted = Turn.conversation_id == conversation_id
     if only is not None:
-        wanted.append(Turn.id == _as_uuid(only))
-    running = update(Turn).where(*wanted, Turn.state == TurnState.RUNNING.value)
-    waiting = update(Turn).where(*wanted, Turn.state == TurnState.QUEUED.value)
+        wanted &= Turn.id.in_(_named(session, conversation_id, only))
+    running = update(Turn).where(wanted, Turn.state == TurnState.RUNNING.value)
     asked = changed_rows(session, running.values(is_stop_requested=True))
-    ended = changed_rows(session, waiting.values(state=TurnState.STOPPED.value, finished_at=now))
+    ended = stop_waiting(session, outbox, wanted, now=now)
     return bool(asked or ended)
 
 
@@ -104,7 +107,7 @@ def _new(context: Context, _: str) -> Order:
 
 
 def _stop(context: Context, _: str) -> Order:
-    stopped = stop(context.session, context.conversation.id, now=context.now)
+    stopped = stop(context.session, context.outbox, context.conversation.id, now=context.now)
     return Order(say("stopped" if stopped else "nothing_to_stop", context.language))
 
 
@@ -180,11 +183,11 @@ def _done(context: Context, _: str) -> Order:
     return Order(live=tuple(context.handoffs.end(context.session, handoff, name, "", context.now)))
 
 
-def _as_uuid(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        return UUID(int=0)
+def _named(session: Session, conversation_id: UUID, name: str) -> list[UUID]:
+    """The open turn of that id or draft number."""
+    open_turns = select(Turn.id).where(Turn.conversation_id == conversation_id, is_open_turn(Turn.state))
+    found = session.scalars(open_turns)
+    return [one for one in found if name in {str(one), str(draft_number(TurnId(one)))}]
 
 
 ALL: Final = (

@@ -17,10 +17,9 @@ from parlour.privacy.sealing import Sealer
 from parlour.store.ids import UserId
 from parlour.store.models import Message, Turn
 from parlour.store.prepared import Asked, Query
-from parlour.turns.announce import ANNOUNCED
 from parlour.turns.extras import open_extras
 from parlour.turns.order import Claim
-from parlour.turns.states import Author, TurnState
+from parlour.turns.states import ANNOUNCED, Author, TurnState
 from parlour.turns.wording import ENGLISH_NAMES
 
 Key = TypeVar("Key", UUID, str)

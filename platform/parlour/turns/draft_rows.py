@@ -5,6 +5,7 @@ from uuid import UUID
 
 from sqlalchemy import Select, delete, select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from parlour.privacy.service import Privacy
 from parlour.store.database import Database
@@ -21,7 +22,7 @@ class MayShow(Enum):
     """Whether a draft may be posted."""
 
     YES = auto()
-    NOT_YET = auto()  # an answer before it in the conversation has still to be sent
+    NOT_YET = auto()  # no worker has the turn now, or an answer before it in the conversation has still to be sent
     NEVER = auto()  # the answer is in the ledger already, or an earlier draft's fate is not known
 
 
@@ -77,6 +78,8 @@ class DraftRows:
         )
         try:
             with self._database.begin() as session:
+                if not _is_being_answered(session, target):
+                    return MayShow.NOT_YET, None
                 # The draft becomes the answer where it stands, and must stand after the answers before it.
                 if session.scalar(select(is_delivery_waiting(target.conversation_id, before_seq=target.seq))):
                     return MayShow.NOT_YET, None
@@ -117,6 +120,14 @@ class DraftRows:
             return MayShow.NEVER, None
         keys = self._keys.open(target.user_id, row.id, row.external_keys)
         return (MayShow.YES, keys[0]) if keys else (MayShow.NEVER, None)
+
+
+def _is_being_answered(session: Session, target: DraftTarget) -> bool:
+    """Whether a worker still has the turn; its conversation's row is held, so that none ends it until the commit."""
+    conversation = select(Conversation.id).where(Conversation.id == target.conversation_id)
+    session.execute(conversation.with_for_update(read=True))
+    state = session.scalar(select(Turn.state).where(Turn.id == target.turn_id))
+    return state == TurnState.RUNNING.value
 
 
 def _row_of(target: DraftTarget) -> Select[UUID]:

@@ -21,11 +21,11 @@ from parlour.store.changes import changed_rows
 from parlour.store.ids import ConversationId, UserId, WorkspaceId, new_id
 from parlour.store.models import Account, Conversation, Identity, Message
 from parlour.store.outbound_models import Handoff
-from parlour.turns.announce import ANNOUNCED, IN_THREAD, Announcement, announce
+from parlour.turns.announce import Announcement, announce
 from parlour.turns.conversations import Entrance
 from parlour.turns.outbox import Outbox
 from parlour.turns.ports import Address, Live
-from parlour.turns.states import Author, HandoffState
+from parlour.turns.states import ANNOUNCED, IN_THREAD, Author, HandoffState
 from parlour.turns.wording import say
 
 PREFIX: Final = "handoff:"

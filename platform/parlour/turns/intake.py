@@ -29,11 +29,11 @@ from parlour.turns.amending import Amending
 from parlour.turns.arrival import Admitted, Arrival, rounds, verdicts
 from parlour.turns.command import Context
 from parlour.turns.conversations import Entrance, hold
+from parlour.turns.ending import merge
 from parlour.turns.entry import BOT, Bot, Entry, EntryBook
 from parlour.turns.gate import RateGate
 from parlour.turns.handoffs import Handoffs, plain
 from parlour.turns.metrics import Metrics
-from parlour.turns.order import merge
 from parlour.turns.outbox import Outbox
 from parlour.turns.ports import (
     Frame,
@@ -106,7 +106,7 @@ class TakeIn:
         self._metrics = metrics
         self._handoffs = handoffs
         self._agents = AgentDesk(handoffs, privacy)
-        self._amending = Amending(privacy, retention, max_text_chars=rules.max_text_chars)
+        self._amending = Amending(privacy, retention, outbox, max_text_chars=rules.max_text_chars)
         self._profiles = profiles
         self._quotas = quotas
         # An account stays in its workspace and channel; whether it is still there is asked each time.
@@ -318,10 +318,19 @@ class TakeIn:
     def _queued(self, entry: Entry) -> tuple[Taken, TurnId | None]:
         mode = Mode(entry.conversation.mode) if entry.conversation.mode else self._rules.default_mode
         if mode is Mode.INTERRUPT and entry.conversation.waiting:
-            _interrupt(entry)
+            self._interrupt(entry)
         taken = Taken(Verdict.ACCEPTED, entry.turn_id, entry.conversation_id)
         # Only the first open turn is published; whoever finishes a turn publishes the next one.
         return taken, (entry.turn_id if entry.conversation.waiting == 0 else None)
+
+    def _interrupt(self, entry: Entry) -> None:
+        """Stop the running turn; what waits behind it is answered together with this one."""
+        session, conversation = entry.session, entry.conversation
+        before = Turn.seq < conversation.last_seq
+        running = (Turn.conversation_id == conversation.id, before, Turn.state == TurnState.RUNNING.value)
+        session.execute(update(Turn).where(*running).values(is_stop_requested=True))
+        waiting = and_(before, Turn.state == TurnState.QUEUED.value)
+        merge(session, self._outbox, waiting, conversation_id=conversation.id, into=entry.turn_id, now=entry.now)
 
     def _pass_on(self, entry: Entry, handoff: Handoff) -> Taken:
         """To the human who has the conversation, or will; the assistant is silent."""
@@ -350,6 +359,7 @@ class TakeIn:
                     entry.session, account_id=entry.account.id, conversation_id=entry.conversation.id
                 ),
                 handoffs=self._handoffs,
+                outbox=self._outbox,
                 profiles=self._profiles,
                 remembers=self._rules.remembers,
             ),
@@ -390,13 +400,3 @@ def _is_linking(entry: Entry) -> bool:
 def _conversation(entry: Entry) -> Conversation:
     """Its row as it stands now, whatever was read of it before."""
     return entry.session.get_one(Conversation, entry.conversation.id, populate_existing=True)
-
-
-def _interrupt(entry: Entry) -> None:
-    """Stop the running turn; what waits behind it is answered together with this one."""
-    session, conversation = entry.session, entry.conversation
-    before = Turn.seq < conversation.last_seq
-    running = (Turn.conversation_id == conversation.id, before, Turn.state == TurnState.RUNNING.value)
-    session.execute(update(Turn).where(*running).values(is_stop_requested=True))
-    waiting = and_(before, Turn.state == TurnState.QUEUED.value)
-    merge(session, waiting, conversation_id=conversation.id, into=entry.turn_id, now=entry.now)

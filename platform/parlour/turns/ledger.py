@@ -21,7 +21,6 @@ from parlour.store.database import Database
 from parlour.store.errors import StoreError
 from parlour.store.ids import AccountId, ConversationId, DeliveryId, TurnId, UserId
 from parlour.store.models import Account, Attachment, Delivery, Message
-from parlour.turns.announce import IN_THREAD
 from parlour.turns.budget import SendBudget
 from parlour.turns.conversations import message_hash, opened_address
 from parlour.turns.draft_rows import DraftRows
@@ -32,7 +31,7 @@ from parlour.turns.parts import Parts, pack, parts_of, unpack
 from parlour.turns.ports import Address, Messenger, PostedFile
 from parlour.turns.said import Enclosure
 from parlour.turns.shipments import Outcome, Shipment
-from parlour.turns.states import Author, DeliveryState, DraftState, is_open_delivery
+from parlour.turns.states import IN_THREAD, Author, DeliveryState, DraftState, is_open_delivery
 
 log = structlog.get_logger(__name__)
 

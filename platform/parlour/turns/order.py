@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeVar
 from uuid import UUID
 
 import structlog
-from sqlalchemy import ColumnElement, and_, bindparam, or_, select, update
+from sqlalchemy import and_, bindparam, or_, select, update
 from sqlalchemy.orm import Session
 
 from parlour.privacy.errors import KeysUnavailable, PrivacyError
@@ -15,6 +15,7 @@ from parlour.store.database import Database
 from parlour.store.ids import AccountId, ConversationId, TurnId, UserId, WorkspaceId
 from parlour.store.models import Account, Conversation, Turn, User, Workspace
 from parlour.store.prepared import Asked, Change, Query
+from parlour.turns.ending import merge
 from parlour.turns.outbox import Outbox, Recipient
 from parlour.turns.states import Author, Mode, TurnState, is_open_turn
 from parlour.turns.wording import say
@@ -254,7 +255,7 @@ class Order:
         *earlier, last = turns
         if earlier:
             those = Turn.id.in_([turn.id for turn in earlier])
-            merge(session, those, conversation_id=conversation.id, into=last.id, now=now)
+            merge(session, self._outbox, those, conversation_id=conversation.id, into=last.id, now=now)
         return last
 
     def _give_up(self, session: Session, turn: _Open, now: datetime) -> None:
@@ -295,16 +296,6 @@ class Order:
 
 def _close(session: Session, turn: _Open, state: TurnState, now: datetime, **more: object) -> None:
     session.execute(update(Turn).where(Turn.id == turn.id).values(state=state.value, finished_at=now, **more))
-
-
-def merge(session: Session, those: ColumnElement[bool], *, conversation_id: UUID, into: UUID, now: datetime) -> None:
-    """Have the turn `into` answer those of the conversation, and whatever they were to answer besides themselves."""
-    its = Turn.conversation_id == conversation_id
-    # Before they are closed, `those` may be known by being open.
-    behind_them = Turn.merged_into.in_(select(Turn.id).where(its, those).correlate(None))
-    session.execute(update(Turn).where(its, behind_them).values(merged_into=into))
-    closed = {"state": TurnState.MERGED.value, "merged_into": into, "finished_at": now}
-    session.execute(update(Turn).where(its, those).values(closed))
 
 
 def recipient_of(turn: Turn | _Open, channel: str) -> Recipient:

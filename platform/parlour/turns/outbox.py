@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import Insert, insert
+from sqlalchemy import Insert, bindparam, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -15,11 +15,11 @@ from parlour.privacy.retention import Retention
 from parlour.privacy.service import Privacy
 from parlour.skills.rich import PLAIN, Enclosed, Rich
 from parlour.store.ids import AccountId, AttachmentId, ConversationId, TurnId, UserId, new_id
-from parlour.store.models import Attachment, Delivery, Message
+from parlour.store.models import Attachment, Delivery, Message, Turn
 from parlour.store.prepared import Change
 from parlour.turns.conversations import message_hash
 from parlour.turns.extras import extras_of, seal_extras
-from parlour.turns.states import PULL_CHANNELS, Author, DeliveryState
+from parlour.turns.states import ANNOUNCED, PULL_CHANNELS, Author, DeliveryState, is_open_delivery
 
 
 def _deliver_on(dialect: str) -> Insert:
@@ -35,6 +35,26 @@ _DELIVERY: Final = (
     "draft_state attempts created_at message_id state due_at sent_at"
 )
 _DELIVER: Final = Change(_deliver_on, columns=_DELIVERY)
+# News that is put off may be put off no longer than until somebody says something in its conversation: what is said
+# then comes behind it. What is being sent just now is left to whoever sends it.
+_OVERTAKEN: Final = Change(
+    update(Delivery)
+    .where(
+        Delivery.id.in_(
+            select(Delivery.id)
+            .join(Turn, Turn.id == Delivery.turn_id)
+            .where(
+                Delivery.conversation_id == bindparam("conversation"),
+                is_open_delivery(Delivery.state),
+                Delivery.state == DeliveryState.PENDING.value,
+                Delivery.due_at > bindparam("now"),
+                Turn.kind == ANNOUNCED,
+            )
+            .with_for_update(of=Delivery, skip_locked=True)
+        )
+    )
+    .values(due_at=bindparam("now"))
+)
 _WRITE: Final = Change(
     insert(Message),
     columns=("id conversation_id turn_id user_id seq author body extras external_hash created_at expires_at"),
@@ -156,6 +176,8 @@ class Outbox:
         due_at: datetime,
         ordinal: int,
     ) -> None:
+        if ordinal == 0 and due_at == now:
+            _OVERTAKEN.put_off(session, conversation=to.conversation_id, now=now)
         _DELIVER.put_off(
             session,
             id=new_id(),

@@ -8,9 +8,15 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from hashlib import sha256
 from typing import Literal, Protocol
 
 from parlour.store.ids import AccountId, ConversationId, DeliveryId, TurnId
+
+
+def draft_number(turn_id: TurnId) -> int:
+    """A positive number of 31 bits for the turn's draft, the same in every process: what Telegram calls drafts by."""
+    return int.from_bytes(sha256(turn_id.bytes).digest()[:4]) & 0x7FFFFFFF or 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +72,8 @@ class Incoming:
     is for the assistant (mention, reply, own thread); in private chats it is always true. `message_key` is the
     messenger's id of the message: of the edited one for an edit, of the rated one for feedback. For a command, `text`
     is `name` and its argument (`language zh`), without slash or bang. For feedback, `text` is `up` or `down`; for a
-    press, the button's number under the message of that key. A stop names the draft's turn in `text` where the
-    messenger tells, else it is empty and means the running one.
+    press, the button's number under the message of that key. A stop names its turn in `text` where the messenger
+    tells, by id or by `draft_number`; else it is empty and means whatever is open.
     """
 
     account_id: AccountId

@@ -21,6 +21,11 @@ class TurnState(StrEnum):
     DROPPED = "dropped"  # by an operator
 
 
+# The kind of a turn that nobody's message began.
+ANNOUNCED: Final = "announced"
+# The kind of one that belongs into the thread of an earlier one, whose `once` is `announce.thread_root` of its own.
+IN_THREAD: Final = "in_thread"
+
 OPEN_TURNS = (TurnState.QUEUED, TurnState.RUNNING)
 
 

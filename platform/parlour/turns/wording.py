@@ -48,6 +48,7 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
         "zh": "您好！我还不认识您。请把这个代码交给管理员，由管理员批准后即可使用：{code}",
     },
     "stopped": {"en": "Stopped.", "zh": "已停止。"},
+    "merged": {"en": "I answer this together with what comes next.", "zh": "我会和下一条消息一起回答。"},
     "nothing_to_stop": {"en": "Nothing is running.", "zh": "现在没有正在进行的回答。"},
     "nothing_to_retry": {"en": "There is nothing to try again yet.", "zh": "还没有可以重试的消息。"},
     "new": {

@@ -180,6 +180,7 @@ async def test_an_edit_is_told_with_the_message_it_is_of(both: Running) -> None:
 
     assert (edit.kind, edit.text, edit.message_key) == (IncomingKind.EDIT, "two", said["ts"])
     assert edit.event_id != both.intake.committed[0].event_id
+    assert edit.sent_at > both.intake.committed[0].sent_at
 
 
 async def test_an_unfurled_link_is_no_edit(both: Running) -> None:

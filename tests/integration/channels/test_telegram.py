@@ -26,6 +26,7 @@ from parlour.turns.ports import (
     OutcomeUnknown,
     Rejected,
     Throttled,
+    draft_number,
 )
 from tests.fakes.intake import FakeAccounts, FakeIntake
 from tests.fakes.telegram import FakeTelegram
@@ -283,7 +284,8 @@ async def test_the_stop_button_of_a_draft_stops_its_turn(harness: TelegramHarnes
     await until(lambda: harness.intake.committed, "the stop is taken in")
 
     assert draft["can_stop"]
-    assert (harness.intake.committed[0].kind, harness.intake.committed[0].text) == (IncomingKind.STOP, str(turn_id))
+    (stop,) = harness.intake.committed
+    assert (stop.kind, stop.text) == (IncomingKind.STOP, str(draft_number(turn_id)))
 
 
 async def test_a_thumb_is_committed_and_then_thanked_for(harness: TelegramHarness) -> None:

@@ -10,19 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parlour.channels.telegram_updates import Me, UnreadableUpdate, read_update
-from parlour.store.ids import AccountId, TurnId
+from parlour.store.ids import AccountId
 from parlour.turns.ports import Address, Incoming, IncomingAttachment, IncomingKind, Sender
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 ME = Me(AccountId(UUID(int=1)), 123_456, "parlour_bot", frozenset({"help", "language", "stop"}))
-TURN = TurnId(UUID(int=9))
 ANNA = {"id": 7, "is_bot": False, "first_name": "Anna", "last_name": "Li", "language_code": "zh-hans"}
 PRIVATE = {"id": 7, "type": "private", "first_name": "Anna"}
 GROUP = {"id": -100_5, "type": "supergroup", "title": "Team"}
 
 
 def read(update: dict[str, Any]) -> Incoming | None:
-    return read_update(update, ME, now=NOW, turn_of_draft={55: TURN}.get)
+    return read_update(update, ME, now=NOW)
 
 
 def message(text: str | None = None, *, chat: dict[str, Any] = PRIVATE, **fields: Any) -> dict[str, Any]:
@@ -238,13 +237,12 @@ def test_a_thumb_is_feedback_on_the_message_it_stands_under(rating: str) -> None
     assert incoming.address == Address(chat="-1005", is_private=False)
 
 
-@pytest.mark.parametrize(("draft_id", "text"), [(55, str(TURN)), (56, "")])
-def test_the_stop_button_names_the_turn_whose_draft_it_was(draft_id: int, text: str) -> None:
-    stopped = {"chat": PRIVATE, "draft_id": draft_id}
+def test_the_stop_button_names_the_draft_that_it_stood_under() -> None:
+    stopped = {"chat": PRIVATE, "draft_id": 55}
 
     incoming = got({"update_id": 5, "stopped_message_generation": stopped})
 
-    assert (incoming.kind, incoming.text) == (IncomingKind.STOP, text)
+    assert (incoming.kind, incoming.text) == (IncomingKind.STOP, "55")
     assert (incoming.sender.external_id, incoming.address.chat) == ("7", "7")
 
 

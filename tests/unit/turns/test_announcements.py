@@ -18,10 +18,10 @@ from parlour.store.models import Account, Attachment, Delivery, Turn, User
 from parlour.store.outbound_models import Subscription
 from parlour.store.skill_models import SkillRow
 from parlour.turns import notify, sending
-from parlour.turns.announce import ANNOUNCED, announce
+from parlour.turns.announce import announce
 from parlour.turns.ports import Frame, Live, Taken
 from parlour.turns.sending import NoPrivateChat
-from parlour.turns.states import Author
+from parlour.turns.states import ANNOUNCED, Author
 from tests.fakes.turns import FakeMessenger, ScriptedEngine
 from tests.support.stage import Stage, until
 
@@ -183,6 +183,20 @@ def test_a_large_audience_is_spread_so_that_answers_go_in_between(stage: Stage, 
     assert tell(stage, job) == 60
 
     assert due(stage) == pytest.approx([number / 10 for number in range(60)])
+
+
+def test_news_that_is_put_off_goes_with_the_next_answer_and_does_not_hold_it_up(
+    stage: Stage, skill_id: SkillId
+) -> None:
+    job = subscribed(stage, skill_id, *(f"person{number}" for number in range(20)))
+    assert tell(stage, job) == 20
+
+    taken = stage.say("and me?", sender="person19")
+    stage.work(stage.worker())
+
+    of_theirs = [row for row in stage.deliveries() if row.conversation_id == taken.conversation_id]
+    assert [row.due_at <= stage.clock.now() for row in of_theirs] == [True] * len(of_theirs)
+    assert len([at for at in due(stage) if at > 0]) == 18
 
 
 def test_an_answer_is_not_held_up_by_news_that_came_in_the_middle_of_it(stage: Stage, skill_id: SkillId) -> None:

@@ -495,7 +495,7 @@ def _shred(stage: Stage, taken: Taken) -> None:
     privacy.keyring.forget(user_id)
 
 
-def test_a_plain_turn_asks_the_database_ten_things(stage: Stage) -> None:
+def test_a_plain_turn_asks_the_database_eleven_things(stage: Stage) -> None:
     worker = stage.worker()
     stage.say("hello")
     stage.work(worker)
@@ -505,5 +505,6 @@ def test_a_plain_turn_asks_the_database_ten_things(stage: Stage) -> None:
     with counted() as statements:
         worker.answerer.answer(taken.turn_id)
 
-    # Lease and open turns, the turn begun, messages, files; released, ended, message, delivery, who is next.
-    assert len(statements) == 10
+    # Lease and open turns, the turn begun, messages, files; released, ended, message, news before it, delivery, who is
+    # next.
+    assert len(statements) == 11

@@ -7,6 +7,7 @@ import pytest
 
 from parlour.engines.errors import PromptTooLong
 from parlour.store.ids import TurnId, UserId
+from parlour.turns.draft_rows import MayShow
 from parlour.turns.ports import (
     DraftLost,
     DraftStyle,
@@ -20,6 +21,7 @@ from parlour.turns.ports import (
     Throttled,
 )
 from tests.fakes.turns import FakeMessenger, ScriptedEngine
+from tests.support.sqlite_stage import MakeStage
 from tests.support.stage import Stage, Worker, until
 
 ENDS_DRAFTS = [Throttled(retry_after_s=100), NotSent(), Rejected("no_drafts"), RuntimeError("unforeseen")]
@@ -354,6 +356,59 @@ async def test_a_failure_replaces_the_draft(stage: Stage, messenger: FakeMesseng
 
     (text,) = messenger.texts()
     assert "too long" in text
+
+
+async def _handed_back_with_a_draft_out(stage: Stage, messenger: FakeMessenger) -> Writing:
+    """A turn whose worker has gone and whose draft stands there, waiting for another worker."""
+    writing = Writing(stage)
+    async with stage.posting(messenger) as sender:
+        await until(lambda: sender.is_holding and stage.bus.is_listened_to)
+        writing.says("Once")
+        await until(lambda: bool(stage.deliveries()) and stage.deliveries()[0].draft_state == "open")
+    await asyncio.to_thread(writing.worker.order.hand_back, writing.claim)
+    stage.queue.take()
+    return writing
+
+
+async def test_the_draft_of_a_turn_that_is_stopped_while_it_waits_is_no_last_word(
+    stage: Stage, messenger: FakeMessenger
+) -> None:
+    await _handed_back_with_a_draft_out(stage, messenger)
+
+    await asyncio.to_thread(stage.command, "stop")
+    async with stage.posting(messenger):
+        await until(lambda: {row.state for row in stage.deliveries()} == {"sent"})
+
+    assert messenger.texts() == ["Stopped.", "Stopped."]
+    assert stage.states() == ["stopped", "answered"]
+
+
+@pytest.mark.parametrize("mode", ["merge", "interrupt"])
+async def test_the_draft_of_a_turn_that_is_answered_with_the_next_is_no_last_word(
+    make_stage: MakeStage, mode: str
+) -> None:
+    stage = make_stage(turns={"mode": mode})
+    messenger = FakeMessenger(stage.account_id, style=DraftStyle.MESSAGE)
+    writing = await _handed_back_with_a_draft_out(stage, messenger)
+
+    await asyncio.to_thread(stage.say, "and a poem")
+    await asyncio.to_thread(writing.worker.answerer.answer, writing.turn_id)
+    async with stage.posting(messenger):
+        await until(lambda: {row.state for row in stage.deliveries()} == {"sent"})
+
+    assert messenger.texts() == ["I answer this together with what comes next.", "The end."]
+    assert stage.states() == ["merged", "answered"]
+
+
+def test_no_draft_is_begun_for_a_turn_that_ended_since_it_was_looked_at(stage: Stage) -> None:
+    writing, rows = Writing(stage), stage.ledger().drafts
+    target = rows.target(writing.turn_id)
+    assert target
+    writing.worker.order.hand_back(writing.claim)
+    stage.command("stop")
+
+    assert rows.begin(target) == (MayShow.NOT_YET, None)
+    assert [row.state for row in stage.deliveries()] == ["pending"]
 
 
 async def _settled() -> None:

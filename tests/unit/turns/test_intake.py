@@ -13,7 +13,7 @@ from parlour.people.users import approve, block
 from parlour.store.errors import DatabaseUnavailable
 from parlour.store.ids import AccountId, UserId
 from parlour.store.models import Account, Attachment, Conversation, Feedback, Message, Turn, User, Workspace
-from parlour.turns.ports import Frame, IncomingAttachment, IncomingKind, Verdict
+from parlour.turns.ports import Frame, IncomingAttachment, IncomingKind, Verdict, draft_number
 from tests.support.stage import Stage
 
 MakeStage = Callable[..., Stage]
@@ -514,6 +514,19 @@ def test_feedback_on_what_is_no_answer_is_ignored(stage: Stage) -> None:
     assert stage.count(Feedback) == 0
 
 
+def test_an_edit_that_is_told_again_does_not_take_back_a_later_one(stage: Stage) -> None:
+    stage.say("teh", message_key="m1")
+    edits = []
+    for text in ("the", "the cat"):
+        stage.clock.advance(1)
+        edits.append(stage.incoming(text, message_key="m1", kind=IncomingKind.EDIT))
+
+    for edit in (*edits, edits[0], edits[1]):
+        stage.platform.intake.receive(edit)
+
+    assert stage.messages("user") == ["the cat"]
+
+
 def test_the_stop_button_ends_what_runs_and_what_waits(stage: Stage) -> None:
     running = stage.say("one")
     stage.say("two")
@@ -532,6 +545,18 @@ def test_the_stop_button_of_one_draft_stops_that_turn_only(stage: Stage) -> None
     stage.say("two")
 
     stage.say(str(first.turn_id), kind=IncomingKind.STOP)
+
+    assert stage.states() == ["stopped", "queued"]
+
+
+def test_a_stop_names_a_draft_by_its_number_and_told_again_stops_nothing_said_since(stage: Stage) -> None:
+    first = stage.say("one")
+    assert first.turn_id
+    stop = stage.incoming(str(draft_number(first.turn_id)), kind=IncomingKind.STOP)
+    stage.platform.intake.receive(stop)
+    stage.say("two")
+
+    stage.platform.intake.receive(stop)
 
     assert stage.states() == ["stopped", "queued"]
 
