@@ -49,7 +49,7 @@ def show(*, as_json: JsonFlag = False) -> None:
     """Show the rules, and what holds where there is none."""
     with open_storage() as storage, storage.database.read() as session:
         policy = read_policy(session, storage.retention.defaults)
-        names = dict(session.execute(select(Workspace.id, Workspace.name)).tuples().all())
+        names = {row.id: row.name for row in session.execute(select(Workspace.id, Workspace.name))}
     rows: list[dict[str, Any]] = [
         {
             "workspace": names.get(rule.workspace_id),
