@@ -15,9 +15,10 @@ from parlour.cli.storage import Storage, open_storage
 from parlour.people.accounts import AccountBook, find_workspace
 from parlour.people.states import Role
 
-app = typer.Typer(no_args_is_help=True, help="See, invite and remove those who sign in to the admin pages.")
+app = typer.Typer(no_args_is_help=True, help="See, invite, help and remove those who sign in to the admin pages.")
 
 WorkspaceName = Annotated[str | None, typer.Option("--workspace", help="Of this workspace; else that of the settings.")]
+Url = Annotated[str, typer.Option(help="Where people reach the gateway; else as it listens.")]
 Name = Annotated[str, typer.Argument(help="The name that they sign in by, from: parlour operator list")]
 
 
@@ -50,7 +51,7 @@ def invite(
         Role.ADMIN
     ),
     email: Annotated[str, typer.Option(help="Their address at the identity provider, where one is set up.")] = "",
-    url: Annotated[str, typer.Option(help="Where people reach the gateway; else as it listens.")] = "",
+    url: Url = "",
     workspace: WorkspaceName = None,
 ) -> None:
     """Print a link, once, by which a new operator sets a password: it works once and for 24 hours.
@@ -59,8 +60,7 @@ def invite(
     """
     if first == (name is not None):
         raise typer.BadParameter("give a name, or --first")
-    if url and not _is_web_address(url):
-        raise typer.BadParameter(f"--url {url} is no address of a gateway. Give one as https://chat.example.com")
+    _refuse_no_address(url)
     with open_storage() as storage:
         if name is None:
             link = _first_link(storage, workspace)
@@ -68,9 +68,7 @@ def invite(
             own = _operators(storage, workspace)
             logins = Logins(storage.database, storage.privacy)
             link = logins.invite(own.workspace_id, name, role, opens_content=False, actor=own.actor, email=email)
-        web = storage.settings.web
-    typer.echo(f"{url.rstrip('/') or f'http://{web.host}:{web.port}'}{link.path}")
-    typer.echo(f"Hand it over by a safe way. It works once, before {link.until:%Y-%m-%d %H:%M} UTC.", err=True)
+        _tell(link, url, storage)
 
 
 @app.command(epilog="Example: parlour operator role ann auditor")
@@ -113,6 +111,46 @@ def identity(
     typer.echo(f"Operator {name} {'comes in by the identity provider' if email or subject else 'has no identity'} now.")
 
 
+@app.command(epilog="Example: parlour operator link ann --url https://chat.example.com")
+def link(name: Name, *, url: Url = "", workspace: WorkspaceName = None) -> None:
+    """Print a link, once, by which they set a new password: it works once and for 24 hours, in place of earlier ones.
+
+    The old password is good until then; `operator sign-out` takes it. Codes of an app are asked for as before.
+    """
+    _refuse_no_address(url)
+    with open_storage() as storage:
+        own = _operators(storage, workspace)
+        _tell(own.new_link(own.find(name)), url, storage)
+
+
+@app.command(epilog="Example: parlour operator sign-out ann --takes-password")
+def sign_out(
+    name: Name,
+    *,
+    takes_password: Annotated[
+        bool, typer.Option("--takes-password", help="And their password opens nothing any more, until a new link.")
+    ] = False,
+    workspace: WorkspaceName = None,
+) -> None:
+    """End all their sessions in the admin pages. The last owner keeps the password."""
+    with open_storage() as storage:
+        own = _operators(storage, workspace)
+        own.end_sessions(own.find(name), takes_password=takes_password)
+    without = (
+        f" and has no password. Make a link for a new one: parlour operator link {name}" if takes_password else "."
+    )
+    typer.echo(f"Operator {name} is signed out everywhere{without}")
+
+
+@app.command(epilog="Example: parlour operator codes-off ann")
+def codes_off(name: Name, *, workspace: WorkspaceName = None) -> None:
+    """Ask them for no codes of an app any more, where they lost it: the password alone signs them in."""
+    with open_storage() as storage:
+        own = _operators(storage, workspace)
+        own.stop_totp(own.find(name))
+    typer.echo(f"Operator {name} is asked for no codes any more.")
+
+
 @app.command(epilog="Example: parlour operator remove ann")
 def remove(name: Name, *, workspace: WorkspaceName = None) -> None:
     """Take their login away and end their sessions and tokens. The last owner stays."""
@@ -140,6 +178,17 @@ def _first_link(storage: Storage, name: str | None) -> Link:
 def _operators(storage: Storage, name: str | None) -> Operators:
     workspace_id = find_workspace(storage.database, name or storage.settings.workspace)
     return Operators(storage.database, storage.privacy, workspace_id, storage.actor())
+
+
+def _tell(link: Link, url: str, storage: Storage) -> None:
+    web = storage.settings.web
+    typer.echo(f"{url.rstrip('/') or f'http://{web.host}:{web.port}'}{link.path}")
+    typer.echo(f"Hand it over by a safe way. It works once, before {link.until:%Y-%m-%d %H:%M} UTC.", err=True)
+
+
+def _refuse_no_address(url: str) -> None:
+    if url and not _is_web_address(url):
+        raise typer.BadParameter(f"--url {url} is no address of a gateway. Give one as https://chat.example.com")
 
 
 def _is_web_address(url: str) -> bool:

@@ -70,6 +70,25 @@ def test_operators_are_invited_changed_and_removed(
     assert [one["name"] for one in json.loads(parlour("operator", "list", "--json")[1])] == ["Olga"]
 
 
+def test_an_operator_is_helped_after_a_theft(parlour: Command, storage: Storage) -> None:
+    _use(storage, parlour("operator", "invite", "--first")[1], "Olga")
+    _use(storage, parlour("operator", "invite", "ann")[1])
+
+    out = parlour("operator", "sign-out", "ann", "--takes-password")
+    codes = parlour("operator", "codes-off", "ann")
+    listed = {one["name"]: one["password"] for one in json.loads(parlour("operator", "list", "--json")[1])}
+    link = parlour("operator", "link", "ann", "--url", "https://chat.example.com")
+    _use(storage, link[1])
+
+    assert out[0] == 0
+    assert out[1].endswith("and has no password. Make a link for a new one: parlour operator link ann\n")
+    assert codes[:2] == (0, "Operator ann is asked for no codes any more.\n")
+    assert listed == {"Olga": True, "ann": False}
+    assert link[1].startswith("https://chat.example.com/admin/first?token=")
+    actions = [one["action"] for one in json.loads(parlour("audit", "tail", "--json")[1])]
+    assert {"login.sign-out", "login.password-off", "login.totp-off", "login.link"} <= set(actions)
+
+
 @pytest.mark.parametrize(
     ("line", "exit_code", "words"),
     [
@@ -79,6 +98,9 @@ def test_operators_are_invited_changed_and_removed(
         (("invite", "Olga"), 1, "Somebody signs in by that name or address already."),
         (("remove", "nobody"), 1, "No operator 'nobody'. See all with: parlour operator list"),
         (("remove", "Olga"), 1, "This is the last owner who can sign in."),
+        (("sign-out", "Olga", "--takes-password"), 1, "This is the last owner who can sign in."),
+        (("sign-out", "nobody"), 1, "No operator 'nobody'."),
+        (("link", "Olga", "--url", "x"), 2, "https://chat.example.com"),
         (("role", "Olga", "admin"), 1, "This is the last owner who can sign in."),
         (("identity", "Olga", "--email", "a@b.c", "--subject", "7"), 2, "give one of --email, --subject"),
     ],

@@ -79,6 +79,31 @@ def change_person(request: Request, login_id: UUID, form: Owners) -> Response:
     return _change(request, form, lambda own: own.set_person(login_id, user_id))
 
 
+@router.post("/admin/operators/{login_id}/sessions")
+def end_sessions(request: Request, login_id: UUID, form: Owners) -> Response:
+    """End somebody else's sessions; where that is asked for, their password opens nothing any more either."""
+    shuts = form["shut"] == "yes"
+    return _change_other(request, form, login_id, lambda own: own.end_sessions(login_id, takes_password=shuts))
+
+
+@router.post("/admin/operators/{login_id}/codes")
+def stop_codes(request: Request, login_id: UUID, form: Owners) -> Response:
+    """Ask somebody else for no code any more: they lost the app that shows them."""
+    return _change_other(request, form, login_id, lambda own: own.stop_totp(login_id))
+
+
+@router.post("/admin/operators/{login_id}/link")
+def new_link(request: Request, login_id: UUID, form: Owners) -> Response:
+    """Show a link, once, by which somebody else sets a new password."""
+    if login_id == form.operator.login_id:
+        return _shown(request, form.operator, problem="operators_own")
+    try:
+        link = _operators(request, form).new_link(login_id)
+    except LoginUnknown:
+        raise HTTPException(HTTPStatus.NOT_FOUND) from None
+    return _shown(request, form.operator, link=link)
+
+
 @router.post("/admin/operators/{login_id}/remove")
 def remove_operator(request: Request, login_id: UUID, form: Owners) -> Response:
     """Take the login away, and end its sessions."""
@@ -91,11 +116,21 @@ def remove_operator(request: Request, login_id: UUID, form: Owners) -> Response:
     return go_to("/admin/operators", done="removed")
 
 
-def _change(request: Request, form: Posted, change: Callable[[Operators], None]) -> Response:
+def _operators(request: Request, form: Posted) -> Operators:
     platform = platform_of(request)
-    own = Operators(platform.database, platform.privacy, form.operator.workspace_id, form.operator.actor)
+    return Operators(platform.database, platform.privacy, form.operator.workspace_id, form.operator.actor)
+
+
+def _change_other(request: Request, form: Posted, login_id: UUID, change: Callable[[Operators], None]) -> Response:
+    """The same, of somebody else: one's own takes the password, under *My account*."""
+    if login_id == form.operator.login_id:
+        return _shown(request, form.operator, problem="operators_own")
+    return _change(request, form, change)
+
+
+def _change(request: Request, form: Posted, change: Callable[[Operators], None]) -> Response:
     try:
-        change(own)
+        change(_operators(request, form))
     except LoginUnknown:
         raise HTTPException(HTTPStatus.NOT_FOUND) from None
     except SigninError as error:

@@ -72,12 +72,12 @@ def show_link(request: Request, token: str = "") -> Response:
 
 @router.post(links.PATH)
 def use_link(request: Request, fields: Fields) -> Response:
-    """Set the password, and be signed in."""
+    """Set the password, and be signed in; where codes are asked for, sign in with one."""
     refuse_strangers(request)
     name, password, token = (fields.get(field, "") for field in ("name", "password", "token"))
     is_first = fields.get("is_first") == "yes"
     problem = "first_differ" if password != fields.get("again") else ""
-    opened = ""
+    opened = None
     if not problem:
         try:
             opened = logins_of(request).set_password_by_link(token, name, password)
@@ -89,6 +89,8 @@ def use_link(request: Request, fields: Fields) -> Response:
         status = HTTPStatus.UNPROCESSABLE_ENTITY
         shown = {"token": token, "is_first": is_first, "name": name, "problem": problem}
         return page(request, None, "first.html", status=status, **shown)
+    if opened is None:
+        return go_to("/admin/signin", done="password")
     return with_session(request, go_to("/admin", done="password"), opened)
 
 

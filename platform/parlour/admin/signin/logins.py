@@ -134,8 +134,10 @@ class Logins:
 
     # ---- links ----
 
-    def set_password_by_link(self, token: str, name: str, password: str) -> str:
-        """Use the link up: the first owner's login is made, or the invited one gets its password; a session's token.
+    def set_password_by_link(self, token: str, name: str, password: str) -> str | None:
+        """Use the link up: the first owner's login is made, or the link's one gets its password; a session's token.
+
+        None where codes are asked for: a link is no way around them, they sign in.
 
         Raises `LinkSpent`, `PasswordTooWeak`, `NameTaken`, `NameUnfit`: the link stays then.
         """
@@ -153,7 +155,8 @@ class Logins:
                 login.password_hash = password_hash
                 session.flush()
                 sessions.close_sessions(session, login.id)
-                opened = sessions.open_session(session, self.privacy.lookup, login.id, now=now)
+                asks_code = login.totp_secret is not None
+                opened = None if asks_code else sessions.open_session(session, self.privacy.lookup, login.id, now=now)
                 self._note(session, f"login:{login.id}", "login.password", login)
         except IntegrityError:
             raise NameTaken("Somebody signs in by that name already. Choose another.") from None

@@ -1,14 +1,15 @@
-"""What an owner changes about who runs Parlour: roles, the person behind a login, who they are at the provider."""
+"""What an owner changes about who runs Parlour: roles, who is behind a login, and how they sign in (again)."""
 
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from parlour.admin.signin import sessions
 from parlour.admin.signin.errors import IdentityTaken, LoginUnknown, PersonUnknown
+from parlour.admin.signin.links import Link, make_link
 from parlour.admin.signin.logins import keep_an_owner, lock_workspace
 from parlour.admin.signin.names import email_hash, name_hash_of, plain_email, subject_hash
 from parlour.people.states import Role, UserState
@@ -17,7 +18,7 @@ from parlour.privacy.service import Privacy
 from parlour.store.database import Database
 from parlour.store.ids import UserId, WorkspaceId
 from parlour.store.models import User
-from parlour.store.operator_models import Login
+from parlour.store.operator_models import Login, LoginLink
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,40 @@ class Operators:
                 keep_an_owner(session, login)
             login.user_id = user_id
             self._note(session, "login.person", login)
+
+    def end_sessions(self, login_id: UUID, *, takes_password: bool = False) -> None:
+        """End all their sessions; with `takes_password` their password opens nothing any more either, until a link.
+
+        Raises `LoginUnknown`, `LastOwnerLogin`.
+        """
+        with self.database.begin() as session:
+            login = self._change(session, login_id)
+            if takes_password:
+                keep_an_owner(session, login)
+                login.password_hash = None
+                self._note(session, "login.password-off", login)
+            sessions.close_sessions(session, login.id)
+            self._note(session, "login.sign-out", login)
+
+    def stop_totp(self, login_id: UUID) -> None:
+        """Ask them for no code any more: who lost the app signs in by the password alone. Raises `LoginUnknown`."""
+        with self.database.begin() as session:
+            login = self._change(session, login_id)
+            login.totp_secret = None
+            self._note(session, "login.totp-off", login)
+
+    def new_link(self, login_id: UUID) -> Link:
+        """A link by which they set a new password, in place of earlier ones; the old one is good until then.
+
+        Raises `LoginUnknown`.
+        """
+        with self.database.begin() as session:
+            login = self._change(session, login_id)
+            session.execute(delete(LoginLink).where(LoginLink.login_id == login.id))
+            now = self.database.clock.now()
+            link = make_link(session, self.privacy.lookup, self.workspace_id, login.id, now=now)
+            self._note(session, "login.link", login)
+        return link
 
     def _set_identity(self, login_id: UUID, *, email: bytes | None, subject: bytes | None) -> None:
         try:

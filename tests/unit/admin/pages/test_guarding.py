@@ -111,7 +111,7 @@ def test_another_workspaces_operators_cannot_be_removed(site: Site) -> None:
     theirs = site.signed_in(Role.OWNER, site.other_workspace())
     (login,) = site.logins.list(site.workspace_id)
 
-    for change in ("remove", "role", "email", "person"):
+    for change in ("remove", "role", "email", "person", "sessions", "codes", "link"):
         form = {"role": "auditor", "email": "eve@example.com"}
         assert theirs.send(f"/admin/operators/{login.id}/{change}", **form).status_code == 404, change
     assert ours.get("/admin").status_code == 200

@@ -4,16 +4,19 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import pyotp
 import pytest
 from sqlalchemy import func, select
 
 from parlour.admin.api.tokens import Maker, create_token, holder_of
 from parlour.admin.rights import Right
+from parlour.admin.signin.errors import LastOwnerLogin
 from parlour.admin.signin.logins import LoginView
 from parlour.admin.signin.operators import Operators
 from parlour.people import users
 from parlour.people.errors import LastOwner
 from parlour.people.states import Role
+from parlour.privacy import audit
 from parlour.privacy.erasure import LastOwnerStays
 from parlour.privacy.receipts import verify_receipt
 from parlour.store.ids import UserId
@@ -28,6 +31,13 @@ def _login(site: Site, role: Role) -> LoginView:
 def _operators(site: Site) -> Operators:
     parts = site.stage.platform
     return Operators(parts.database, parts.privacy, site.workspace_id, "command:test")
+
+
+def _deeds(site: Site) -> list[tuple[str, str]]:
+    """Who did what to the admin's login, oldest first."""
+    parts, subject = site.stage.platform, f"login:{_login(site, Role.ADMIN).id}"
+    found = audit.tail(parts.database, parts.privacy)
+    return [(one.actor, one.action) for one in reversed(found) if one.subject == subject]
 
 
 def _made(browser: Browser, **fields: str) -> str:
@@ -78,6 +88,95 @@ def test_an_address_belongs_to_one_operator_and_is_kept_as_a_hash(site: Site) ->
     assert "by the identity provider" in owner.get("/admin/operators").text
     stored = b"".join(path.read_bytes() for path in site.stage.settings.data_dir.rglob("*.sqlite*"))
     assert b"xample.com" not in stored
+
+
+def _with_codes(site: Site, browser: Browser) -> pyotp.TOTP:
+    """Codes of an app are asked for at the sign-in of this browser's operator."""
+    totp = pyotp.TOTP(pyotp.random_base32())
+    code = totp.at(site.stage.clock.now())
+    assert browser.send("/admin/account/codes", secret=totp.secret, password=PASSWORD, code=code).status_code == 303
+    site.stage.clock.advance(60)
+    return totp
+
+
+def _link_in(shown: Any) -> str:
+    found = re.search(r"/admin/first\?token=([\w-]+)", shown.text)
+    assert found is not None, shown.text
+    return found.group(1)
+
+
+def test_an_owner_ends_somebody_elses_sessions(site: Site) -> None:
+    owner, admin, again = site.signed_in(), site.signed_in(Role.ADMIN), site.browser()
+    again.sign_in("admin of None")
+    path = f"/admin/operators/{_login(site, Role.ADMIN).id}"
+
+    done = owner.send(f"{path}/sessions")
+
+    assert done.headers["location"] == "/admin/operators?done=operator"
+    assert [one.get("/admin").status_code for one in (owner, admin, again)] == [200, 303, 303]
+    assert site.browser().sign_in("admin of None").status_code == 303
+    assert (f"login:{_login(site, Role.OWNER).id}", "login.sign-out") in _deeds(site)
+
+
+def test_and_has_their_password_open_nothing_until_a_link_sets_another(site: Site) -> None:
+    owner, admin = site.signed_in(), site.signed_in(Role.ADMIN)
+    path = f"/admin/operators/{_login(site, Role.ADMIN).id}"
+
+    owner.send(f"{path}/sessions", shut="yes")
+
+    assert admin.get("/admin").status_code == 303
+    assert site.browser().sign_in("admin of None").status_code == 401
+    links = [_link_in(owner.send(f"{path}/link")) for _ in range(2)]
+    new = {"password": "another long enough phrase", "again": "another long enough phrase"}
+    assert [admin.post("/admin/first", token=link, **new).status_code for link in links] == [410, 303]
+    assert admin.get("/admin").status_code == 200
+    owners = [action for actor, action in _deeds(site) if actor == f"login:{_login(site, Role.OWNER).id}"]
+    assert owners == ["login.password-off", "login.sign-out", "login.link", "login.link"]
+
+
+def test_an_owner_takes_the_codes_of_a_lost_phone_away(site: Site) -> None:
+    owner, admin = site.signed_in(), site.signed_in(Role.ADMIN)
+    _with_codes(site, admin)
+    assert site.browser().sign_in("admin of None").status_code == 401
+
+    owner.send(f"/admin/operators/{_login(site, Role.ADMIN).id}/codes")
+
+    assert site.browser().sign_in("admin of None").status_code == 303
+    assert (f"login:{_login(site, Role.OWNER).id}", "login.totp-off") in _deeds(site)
+
+
+def test_a_link_is_no_way_around_codes(site: Site) -> None:
+    owner, admin = site.signed_in(), site.signed_in(Role.ADMIN)
+    totp = _with_codes(site, admin)
+    link = _link_in(owner.send(f"/admin/operators/{_login(site, Role.ADMIN).id}/link"))
+    browser, new = site.browser(), "another long enough phrase"
+
+    used = browser.post("/admin/first", token=link, password=new, again=new)
+
+    assert used.headers["location"] == "/admin/signin?done=password"
+    assert browser.get("/admin").status_code == 303
+    assert browser.sign_in("admin of None", new).status_code == 401
+    assert browser.sign_in("admin of None", new, totp.at(site.stage.clock.now())).status_code == 303
+
+
+@pytest.mark.parametrize("change", ["sessions", "codes", "link"])
+def test_ones_own_login_is_changed_with_the_password_alone(site: Site, change: str) -> None:
+    owner = site.signed_in()
+
+    answer = owner.send(f"/admin/operators/{_login(site, Role.OWNER).id}/{change}", shut="yes")
+
+    assert answer.status_code == 422
+    assert "under My account" in answer.text
+    assert owner.get("/admin").status_code == 200
+
+
+def test_the_last_owner_keeps_the_password(site: Site) -> None:
+    site.signed_in()
+
+    with pytest.raises(LastOwnerLogin):
+        _operators(site).end_sessions(_login(site, Role.OWNER).id, takes_password=True)
+
+    assert site.browser().sign_in("owner of None").status_code == 303
 
 
 @pytest.mark.parametrize("who", ["telegram:nobody", "01a205dc-284c-76f5-b6ea-c4fcc0328c41", "x"])
