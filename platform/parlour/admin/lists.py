@@ -2,19 +2,23 @@
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any, Final, Generic, TypeVar
 from urllib.parse import urlencode
 from uuid import UUID
 
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
+
+from parlour.store.places import MOST
 
 T = TypeVar("T")
 
 PAGE_ROWS: Final = 50
-CSV_ROWS: Final = 10_000
+# So many rows of a file are read at once.
+CSV_BATCH: Final = MOST
 # Databases count with 64 bits.
 _MOST_DIGITS: Final = 18
 # What spreadsheets take for a formula where a cell begins with it, the wide forms of East Asian keyboards included.
@@ -69,15 +73,41 @@ def wrong_days(typed: Mapping[str, str]) -> dict[str, str]:
     return {name: "list_date_wrong" for name in ("since", "until") if typed[name] and day_of(typed[name]) is None}
 
 
+def all_of(read: Callable[[T | None, int], Sequence[T]]) -> Iterator[T]:
+    """Every row of a list: `read` is asked for the first so many, then for those behind the last, until fewer come."""
+    last: T | None = None
+    while True:
+        found = read(last, CSV_BATCH)
+        yield from found
+        if len(found) < CSV_BATCH:
+            return
+        last = found[-1]
+
+
 def csv_file(name: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Response:
-    """The rows as a CSV file that no spreadsheet takes for formulas."""
-    written = io.StringIO()
-    writer = csv.writer(written)
-    writer.writerow(header)
-    writer.writerows([_cell(value) for value in row] for row in rows)
+    """The rows as a CSV file that no spreadsheet takes for formulas. It is sent while it is read, however long it is.
+
+    What fails at the first rows is told by a page of its own; later the file breaks off, which browsers call failed.
+    """
+    coming = iter(rows)
+    first = list(islice(coming, CSV_BATCH))
     headers = {"Content-Disposition": f'attachment; filename="{name}.csv"', "Cache-Control": "no-store"}
+    return StreamingResponse(_written(header, first, coming), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _written(header: Sequence[str], first: Sequence[Sequence[Any]], coming: Iterator[Sequence[Any]]) -> Iterator[str]:
     # With the mark by which spreadsheets know UTF-8.
-    return Response("\ufeff" + written.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
+    yield "\ufeff" + _lines([header])
+    rows = first
+    while rows:
+        yield _lines([_cell(value) for value in row] for row in rows)
+        rows = list(islice(coming, CSV_BATCH))
+
+
+def _lines(rows: Iterable[Sequence[str]]) -> str:
+    written = io.StringIO()
+    csv.writer(written).writerows(rows)
+    return written.getvalue()
 
 
 def _cell(value: Any) -> str:  # noqa: ANN401 (whatever a column holds)

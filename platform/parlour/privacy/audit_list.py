@@ -23,11 +23,14 @@ _OUT_OF_STEP: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class AuditFilter:
-    """Which entries are wanted; what is None is not asked for. `action` is one, or how several begin: `hold.`."""
+    """Which entries are wanted; what is None is not asked for. `action` is one, or how several begin: `hold.`.
 
-    actor: str | None = None
+    Of `actors` and `subjects` any: a person is named by several ids (`people.finding.named_in_audit`).
+    """
+
+    actors: Sequence[str] | None = None
     action: str | None = None
-    subject: str | None = None
+    subjects: Sequence[str] | None = None
     since: datetime | None = None
     until: datetime | None = None
 
@@ -70,12 +73,12 @@ def _newest(own: Sequence[AuditEntry], common: Sequence[AuditEntry], limit: int)
 
 def _conditions(wanted: AuditFilter) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
-    if wanted.actor is not None:
-        found.append(AuditEntry.actor == wanted.actor)
+    if wanted.actors is not None:
+        found.append(AuditEntry.actor.in_(wanted.actors))
     if wanted.action is not None:
         found.append(AuditEntry.action.startswith(wanted.action, autoescape=True))
-    if wanted.subject is not None:
-        found.append(AuditEntry.subject == wanted.subject)
+    if wanted.subjects is not None:
+        found.append(AuditEntry.subject.in_(wanted.subjects))
     if wanted.since is not None:
         first = select(AuditEntry.seq).where(AuditEntry.at >= wanted.since).order_by(AuditEntry.at).limit(1)
         found += [AuditEntry.at >= wanted.since, AuditEntry.seq >= first.scalar_subquery() - _OUT_OF_STEP]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, false, select
+from sqlalchemy import ColumnElement, and_, false, or_, select
 from sqlalchemy.orm import Session
 
 from parlour.privacy.audit import Deed, record
@@ -175,15 +175,21 @@ def list_holds(
     *,
     all_of_them: bool = False,
     workspace_id: WorkspaceId | None = None,
+    subjects: Collection[UUID] | None = None,
     after: UUID | None = None,
     limit: int | None = None,
 ) -> Sequence[HoldView]:
-    """Holds that stand, or all that ever did, oldest first; of one workspace, and at most `limit` behind `after`."""
+    """Holds that stand, or all that ever did, oldest first; of one workspace, and at most `limit` behind `after`.
+
+    `subjects` are the people and conversations whose holds alone are wanted.
+    """
     wanted = select(LegalHold).join(Workspace).order_by(LegalHold.id).limit(limit)
     if not all_of_them:
         wanted = wanted.where(LegalHold.released_at.is_(None))
     if workspace_id is not None:
         wanted = wanted.where(LegalHold.workspace_id == workspace_id)
+    if subjects is not None:
+        wanted = wanted.where(or_(LegalHold.user_id.in_(subjects), LegalHold.conversation_id.in_(subjects)))
     if after is not None:
         wanted = wanted.where(LegalHold.id > after)
     with database.read() as session:

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -13,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from parlour.privacy.errors import PrivacyError
@@ -135,12 +136,22 @@ def erasure_of(session: Session, user_id: UUID, *, workspace_id: WorkspaceId | N
 
 
 def list_receipts(
-    database: Database, *, workspace_id: WorkspaceId | None = None, behind: Place | None = None, limit: int = 100
+    database: Database,
+    *,
+    workspace_id: WorkspaceId | None = None,
+    which: Collection[UUID] | None = None,
+    behind: Place | None = None,
+    limit: int = 100,
 ) -> list[ErasureLine]:
-    """Erasures, newest first, of all workspaces or of one, at most `limit` from behind that place."""
+    """Erasures, newest first, of all workspaces or of one, at most `limit` from behind that place.
+
+    `which` are the ids of people, or the numbers of receipts, that alone are wanted.
+    """
     query = select(*_LINE).order_by(Erasure.requested_at.desc(), Erasure.subject_id.desc())
     if workspace_id is not None:
         query = query.where(Erasure.workspace_id == workspace_id)
+    if which is not None:
+        query = query.where(or_(Erasure.subject_id.in_(which), Erasure.receipt_id.in_(which)))
     if behind is not None:
         query = query.where(is_behind(Erasure.requested_at, Erasure.subject_id, behind))
     with database.read() as session:

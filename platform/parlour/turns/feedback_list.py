@@ -1,5 +1,6 @@
 """Thumbs under answers, as people who run Parlour see them: which answer, when, up or down; and their totals."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -22,7 +23,8 @@ class FeedbackFilter:
     """Which thumbs are wanted; what is None is not asked for."""
 
     is_positive: bool | None = None
-    user_id: UUID | None = None
+    # Any of these: whoever linked their messengers has several.
+    user_ids: Collection[UUID] | None = None
     since: datetime | None = None
     until: datetime | None = None
 
@@ -111,8 +113,8 @@ def _conditions(workspace_id: WorkspaceId, wanted: FeedbackFilter) -> list[Colum
     found = [User.workspace_id == workspace_id]
     if wanted.is_positive is not None:
         found.append(Feedback.is_positive.is_(wanted.is_positive))
-    if wanted.user_id is not None:
-        found.append(Feedback.user_id == wanted.user_id)
+    if wanted.user_ids is not None:
+        found.append(Feedback.user_id.in_(wanted.user_ids))
     if wanted.since is not None:
         found.append(Feedback.created_at >= wanted.since)
     if wanted.until is not None:

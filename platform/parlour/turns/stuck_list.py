@@ -34,12 +34,12 @@ class StuckPiece:
     remedy: str
 
 
-def list_stuck_work(database: Database, workspace_id: WorkspaceId) -> list[StuckPiece]:
-    """All that is stuck in the workspace now, the longest stuck first, at most `MOST` for each reason."""
+def list_stuck_work(database: Database, workspace_id: WorkspaceId, *, at_most: int | None = MOST) -> list[StuckPiece]:
+    """All that is stuck in the workspace now, the longest stuck first, at most so much for each reason (None: all)."""
     now, found = database.clock.now(), []
     with database.read() as session:
         for sign in SIGNS:
             its = sign.rows(now).where(_WORKSPACE_OF[sign.kind] == workspace_id)
-            rows = session.execute(its.limit(MOST)).all()
+            rows = session.execute(its.limit(at_most)).all()
             found += [StuckPiece(sign.kind, sign.reason, row[0], row[1], sign.remedy) for row in rows]
     return sorted(found, key=lambda piece: piece.since)

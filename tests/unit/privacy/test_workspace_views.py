@@ -47,11 +47,11 @@ def test_entries_are_found_by_actor_action_subject_and_time(storage: Storage) ->
     write(storage, ours, "user.erase", actor="user:b", on="ben")
     first = tail(storage.database, storage.privacy)[-1].at
 
-    assert seen(storage, ours, actor="user:b") == [3, 2]
+    assert seen(storage, ours, actors=["user:b", "user:c"]) == [3, 2]
     assert seen(storage, ours, action="hold.") == [2, 1]
     assert seen(storage, ours, action="hold.add") == [1]
     assert seen(storage, ours, action="hold_") == []
-    assert seen(storage, ours, subject="ann", actor="user:a") == [1]
+    assert seen(storage, ours, subjects=["ann"], actors=["user:a"]) == [1]
     assert seen(storage, ours, since=first + timedelta(hours=1)) == []
     assert seen(storage, ours, until=first + timedelta(hours=1)) == [3, 2, 1]
 

@@ -1,5 +1,6 @@
 """Conversations: ids, states and times. What was said only by break-glass."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated, Final
 from uuid import UUID
@@ -11,9 +12,19 @@ from starlette.responses import Response
 from parlour.admin.forms import Posted, posted
 from parlour.admin.frame import page
 from parlour.admin.guard import Operator, needs, platform_of
-from parlour.admin.lists import PAGE_ROWS, csv_file, cut, day_of, number_or_none, uuid_or_none, wrong_days
+from parlour.admin.lists import (
+    PAGE_ROWS,
+    all_of,
+    csv_file,
+    cut,
+    day_of,
+    number_or_none,
+    uuid_or_none,
+    wrong_days,
+)
+from parlour.admin.named import Named, named
 from parlour.admin.rights import Right
-from parlour.store.places import MOST, Place
+from parlour.store.places import Place
 from parlour.turns import conversation_list
 from parlour.turns.break_glass import LONGEST_REASON, SHORTEST_REASON, ReasonMissing, break_glass
 from parlour.turns.conversation_list import ConversationFilter, ConversationLine, NoSuchConversation
@@ -35,12 +46,16 @@ def show_conversations(request: Request, operator: Seer, after: str = "") -> Res
 
 @router.get("/admin/conversations.csv")
 def conversations_csv(request: Request, operator: Seer) -> Response:
-    """The same as CSV, the newest ones."""
+    """The same as CSV, all of them."""
     typed = _typed(request)
-    if _problems(typed):
+    who = named(request, operator, typed["user"])
+    if _problems(typed, who):
         return _listed(request, operator, typed, None)
-    rows = _found(request, operator, typed, None, MOST)
-    return csv_file("conversations", _HEADER, (_row(one) for one in rows))
+
+    def read(last: ConversationLine | None, limit: int) -> Sequence[ConversationLine]:
+        return _found(request, operator, typed, who, last.place if last else None, limit)
+
+    return csv_file("conversations", _HEADER, map(_row, all_of(read)))
 
 
 @router.get(_PATH)
@@ -75,8 +90,9 @@ def _typed(request: Request) -> dict[str, str]:
 
 
 def _listed(request: Request, operator: Operator, typed: dict[str, str], behind: Place | None) -> Response:
-    problems = _problems(typed)
-    found = [] if problems else _found(request, operator, typed, behind, PAGE_ROWS + 1)
+    who = named(request, operator, typed["user"])
+    problems = _problems(typed, who)
+    found = [] if problems else _found(request, operator, typed, who, behind, PAGE_ROWS + 1)
     return page(
         request,
         operator,
@@ -121,18 +137,21 @@ def _shown(
     )
 
 
-def _problems(typed: dict[str, str]) -> dict[str, str]:
+def _problems(typed: dict[str, str], who: Named) -> dict[str, str]:
     """Keys of texts by the field that is wrong."""
-    wrong = {name: "list_id_wrong" for name in ("account", "user") if typed[name] and uuid_or_none(typed[name]) is None}
+    wrong = {"user": who.problem} if who.problem else {}
+    if typed["account"] and uuid_or_none(typed["account"]) is None:
+        wrong["account"] = "list_id_wrong"
     return wrong | wrong_days(typed)
 
 
 def _found(
-    request: Request, operator: Operator, typed: dict[str, str], behind: Place | None, limit: int
+    request: Request, operator: Operator, typed: dict[str, str], who: Named, behind: Place | None, limit: int
 ) -> list[ConversationLine]:
     wanted = ConversationFilter(
         account_id=uuid_or_none(typed["account"]),
-        user_id=uuid_or_none(typed["user"]),
+        # Conversations go along when somebody links their messengers: all are those of who they are now.
+        user_id=who.ids[0] if who.ids else None,
         is_private={"private": True, "group": False}.get(typed["kind"]),
         since=day_of(typed["since"]),
         until=day_of(typed["until"]),

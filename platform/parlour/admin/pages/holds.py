@@ -1,5 +1,6 @@
 """Legal holds: which stand, placing one, lifting one."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated, Final
 from uuid import UUID
@@ -11,7 +12,8 @@ from starlette.responses import Response
 from parlour.admin.forms import Posted, posted
 from parlour.admin.frame import go_to, page
 from parlour.admin.guard import Operator, needs, platform_of
-from parlour.admin.lists import CSV_ROWS, PAGE_ROWS, csv_file, cut, uuid_or_none
+from parlour.admin.lists import PAGE_ROWS, all_of, csv_file, cut, uuid_or_none
+from parlour.admin.named import Named, named
 from parlour.admin.rights import Right
 from parlour.people.errors import UserErased, UserUnknown
 from parlour.people.users import find_user
@@ -28,16 +30,22 @@ Manager = Annotated[Posted, posted(Right.MANAGE_HOLDS)]
 
 
 @router.get("/admin/holds")
-def show_holds(request: Request, operator: Seer, which: str = "", after: str = "") -> Response:
-    """Holds that stand, or all that ever did, oldest first."""
-    return _shown(request, operator, which=which, after=after)
+def show_holds(request: Request, operator: Seer, which: str = "", on: str = "", after: str = "") -> Response:
+    """Holds that stand, or all that ever did, oldest first; those on one person or conversation alone."""
+    return _shown(request, operator, which=which, on=on.strip(), after=after)
 
 
 @router.get("/admin/holds.csv")
-def holds_csv(request: Request, operator: Seer, which: str = "") -> Response:
-    """The same as CSV."""
-    rows = _found(request, operator, which, "", CSV_ROWS)
-    return csv_file("holds", _HEADER, (_row(one) for one in rows))
+def holds_csv(request: Request, operator: Seer, which: str = "", on: str = "") -> Response:
+    """The same as CSV, all of them."""
+    held = _held(request, operator, on.strip())
+    if held.problem:
+        return _shown(request, operator, which=which, on=on.strip())
+
+    def read(last: HoldView | None, limit: int) -> Sequence[HoldView]:
+        return _found(request, operator, which, held, last.id if last else None, limit)
+
+    return csv_file("holds", _HEADER, map(_row, all_of(read)))
 
 
 @router.post("/admin/holds")
@@ -103,17 +111,25 @@ def _subject(request: Request, form: Posted) -> tuple[UUID | None, UUID | None]:
     return None, found
 
 
-def _found(request: Request, operator: Operator, which: str, after: str, limit: int) -> list[HoldView]:
+def _held(request: Request, operator: Operator, on: str) -> Named:
+    """Whose holds are wanted: those on a person, or on the conversation with that id."""
+    who = named(request, operator, on)
+    conversation_id = uuid_or_none(on)
+    return Named((conversation_id,)) if who.problem == "list_nobody" and conversation_id else who
+
+
+def _found(
+    request: Request, operator: Operator, which: str, held: Named, after: UUID | None, limit: int
+) -> Sequence[HoldView]:
     platform = platform_of(request)
-    return list(
-        list_holds(
-            platform.database,
-            platform.privacy,
-            all_of_them=which == "all",
-            workspace_id=operator.workspace_id,
-            after=uuid_or_none(after),
-            limit=limit,
-        )
+    return list_holds(
+        platform.database,
+        platform.privacy,
+        all_of_them=which == "all",
+        workspace_id=operator.workspace_id,
+        subjects=held.ids,
+        after=after,
+        limit=limit,
     )
 
 
@@ -122,11 +138,16 @@ def _shown(
     operator: Operator,
     *,
     which: str = "",
+    on: str = "",
     after: str = "",
     problems: dict[str, str] | None = None,
     typed: dict[str, str] | None = None,
 ) -> Response:
-    shown = cut(_found(request, operator, which, after, PAGE_ROWS + 1), "id", {"which": which})
+    held = _held(request, operator, on)
+    if held.problem:
+        problems = {**(problems or {}), "on": held.problem}
+    found = [] if held.problem else _found(request, operator, which, held, uuid_or_none(after), PAGE_ROWS + 1)
+    shown = cut(found, "id", {"which": which, "on": on})
     status = HTTPStatus.UNPROCESSABLE_ENTITY if problems else HTTPStatus.OK
     return page(
         request,
@@ -135,6 +156,7 @@ def _shown(
         status=status,
         holds=shown,
         which=which,
+        on=on,
         kinds=_KINDS,
         problems=problems or {},
         typed=typed or {},

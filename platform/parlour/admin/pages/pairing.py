@@ -1,5 +1,6 @@
 """Strangers who wait to be let in."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated
 from uuid import UUID
@@ -11,7 +12,7 @@ from starlette.responses import Response
 from parlour.admin.forms import Posted, posted
 from parlour.admin.frame import go_to, page
 from parlour.admin.guard import Operator, needs, platform_of
-from parlour.admin.lists import PAGE_ROWS, cut, uuid_or_none
+from parlour.admin.lists import PAGE_ROWS, all_of, csv_file, cut, uuid_or_none
 from parlour.admin.rights import Right
 from parlour.people import users
 from parlour.people.errors import CodeUnknown, UserUnknown
@@ -20,11 +21,24 @@ from parlour.store.ids import UserId
 
 router = APIRouter()
 
+_HEADER = ("id", "name", "writes from", "since")
+Seer = Annotated[Operator, needs(Right.SEE_PEOPLE)]
+
 
 @router.get("/admin/pairing")
-def show_pairing(request: Request, operator: Annotated[Operator, needs(Right.SEE_PEOPLE)], after: str = "") -> Response:
-    """Who waits, in order of arrival. Their codes are not shown: a code proves that the stranger told it."""
-    return _shown(request, operator, after=after)
+def show_pairing(request: Request, operator: Seer, who: str = "", after: str = "") -> Response:
+    """Who waits, in order of arrival; one of them alone. Codes are not shown: one proves that the stranger told it."""
+    return _shown(request, operator, who=who.strip(), after=after)
+
+
+@router.get("/admin/pairing.csv")
+def pairing_csv(request: Request, operator: Seer) -> Response:
+    """The same as CSV, all of them."""
+
+    def read(last: users.UserView | None, limit: int) -> Sequence[users.UserView]:
+        return _waiting(request, operator, last.user_id if last else None, limit)
+
+    return csv_file("pairing", _HEADER, map(_row, all_of(read)))
 
 
 @router.post("/admin/pairing/approve")
@@ -64,16 +78,47 @@ def refuse(request: Request, user_id: UUID, form: Annotated[Posted, posted(Right
     return go_to("/admin/pairing", done="refused")
 
 
-def _shown(request: Request, operator: Operator, *, after: str = "", problem: str = "") -> Response:
-    platform, behind = platform_of(request), uuid_or_none(after)
-    found = users.list_users(
+def _waiting(request: Request, operator: Operator, after: UUID | None, limit: int) -> list[users.UserView]:
+    platform = platform_of(request)
+    return users.list_users(
         platform.database,
         platform.privacy,
         state=UserState.PENDING,
-        after=UserId(behind) if behind else None,
-        limit=PAGE_ROWS + 1,
+        after=UserId(after) if after else None,
+        limit=limit,
         workspace_id=operator.workspace_id,
     )
-    status = HTTPStatus.UNPROCESSABLE_ENTITY if problem else HTTPStatus.OK
-    shown = cut(found, "user_id", {})
-    return page(request, operator, "pairing.html", status=status, people=shown, roles=ADMITTED_AS, problem=problem)
+
+
+def _one(request: Request, operator: Operator, who: str) -> tuple[list[users.UserView], dict[str, str]]:
+    """The one of those who wait, or the key of a text beside the field."""
+    platform = platform_of(request)
+    try:
+        view = users.show_user(platform.database, platform.privacy, who, workspace_id=operator.workspace_id)
+    except UserUnknown:
+        return [], {"who": "list_nobody"}
+    return ([view], {}) if view.state == UserState.PENDING else ([], {"who": "pairing_not_waiting"})
+
+
+def _shown(request: Request, operator: Operator, *, who: str = "", after: str = "", problem: str = "") -> Response:
+    problems: dict[str, str] = {}
+    if who:
+        found, problems = _one(request, operator, who)
+    else:
+        found = _waiting(request, operator, uuid_or_none(after), PAGE_ROWS + 1)
+    return page(
+        request,
+        operator,
+        "pairing.html",
+        status=HTTPStatus.UNPROCESSABLE_ENTITY if problem or problems else HTTPStatus.OK,
+        people=cut(found, "user_id", {}),
+        roles=ADMITTED_AS,
+        problem=problem,
+        problems=problems,
+        who=who,
+    )
+
+
+def _row(view: users.UserView) -> tuple[object, ...]:
+    name = next((one.name for one in view.identities if one.name), None)
+    return view.user_id, name, " ".join(one.channel for one in view.identities), view.created_at.isoformat()

@@ -1,5 +1,6 @@
 """The list of people."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated
 
@@ -9,7 +10,7 @@ from starlette.responses import Response
 
 from parlour.admin.frame import go_to, page
 from parlour.admin.guard import Operator, needs, platform_of
-from parlour.admin.lists import CSV_ROWS, PAGE_ROWS, csv_file, cut, uuid_or_none
+from parlour.admin.lists import PAGE_ROWS, all_of, csv_file, cut, uuid_or_none
 from parlour.admin.rights import Right
 from parlour.people import users
 from parlour.people.errors import UserErased, UserUnknown
@@ -34,8 +35,12 @@ def show_people(request: Request, operator: Seer, state: str = "", role: str = "
 
 @router.get("/admin/people.csv")
 def people_csv(request: Request, operator: Seer, state: str = "", role: str = "") -> Response:
-    """The same as CSV, the first 10,000."""
-    return csv_file("people", _HEADER, (_row(one) for one in _found(request, operator, state, role, "", CSV_ROWS)))
+    """The same as CSV, all of them."""
+
+    def read(last: users.UserView | None, limit: int) -> Sequence[users.UserView]:
+        return _found(request, operator, state, role, str(last.user_id) if last else "", limit)
+
+    return csv_file("people", _HEADER, map(_row, all_of(read)))
 
 
 @router.get("/admin/people/find")

@@ -13,14 +13,16 @@ from starlette.responses import Response
 from parlour.admin.forms import Posted, posted
 from parlour.admin.frame import go_to, page
 from parlour.admin.guard import Operator, needs, platform_of
+from parlour.admin.lists import csv_file
 from parlour.admin.rights import Right
 from parlour.store.ids import TurnId
 from parlour.turns import operating
 from parlour.turns.ports import QueueUnavailable
-from parlour.turns.stuck_list import list_stuck_work
+from parlour.turns.stuck_list import MOST, list_stuck_work
 
 router = APIRouter()
 
+_HEADER = ("kind", "id", "state", "since", "what to do")
 Seer = Annotated[Operator, needs(Right.SEE_OPERATION)]
 Manager = Annotated[Posted, posted(Right.MANAGE_OPERATION)]
 
@@ -28,9 +30,17 @@ Manager = Annotated[Posted, posted(Right.MANAGE_OPERATION)]
 @router.get("/admin/stuck")
 def show_stuck(request: Request, operator: Seer) -> Response:
     """What is older than it should be, the longest stuck first."""
-    found = list_stuck_work(platform_of(request).database, operator.workspace_id)
+    found = list_stuck_work(platform_of(request).database, operator.workspace_id, at_most=MOST)
     may_change = operator.may(Right.MANAGE_OPERATION)
-    return page(request, operator, "stuck.html", pieces=found, may_change=may_change)
+    return page(request, operator, "stuck.html", pieces=found, most=MOST, may_change=may_change)
+
+
+@router.get("/admin/stuck.csv")
+def stuck_csv(request: Request, operator: Seer) -> Response:
+    """The same as CSV, all of it."""
+    found = list_stuck_work(platform_of(request).database, operator.workspace_id, at_most=None)
+    rows = ((one.kind, one.id, one.reason, one.since.isoformat(), one.remedy) for one in found)
+    return csv_file("stuck", _HEADER, rows)
 
 
 @router.get("/admin/turns", dependencies=[needs(Right.SEE_OPERATION)])

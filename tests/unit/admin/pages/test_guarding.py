@@ -59,6 +59,8 @@ PAGES = {
     "/admin/people": Right.SEE_PEOPLE,
     "/admin/people.csv": Right.SEE_PEOPLE,
     "/admin/pairing": Right.SEE_PEOPLE,
+    "/admin/pairing.csv": Right.SEE_PEOPLE,
+    "/admin/stuck.csv": Right.SEE_OPERATION,
     "/admin/operators": Right.MANAGE_OPERATORS,
     "/admin/tokens": Right.MANAGE_OPERATORS,
     "/admin/account": Right.HAVE_ACCOUNT,

@@ -1,5 +1,6 @@
 """`/audit`: who did what, with whom, when and why; and whether the log is whole."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated
@@ -11,12 +12,15 @@ from parlour.admin.api.authority import Caller, sees
 from parlour.admin.api.cursors import Cursor, Limit, Page
 from parlour.admin.api.resource import Moment, resource
 from parlour.admin.rights import Right
+from parlour.people.finding import named_in_audit
 from parlour.privacy import audit
 from parlour.privacy.audit_list import AuditFilter, list_audit
 
 router = resource()
 
-Word = Annotated[str | None, Query(max_length=64)]
+Word = Annotated[
+    str | None, Query(max_length=200, description="As an entry has it; or an id, or for a person `telegram:12345`.")
+]
 
 
 class EntryShown(BaseModel):
@@ -65,7 +69,7 @@ def tail(
         parts.database,
         parts.privacy,
         caller.workspace_id,
-        AuditFilter(actor=actor, action=action, subject=subject, since=since, until=until),
+        AuditFilter(_names(caller, actor), action, _names(caller, subject), since, until),
         before=None if before is None else int(before),
         limit=limit + 1,
     )
@@ -84,3 +88,10 @@ def verify(caller: Annotated[Caller, sees(Right.READ_AUDIT)]) -> VerdictShown:
         is_whole=not verdict.findings,
         findings=[FindingShown(**asdict(one)) for one in verdict.findings],
     )
+
+
+def _names(caller: Caller, word: str | None) -> Sequence[str] | None:
+    if word is None:
+        return None
+    parts = caller.platform
+    return named_in_audit(parts.database, parts.privacy, word, workspace_id=caller.workspace_id)
