@@ -4,9 +4,10 @@ Nobody reads a person's messages by default. Whoever has the right to breaks the
 good, whether they read anything or not.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, Self
 from uuid import UUID
 
 from sqlalchemy import or_, select
@@ -14,6 +15,7 @@ from sqlalchemy import or_, select
 from parlour.people.doer import Doer
 from parlour.privacy.audit import Deed, record
 from parlour.privacy.errors import KeyShredded, KeysMissing
+from parlour.privacy.persons import as_uuid
 from parlour.privacy.service import Privacy
 from parlour.store.database import Database
 from parlour.store.ids import UserId, WorkspaceId
@@ -23,6 +25,8 @@ from parlour.turns.conversation_list import show_conversation
 SHORTEST_REASON: Final = 10
 LONGEST_REASON: Final = 500
 MOST: Final = 200
+# Databases count with 64 bits.
+_MOST_DIGITS: Final = 18
 
 
 class ReasonMissing(Exception):
@@ -40,6 +44,35 @@ class OpenedMessage:
     text: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Where a message stands in its conversation: by its turn's number, and its own id."""
+
+    seq: int
+    id: UUID
+
+    @property
+    def word(self) -> str:
+        """As it stands in a form."""
+        return f"{self.seq}~{self.id}"
+
+    @classmethod
+    def of(cls, word: str) -> Self | None:
+        """The spot that `word` stands for, None where it stands for none."""
+        seq, _, message_id = word.partition("~")
+        found = as_uuid(message_id)
+        is_number = seq.isascii() and seq.isdigit() and len(seq) <= _MOST_DIGITS
+        return cls(int(seq), found) if found is not None and is_number else None
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What was opened, oldest first. `older` is where to go on for what was said before; None: there is nothing."""
+
+    messages: Sequence[OpenedMessage]
+    older: Spot | None
+
+
 def checked_reason(reason: str) -> str:
     """The reason without blanks around it. Raises `ReasonMissing`."""
     words = reason.strip()
@@ -51,10 +84,17 @@ def checked_reason(reason: str) -> str:
 
 
 def break_glass(
-    database: Database, workspace_id: WorkspaceId, conversation_id: UUID, *, reason: str, by: Doer
-) -> list[OpenedMessage]:
-    """The newest messages of a conversation, opened, oldest first, at most `MOST`.
+    database: Database,
+    workspace_id: WorkspaceId,
+    conversation_id: UUID,
+    *,
+    reason: str,
+    by: Doer,
+    before: Spot | None = None,
+) -> Opened:
+    """The newest messages of a conversation, or the newest before that spot, opened, at most `MOST`.
 
+    Each opening is written down, one that goes on where another ended too.
     Raises `ReasonMissing` and `NoSuchConversation`; then nothing is written down, for nothing was to be opened.
     """
     words = checked_reason(reason)
@@ -63,15 +103,21 @@ def break_glass(
         deed = Deed(by.actor, "content.open", str(conversation_id), workspace_id, words)
         record(session, by.privacy, deed, now=database.clock.now())
     # Committed: from here on whatever is seen, or fails to open, stands in the log.
-    return [_opened(by.privacy, row) for row in _rows(database, conversation_id)]
+    rows = _rows(database, conversation_id, before)
+    shown = rows[:MOST]
+    older = Spot(shown[-1].seq, shown[-1].id) if len(rows) > MOST else None
+    return Opened([_opened(by.privacy, row) for row in reversed(shown)], older)
 
 
-def _rows(database: Database, conversation_id: UUID) -> list[Message]:
+def _rows(database: Database, conversation_id: UUID, before: Spot | None) -> Sequence[Message]:
+    """The newest first, with one more than is shown to know whether there are older ones."""
     is_kept = or_(Message.expires_at.is_(None), Message.expires_at > database.clock.now())
     wanted = select(Message).where(Message.conversation_id == conversation_id, is_kept)
+    if before is not None:
+        is_older = or_(Message.seq < before.seq, Message.id < before.id)
+        wanted = wanted.where(Message.seq <= before.seq, is_older)
     with database.read() as session:
-        found = session.scalars(wanted.order_by(Message.seq.desc(), Message.id.desc()).limit(MOST)).all()
-    return list(reversed(found))
+        return session.scalars(wanted.order_by(Message.seq.desc(), Message.id.desc()).limit(MOST + 1)).all()
 
 
 def _opened(privacy: Privacy, row: Message) -> OpenedMessage:

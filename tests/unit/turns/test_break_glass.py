@@ -1,5 +1,7 @@
 """What people said is opened for a reason only, and the log says so before anything is seen."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from parlour.people.doer import Doer
@@ -7,7 +9,7 @@ from parlour.privacy.audit import tail
 from parlour.privacy.errors import SealBroken
 from parlour.store.ids import WorkspaceId, new_id
 from parlour.store.models import Message
-from parlour.turns.break_glass import OpenedMessage, ReasonMissing, break_glass
+from parlour.turns.break_glass import Opened, OpenedMessage, ReasonMissing, Spot, break_glass
 from parlour.turns.conversation_list import NoSuchConversation
 from parlour.turns.ports import Taken
 from tests.support.stage import Stage
@@ -17,11 +19,21 @@ REASON = "Complaint 17 about a wrong answer"
 
 def opened(
     stage: Stage, taken: Taken, reason: str = REASON, workspace_id: WorkspaceId | None = None
-) -> list[OpenedMessage]:
+) -> Sequence[OpenedMessage]:
+    return opened_before(stage, taken, None, reason, workspace_id).messages
+
+
+def opened_before(
+    stage: Stage,
+    taken: Taken,
+    before: Spot | None,
+    reason: str = REASON,
+    workspace_id: WorkspaceId | None = None,
+) -> Opened:
     parts = stage.platform
-    its = workspace_id or parts.accounts.ensure_workspace()
+    its, by = workspace_id or parts.accounts.ensure_workspace(), Doer(parts.privacy, "user:boss")
     assert taken.conversation_id is not None
-    return break_glass(parts.database, its, taken.conversation_id, reason=reason, by=Doer(parts.privacy, "user:boss"))
+    return break_glass(parts.database, its, taken.conversation_id, reason=reason, by=by, before=before)
 
 
 def log_of(stage: Stage) -> list[tuple[str, str, str | None]]:
@@ -35,6 +47,27 @@ def test_messages_open_in_order_and_the_log_keeps_who_and_why(stage: Stage) -> N
 
     assert [(one.author, one.text) for one in found] == [("user", "what is due?"), ("assistant", "Nothing.")]
     assert log_of(stage) == [("user:boss", "content.open", REASON)]
+
+
+def test_older_messages_open_from_where_the_newer_ended_and_each_opening_is_logged(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken, *_ = [stage.answered(f"question {number}", says=[f"answer {number}"]) for number in range(3)]
+    monkeypatch.setattr("parlour.turns.break_glass.MOST", 3)
+
+    newer = opened_before(stage, taken, None)
+    assert newer.older is not None
+    older = opened_before(stage, taken, Spot.of(newer.older.word))
+
+    assert [one.text for one in older.messages] == ["question 0", "answer 0", "question 1"]
+    assert [one.text for one in newer.messages] == ["answer 1", "question 2", "answer 2"]
+    assert older.older is None
+    assert log_of(stage) == [("user:boss", "content.open", REASON)] * 2
+
+
+@pytest.mark.parametrize("word", ["", "1", "1~x", f"x~{new_id()}", f"{'9' * 5_000}~{new_id()}"])
+def test_a_word_that_is_no_spot_stands_for_none(word: str) -> None:
+    assert Spot.of(word) is None
 
 
 def test_the_log_has_its_entry_even_when_opening_fails(stage: Stage) -> None:

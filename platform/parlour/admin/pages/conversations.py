@@ -26,7 +26,7 @@ from parlour.admin.named import Named, named
 from parlour.admin.rights import Right
 from parlour.store.places import Place
 from parlour.turns import conversation_list
-from parlour.turns.break_glass import LONGEST_REASON, SHORTEST_REASON, ReasonMissing, break_glass
+from parlour.turns.break_glass import LONGEST_REASON, SHORTEST_REASON, ReasonMissing, Spot, break_glass
 from parlour.turns.conversation_list import ConversationFilter, ConversationLine, NoSuchConversation
 from parlour.turns.messenger_health import list_messengers
 
@@ -77,12 +77,20 @@ def open_conversation(
             conversation_id,
             reason=form["reason"],
             by=operator.doer(platform.privacy),
+            before=Spot.of(form["before"]),
         )
     except ReasonMissing:
         return _shown(request, operator, conversation_id, problem="glass_reason", typed=form["reason"])
     except NoSuchConversation:
         raise HTTPException(HTTPStatus.NOT_FOUND) from None
-    return page(request, operator, "conversation_opened.html", said=said, conversation_id=conversation_id)
+    return page(
+        request,
+        operator,
+        "conversation_opened.html",
+        said=said,
+        conversation_id=conversation_id,
+        reason=form["reason"],
+    )
 
 
 def _typed(request: Request) -> dict[str, str]:

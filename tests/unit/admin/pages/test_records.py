@@ -355,6 +355,24 @@ def test_behind_the_glass_stands_what_was_said_and_no_browser_keeps_it(site: Sit
     assert deeds(site) == ["content.open"]
 
 
+def test_older_messages_are_behind_the_glass_too(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    for text in ("first words", "second words"):
+        site.stage.answered(text, sender="ann")
+    browser, path = site.signed_in(), f"/admin/conversations/{conversation_of(site)}/open"
+    monkeypatch.setattr("parlour.turns.break_glass.MOST", 2)
+
+    newer = browser.send(path, reason=REASON).text
+    before = re.search(r'name="before" value="([^"]+)"', newer)
+    assert before is not None
+    older = browser.send(path, reason=REASON, before=before[1]).text
+
+    assert ("first words" in newer, "second words" in newer) == (False, True)
+    assert ("first words" in older, "second words" in older) == (True, False)
+    assert f'name="reason" value="{REASON}"' in newer
+    assert 'name="before"' not in older
+    assert deeds(site) == ["content.open", "content.open"]
+
+
 def test_breaking_the_glass_is_logged_even_when_nothing_opens(site: Site) -> None:
     site.person("ann")
     browser = site.signed_in()
