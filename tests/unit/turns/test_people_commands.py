@@ -567,21 +567,6 @@ def test_nobody_is_approved_as_more_than_a_member(stage: Stage, argument: str) -
 # ---- quotas ----
 
 
-@BOTH
-def test_a_used_up_quota_says_when_it_resets(make_stage: MakeStage, language: str) -> None:
-    stage = make_stage(quotas={"user_turns": 2})
-    for _ in range(2):
-        stage.answered("hello")
-
-    taken = stage.say("hello", language=language)
-
-    assert taken.verdict is Verdict.REPLIED
-    assert stage.turn(taken).error == "quota_user_turns"
-    left = 24 * 60 - stage.clock.now().hour * 60 - stage.clock.now().minute
-    values = {"limit": 2, "at": "00:00", "hours": left // 60, "minutes": left % 60}
-    assert notice(stage) == say("quota_user_turns", language, **values)
-
-
 def test_commands_work_with_a_used_up_quota_and_another_person_is_served(make_stage: MakeStage) -> None:
     stage = make_stage(quotas={"user_turns": 1})
     stage.answered("hello")
