@@ -51,7 +51,7 @@ def test_told_to_end_it_takes_everything_down(
             stderr=log,
         )
     try:
-        until(lambda: suite.poll() is not None or is_reached(_there(folder)), timeout_s=120)
+        until(lambda: suite.poll() is not None or is_reached(_there(folder)), timeout_s=400)
         assert suite.poll() is None
         suite.send_signal(number)
 

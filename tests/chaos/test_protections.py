@@ -8,8 +8,7 @@ import redis
 
 from parlour.turns.tasks import QUEUE
 from tests.chaos.crowd import Crowd
-from tests.chaos.house import LEASE_S, House, production
-from tests.chaos.judge import Verdict
+from tests.chaos.house import House, production
 from tests.fakes.telegram import FakeTelegram
 from tests.processes import until
 from tests.services import PostgresDatabases
@@ -60,7 +59,7 @@ def test_the_lease_keeps_a_broker_that_repeats_itself_from_using_up_a_turns_trie
 
     house.make_whole()
 
-    verdict = crowd.settled(patience_s=15)
+    verdict = crowd.settled(patience_s=60 if is_protected else 15)
     assert verdict.is_clean is is_protected, f"{verdict}\n{house.output[-3000:]}"
 
 
@@ -69,16 +68,17 @@ def test_the_fence_refuses_what_a_worker_back_from_the_dead_writes(
 ) -> None:
     house = open_house(None if is_protected else "fence")
     house.kill("second worker")
-    crowd.say(crowd.people[0], words=LONG)
+    # So long that it is frozen in the middle, however late its first draft is seen; the engine stops at 512.
+    crowd.say(crowd.people[0], words=6 * LONG)
     until(lambda: telegram.drafts(crowd.people[0]), told=lambda: house.output)
     house.freeze("worker")
 
     house.mend()
-    until(lambda: not crowd.verdict().lost, timeout_s=LEASE_S + 30, told=lambda: house.output)
+    until(lambda: not crowd.verdict().lost, timeout_s=180, told=lambda: house.output)
     house.wake("worker")
 
     # The frozen one still has most of its answer to write.
-    _judge(crowd.settled(patience_s=15, linger_s=6), is_protected=is_protected, else_seen="doubled")
+    _judge(crowd, is_protected=is_protected, else_seen="doubled", linger_s=15)
 
 
 def test_an_events_unique_key_makes_one_turn_of_many_deliveries(
@@ -86,12 +86,12 @@ def test_an_events_unique_key_makes_one_turn_of_many_deliveries(
 ) -> None:
     open_house(None if is_protected else "unique event")
     crowd.say(crowd.people[0])
-    assert crowd.settled(patience_s=15, linger_s=0).is_clean
+    assert crowd.settled(patience_s=60, linger_s=0).is_clean
 
     telegram.do("redeliver")
     crowd.say(crowd.people[1])
 
-    _judge(crowd.settled(patience_s=15, linger_s=3), is_protected=is_protected, else_seen="doubled")
+    _judge(crowd, is_protected=is_protected, else_seen="doubled", linger_s=3)
 
 
 def test_the_ledger_asks_before_it_sends_again(
@@ -102,7 +102,7 @@ def test_the_ledger_asks_before_it_sends_again(
 
     crowd.say()
 
-    _judge(crowd.settled(patience_s=15, linger_s=3), is_protected=is_protected, else_seen="doubled")
+    _judge(crowd, is_protected=is_protected, else_seen="doubled", linger_s=3)
 
 
 def test_the_sweeper_finds_what_the_broker_lost(
@@ -118,14 +118,20 @@ def test_the_sweeper_finds_what_the_broker_lost(
         client.flushdb()
     house.make_whole()
 
-    _judge(crowd.settled(patience_s=15), is_protected=is_protected, else_seen="lost")
+    _judge(crowd, is_protected=is_protected, else_seen="lost", linger_s=1)
 
 
-def _judge(verdict: Verdict, *, is_protected: bool, else_seen: str) -> None:
+def _judge(crowd: Crowd, *, is_protected: bool, else_seen: str, linger_s: float) -> None:
+    """A protected house may take its time to come clean; of another the harm may take its time to show."""
     if is_protected:
+        verdict = crowd.settled(patience_s=60, linger_s=linger_s)
         assert verdict.is_clean, str(verdict)
     else:
-        assert getattr(verdict, else_seen), f"taken away, and the judge saw nothing: {verdict}"
+        crowd.settled(patience_s=15, linger_s=0)
+        until(
+            lambda: getattr(crowd.verdict(), else_seen),
+            told=lambda: f"taken away, and the judge saw nothing: {crowd.verdict()}",
+        )
 
 
 def _repeat_what_is_queued(broker: redis.Redis) -> None:
