@@ -45,6 +45,16 @@ def is_fit(page: Page) -> None:
     assert serious == [], page.url
 
 
+def press(page: Page, action: str, **fields: str) -> None:
+    """Fill the form that goes there and send it; the page behind it must be fit."""
+    form = page.locator(f'form[action$="{action}"]').first
+    for name, value in fields.items():
+        form.locator(f'input[name="{name}"]:not([type=hidden])').fill(value)
+    with page.expect_navigation():
+        form.locator("button").first.click()
+    is_fit(page)
+
+
 def sign_in_first(page: Page, stage: Stage, url: str) -> None:
     """By the first owner's link."""
     link = first_link(stage.platform.database, stage.platform.privacy, stage.platform.accounts.ensure_workspace())

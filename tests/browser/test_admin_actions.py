@@ -13,7 +13,7 @@ from parlour.people.states import UserState
 from parlour.store.ids import new_id
 from parlour.store.models import Feedback
 from parlour.turns.ports import Sender
-from tests.browser.admin import LOOKS, LOOKS_IDS, PASSWORD, is_fit, served, sign_in_first
+from tests.browser.admin import LOOKS, LOOKS_IDS, PASSWORD, is_fit, press, served, sign_in_first
 from tests.support.skill_book import a_job
 from tests.support.stage import Stage, make_template, open_stage
 
@@ -53,16 +53,6 @@ def looks(request: pytest.FixtureRequest, page: Page) -> None:
     page.emulate_media(color_scheme=scheme)
 
 
-def _press(page: Page, action: str, **fields: str) -> None:
-    """Fill the form that goes there and send it; the page behind it must be fit."""
-    form = page.locator(f'form[action$="{action}"]').first
-    for name, value in fields.items():
-        form.locator(f'input[name="{name}"]:not([type=hidden])').fill(value)
-    with page.expect_navigation():
-        form.locator("button").first.click()
-    is_fit(page)
-
-
 def _picture(page: Page, folder: Path, name: str) -> None:
     """For the docs: what an English reader sees in the light."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -81,10 +71,10 @@ def test_a_person_is_blocked_let_in_again_exported_and_erased(
     page.locator('main table a[href^="/admin/people/"]').first.click()
     is_fit(page)
     _picture(page, screenshots, "person")
-    _press(page, "/block")
-    _press(page, "/unblock")
+    press(page, "/block")
+    press(page, "/unblock")
     page.locator("select[name=role]").select_option("guest")
-    _press(page, "/role")
+    press(page, "/role")
     expect(page.locator("select[name=role]")).to_have_value("guest")
     with page.expect_download() as download:
         form = page.locator('form[action$="/export"]')
@@ -95,7 +85,7 @@ def test_a_person_is_blocked_let_in_again_exported_and_erased(
     page.locator('a[href$="/erase"]').click()
     is_fit(page)
     user_id = page.url.split("/")[-2]
-    _press(page, "/erase", word=user_id[-6:], reason="They asked for it.")
+    press(page, "/erase", word=user_id[-6:], reason="They asked for it.")
 
     expect(page.locator("main")).to_contain_text(user_id)
 
@@ -110,22 +100,22 @@ def test_a_rule_is_looked_at_set_cleared_and_what_is_past_its_time_deleted(
     _picture(page, screenshots, "retention")
     page.locator('main table a[href*="data_class=message"], main table a[href*="message"]').first.click()
     is_fit(page)
-    _press(page, "/retention/preview", days="45", reason="Enough.")
-    _press(page, "/retention/set")
+    press(page, "/retention/preview", days="45", reason="Enough.")
+    press(page, "/retention/set")
     page.wait_for_url("**/admin/retention?done=rule_set")
     page.locator('a[href="/admin/retention/run"]').click()
     is_fit(page)
-    _press(page, "/retention/run")
+    press(page, "/retention/run")
 
 
 @pytest.mark.usefixtures("looks")
 def test_a_hold_is_placed_and_lifted(page: Page, url: str) -> None:
     page.goto(f"{url}/admin/holds")
     page.locator("select[name=kind]").select_option("workspace")
-    _press(page, "/admin/holds", reason="A case is before the court.")
+    press(page, "/admin/holds", reason="A case is before the court.")
     page.wait_for_url("**/admin/holds?done=held")
 
-    _press(page, "/lift", reason="The case is over.")
+    press(page, "/lift", reason="The case is over.")
 
     page.wait_for_url("**/admin/holds?done=lifted")
 
@@ -135,13 +125,13 @@ def test_keys_are_made_and_wrapped_anew_and_the_audit_log_is_looked_through(
     page: Page, url: str, screenshots: Path
 ) -> None:
     page.goto(f"{url}/admin/keys")
-    _press(page, "/keys/rotate")
-    _press(page, "/keys/rotate")
+    press(page, "/keys/rotate")
+    press(page, "/keys/rotate")
     page.wait_for_url("**/admin/keys?done=rotated")
-    _press(page, "/keys/rewrap")
+    press(page, "/keys/rewrap")
     page.goto(f"{url}/admin/audit")
     is_fit(page)
-    _press(page, "/audit/verify")
+    press(page, "/audit/verify")
     _picture(page, screenshots, "audit")
     page.locator("input[name=action]").fill("keys.")
     page.locator('form[action="/admin/audit"] button').click()
@@ -155,10 +145,10 @@ def test_a_conversation_opens_with_a_reason_alone(page: Page, stage: Stage, url:
     is_fit(page)
     page.locator('main table a[href^="/admin/conversations/"]').first.click()
     is_fit(page)
-    _press(page, "/open", reason="short")
+    press(page, "/open", reason="short")
     expect(page.locator("#problem-reason")).to_be_visible()
 
-    _press(page, "/open", reason="Cleo complains of an answer.")
+    press(page, "/open", reason="Cleo complains of an answer.")
 
     expect(page.locator("main")).to_contain_text("what I said")
 
@@ -167,7 +157,7 @@ def test_a_conversation_opens_with_a_reason_alone(page: Page, stage: Stage, url:
 def test_an_operator_is_invited_and_removed(page: Page, url: str) -> None:
     page.goto(f"{url}/admin/operators")
     is_fit(page)
-    _press(page, "/admin/operators", name="Otto")
+    press(page, "/admin/operators", name="Otto")
     expect(page.locator("div.done code")).to_contain_text("/admin/")
 
     otto = page.locator("details", has_text="Otto")
@@ -195,7 +185,7 @@ def test_a_turn_that_waits_is_found_and_dropped(page: Page, stage: Stage, url: s
     page.locator('form[action="/admin/turns"] button').click()
     is_fit(page)
 
-    _press(page, "/drop")
+    press(page, "/drop")
 
     page.wait_for_url("**?done=dropped")
 
@@ -206,12 +196,12 @@ def test_one_who_waits_is_let_in_by_their_code_and_another_refused(page: Page, s
     page.goto(f"{url}/admin/pairing")
     is_fit(page)
     expect(page.locator("main tbody tr")).to_have_count(2)
-    _press(page, "/pairing/approve", code="AAAA-BBBB")
+    press(page, "/pairing/approve", code="AAAA-BBBB")
     expect(page.locator("main [role=alert]")).to_be_visible()
 
-    _press(page, "/pairing/approve", code=first.pairing_code or "")
+    press(page, "/pairing/approve", code=first.pairing_code or "")
     page.wait_for_url("**/admin/pairing?done=approved")
-    _press(page, f"/pairing/{second.user_id}/refuse")
+    press(page, f"/pairing/{second.user_id}/refuse")
 
     page.wait_for_url("**/admin/pairing?done=refused")
     expect(page.locator("main tbody tr")).to_have_count(0)
@@ -288,11 +278,11 @@ def test_a_turn_that_was_dropped_is_tried_again_and_answered(page: Page, stage: 
     taken = stage.say("please", sender="kim")
     stage.queue.take()
     page.goto(f"{url}/admin/turns?turn={taken.turn_id}")
-    _press(page, "/drop")
+    press(page, "/drop")
     page.wait_for_url("**?done=dropped")
     page.goto(f"{url}/admin/turns?turn={taken.turn_id}")
 
-    _press(page, "/retry")
+    press(page, "/retry")
 
     page.wait_for_url("**?done=retried")
     stage.work(stage.worker())
@@ -303,13 +293,13 @@ def test_a_turn_that_was_dropped_is_tried_again_and_answered(page: Page, stage: 
 def test_a_rule_of_ones_own_is_cleared(page: Page, url: str) -> None:
     rule = "/admin/retention/rule?data_class=profile&scope=workspace"
     page.goto(url + rule)
-    _press(page, "/retention/preview", days="30", reason="Shorter than usual.")
-    _press(page, "/retention/set")
+    press(page, "/retention/preview", days="30", reason="Shorter than usual.")
+    press(page, "/retention/set")
     page.wait_for_url("**/admin/retention?done=rule_set")
     page.goto(url + rule)
     is_fit(page)
 
-    _press(page, "/retention/clear")
+    press(page, "/retention/clear")
 
     page.wait_for_url("**/admin/retention?done=rule_cleared")
     page.goto(url + rule)
@@ -364,13 +354,13 @@ def _state(stage: Stage, person: Person) -> UserState:
 def test_codes_are_set_up_and_the_password_is_changed(page: Page, stage: Stage, url: str) -> None:
     page.goto(f"{url}/admin/account")
     is_fit(page)
-    _press(page, "/codes/new")
+    press(page, "/codes/new")
     secret = page.locator("input[name=secret]").get_attribute("value") or ""
-    _press(page, "/account/codes", code=pyotp.TOTP(secret).at(stage.clock.now()), password=PASSWORD)
+    press(page, "/account/codes", code=pyotp.TOTP(secret).at(stage.clock.now()), password=PASSWORD)
     page.wait_for_url("**/admin/account?done=codes")
-    _press(page, "/codes/stop", password=PASSWORD)
+    press(page, "/codes/stop", password=PASSWORD)
     page.wait_for_url("**/admin/account?done=codes_off")
 
-    _press(page, "/account/password", old=PASSWORD, new=NEW_PASSWORD, again=NEW_PASSWORD)
+    press(page, "/account/password", old=PASSWORD, new=NEW_PASSWORD, again=NEW_PASSWORD)
 
     page.wait_for_url("**/admin/account?done=password")
