@@ -3,12 +3,13 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from parlour.skills.authoring import new_skill
-from tests.browser.admin import LOOKS, LOOKS_IDS, is_fit, served, sign_in_first
+from tests.browser.admin import LOOKS, LOOKS_IDS, is_fit, press, served, sign_in_first
 from tests.support.stage import Stage, make_template, open_stage
 from tests.support.wheels import wheel
 
@@ -103,6 +104,50 @@ def test_a_skill_is_uploaded_granted_set_disabled_and_removed(
     page.locator('form[action="/admin/skills/notes/remove"] button').click()
     page.wait_for_url(f"{url}/admin/skills?done=skill_removed")
     expect(page.locator('a[href="/admin/skills/notes"]')).to_have_count(0)
+
+
+def test_a_skill_is_installed_by_its_name_upgraded_and_put_off_in_one_conversation(
+    page: Page, stage: Stage, url: str, skill_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A folder of wheels is an index to pip.
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(skill_file.parent))
+    sign_in_first(page, stage, url)
+    page.goto(f"{url}/admin/skills")
+    press(page, "/admin/skills/look", source="parlour-notes==9.9")
+    expect(page.locator("main [role=alert]")).to_be_visible()
+    press(page, "/admin/skills/look", source="parlour-notes==0.1.0")
+    expect(page.locator("h1")).to_have_text("notes 0.1.0")
+    for box in page.locator("main input[type=checkbox]").all():
+        box.check()
+    page.locator("main button.main").click()
+    page.wait_for_url(f"{url}/admin/skills/notes?done=skill_installed")
+    expect(page.locator("main")).to_contain_text("parlour-notes==0.1.0")
+
+    page.locator("input[type=file]").set_input_files(_newer(skill_file))
+    page.locator('form[action="/admin/skills/notes/upgrade/upload"] button').click()
+    expect(page.locator("h1")).to_have_text("notes 0.2.0")
+    is_fit(page)
+    page.locator("main button.main").click()
+    page.wait_for_url(f"{url}/admin/skills/notes?done=skill_upgraded")
+    expect(page.locator("h1")).to_have_text("notes 0.2.0")
+
+    conversation = str(stage.turns()[0].conversation_id)
+    page.locator("select[name=where]").select_option("conversation")
+    page.locator("input[name=conversation]").fill(conversation)
+    page.locator('button[name=is_enabled][value="no"]').click()
+    page.wait_for_url(f"{url}/admin/skills/notes?done=skill_disabled")
+    expect(page.locator("main li", has_text=conversation)).to_be_visible()
+    is_fit(page)
+
+
+def _newer(file: Path) -> Path:
+    """The same skill at 0.2.0."""
+    newer = file.with_name(file.name.replace("0.1.0", "0.2.0"))
+    with ZipFile(file) as old, ZipFile(newer, "w") as new:
+        for name in old.namelist():
+            new.writestr(name.replace("-0.1.0.", "-0.2.0."), old.read(name).replace(b"0.1.0", b"0.2.0"))
+    return newer
 
 
 def _picture(page: Page, folder: Path, name: str) -> None:
