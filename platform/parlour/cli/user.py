@@ -30,6 +30,7 @@ Who = Annotated[str, typer.Argument(metavar="USER", help="A user's id, or a mess
 def list_users(
     *,
     state: Annotated[UserState | None, typer.Option(help="Only people in this state.")] = None,
+    role: Annotated[Role | None, typer.Option(help="Only people with this role.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 100,
     after: Annotated[str | None, typer.Option(metavar="ID", help="Go on behind this user id.")] = None,
     as_json: JsonFlag = False,
@@ -37,15 +38,15 @@ def list_users(
     """List people, in order of arrival."""
     start = _user_id(after) if after else None
     with open_storage() as storage:
-        found = users.list_users(storage.database, storage.privacy, state=state, after=start, limit=limit)
+        found = users.list_users(storage.database, storage.privacy, state=state, role=role, after=start, limit=limit)
     rows = [_plain(view) for view in found] if as_json else [_row(view) for view in found]
-    show_rows(rows, as_json=as_json, empty=_nobody(state, is_further=start is not None))
+    show_rows(rows, as_json=as_json, empty=_nobody(state, is_narrowed=start is not None or role is not None))
 
 
-def _nobody(state: UserState | None, *, is_further: bool) -> str:
+def _nobody(state: UserState | None, *, is_narrowed: bool) -> str:
     if state is UserState.ERASED:
         return "Nobody. Erasing takes a person's row too; who was erased is told by: parlour receipt list"
-    is_all = state is None and not is_further
+    is_all = state is None and not is_narrowed
     return "Nobody yet. People appear here when they first write." if is_all else "Nobody there of that kind."
 
 

@@ -260,3 +260,15 @@ def test_a_messengers_id_that_two_workspaces_know_is_asked_back_about(
     assert [
         one["state"] for one in json.loads(parlour("user", "list", "--json")[1]) if one["user_id"] == str(here)
     ] == ["active"]
+
+
+def test_people_are_listed_by_role(parlour: Command, storage: Storage) -> None:
+    first, second = write_first(storage, "1").user_id, write_first(storage, "2").user_id
+    parlour("user", "role", str(second), "auditor")
+
+    def listed(*line: str) -> list[str]:
+        return [one["user_id"] for one in json.loads(parlour("user", "list", "--json", *line)[1])]
+
+    assert listed("--role", "auditor") == [str(second)]
+    assert listed("--role", "member", "--state", "active") == [str(first)]
+    assert parlour("user", "list", "--role", "owner")[1] == "Nobody there of that kind.\n"

@@ -127,6 +127,18 @@ def test_a_rule_that_makes_no_sense_is_refused(api: Api, wrong: dict[str, Any]) 
     assert answer.status_code in {404, 422}
 
 
+def test_a_hold_is_placed_by_a_messengers_id_on_the_person_of_the_tokens_workspace(api: Api, other: Api) -> None:
+    api.person("ann")
+    theirs = other.person("ann")
+
+    placed = other.post("/v1/holds", {"reason": "Case 17", "handle": "telegram:ann"})
+
+    assert placed.status_code == 201
+    assert [one["user_id"] for one in other.get("/v1/holds").json()["items"]] == [str(theirs)]
+    assert api.get("/v1/holds").json()["items"] == []
+    assert other.post("/v1/holds", {"reason": "Case 17", "handle": "telegram:nobody"}).status_code == 404
+
+
 def test_a_hold_stands_against_an_erasure_until_it_is_released(api: Api, other: Api) -> None:
     ann = api.person("ann")
     hold = api.post("/v1/holds", {"reason": "Case 17", "user_id": str(ann)}).json()["id"]
@@ -139,6 +151,7 @@ def test_a_hold_stands_against_an_erasure_until_it_is_released(api: Api, other: 
     assert other.post("/v1/holds", {"reason": "x", "user_id": str(ann)}).status_code == 404
     for nothing_or_both in ({}, {"user_id": None}, {"user_id": str(ann), "workspace": True}):
         assert api.post("/v1/holds", {"reason": "x", **nothing_or_both}).status_code == 422
+    assert api.post("/v1/holds", {"reason": "x", "user_id": str(ann), "handle": "telegram:ann"}).status_code == 422
     assert api.post(f"/v1/holds/{hold}/release", {"reason": "closed"}).status_code == 204
     assert api.get("/v1/holds").json()["items"] == []
     assert len(api.get("/v1/holds?released=true").json()["items"]) == 1

@@ -12,7 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from parlour.admin.api.authority import Caller, changes, sees
 from parlour.admin.api.cursors import Cursor, Limit, Page
 from parlour.admin.api.resource import Body, resource
+from parlour.admin.api.resources.people import HANDLE
 from parlour.admin.rights import Right
+from parlour.people.users import find_user
 from parlour.privacy.holds import HoldView, add_hold, list_holds, release_hold
 
 router = resource()
@@ -41,13 +43,21 @@ class NewHold(Body):
 
     reason: str = Field(min_length=1, max_length=LONGEST_REASON, pattern=r"\S", description="Kept sealed.")
     user_id: UUID | None = None
+    handle: str | None = Field(
+        None,
+        pattern=HANDLE,
+        max_length=200,
+        description="The person who has it, instead of `user_id`.",
+        examples=["telegram:12345"],
+    )
     conversation_id: UUID | None = None
     workspace: bool = Field(default=False, description="Everything of the workspace: nothing is deleted any more.")
 
     @model_validator(mode="after")
     def _one_thing(self) -> Self:
-        if (self.user_id is not None) + (self.conversation_id is not None) + self.workspace != 1:
-            raise ValueError('Give one of user_id, conversation_id and "workspace": true.')
+        named = [one for one in (self.user_id, self.handle, self.conversation_id) if one is not None]
+        if len(named) + self.workspace != 1:
+            raise ValueError('Give one of user_id, handle, conversation_id and "workspace": true.')
         return self
 
 
@@ -90,11 +100,14 @@ def list_(
 @router.post("/holds", status_code=HTTPStatus.CREATED, summary="Place a legal hold")
 def add(caller: Annotated[Caller, changes(Right.MANAGE_HOLDS)], wanted: NewHold) -> HoldMade:
     """No rule, request or erasure deletes what is under a hold."""
+    parts, user_id = caller.platform, wanted.user_id
+    if wanted.handle is not None:
+        user_id = find_user(parts.database, parts.privacy, wanted.handle, workspace_id=caller.workspace_id)
     hold_id = add_hold(
-        caller.platform.database,
-        caller.platform.privacy,
+        parts.database,
+        parts.privacy,
         workspace_id=caller.workspace_id,
-        user_id=wanted.user_id,
+        user_id=user_id,
         conversation_id=wanted.conversation_id,
         reason=wanted.reason,
         actor=caller.actor,
