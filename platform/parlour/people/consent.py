@@ -40,7 +40,7 @@ def text_in(language: str) -> tuple[str, str]:
 
 def ask(session: Session, user_id: UserId, *, language: str, now: datetime) -> str | None:
     """The question to put to this person; None for someone who was asked before, by whichever process."""
-    if not _is_first(session, user_id):
+    if not _mark_asked(session, user_id):
         return None
     return _asked(session, user_id, language, now)
 
@@ -61,7 +61,7 @@ def decide(session: Session, user_id: UserId, *, is_given: bool, language: str, 
     """
     seen = _newest_question(session, user_id)
     if is_given and (seen is None or seen.version != VERSION):
-        _is_first(session, user_id)
+        _mark_asked(session, user_id)
         return Decided(question=_asked(session, user_id, language, now))
     decision = ConsentState.GIVEN if is_given else ConsentState.REFUSED
     session.execute(update(User).where(User.id == user_id).values(consent=decision.value))
@@ -98,8 +98,8 @@ def history(session: Session, user_id: UserId) -> tuple[ConsentStep, ...]:
     return tuple(ConsentStep(ConsentState(one.decision), one.version, one.language, one.created_at) for one in steps)
 
 
-def _is_first(session: Session, user_id: UserId) -> bool:
-    """Whether nobody asked this person yet; from now on somebody did."""
+def _mark_asked(session: Session, user_id: UserId) -> bool:
+    """Note that this person was asked, where nothing is known of their consent yet; whether that was so."""
     first = update(User).where(User.id == user_id, User.consent.is_(None)).values(consent=ConsentState.ASKED.value)
     return changed_rows(session, first) > 0
 
