@@ -22,6 +22,7 @@ from parlour.store.privacy_models import AuditEntry, AuditHead
 
 log = structlog.get_logger(__name__)
 
+LONGEST_REASON: Final = 1_000
 _CHAIN: Final = "chain"
 _START: Final = bytes(32)
 _BATCH: Final = 1_000

@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import or_, select
 
 from parlour.people.doer import Doer
-from parlour.privacy.audit import Deed, record
+from parlour.privacy.audit import LONGEST_REASON, Deed, record
 from parlour.privacy.errors import KeyShredded, KeysMissing
 from parlour.privacy.persons import as_uuid
 from parlour.privacy.service import Privacy
@@ -23,7 +23,6 @@ from parlour.store.models import Message
 from parlour.turns.conversation_list import show_conversation
 
 SHORTEST_REASON: Final = 10
-LONGEST_REASON: Final = 500
 MOST: Final = 200
 # Databases count with 64 bits.
 _MOST_DIGITS: Final = 18

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import pytest
 
 from parlour.people.doer import Doer
-from parlour.privacy.audit import tail
+from parlour.privacy.audit import LONGEST_REASON, tail
 from parlour.privacy.errors import SealBroken
 from parlour.store.ids import WorkspaceId, new_id
 from parlour.store.models import Message
-from parlour.turns.break_glass import Opened, OpenedMessage, ReasonMissing, Spot, break_glass
+from parlour.turns.break_glass import SHORTEST_REASON, Opened, OpenedMessage, ReasonMissing, Spot, break_glass
 from parlour.turns.conversation_list import NoSuchConversation
 from parlour.turns.ports import Taken
 from tests.support.stage import Stage
@@ -70,6 +70,15 @@ def test_a_word_that_is_no_spot_stands_for_none(word: str) -> None:
     assert Spot.of(word) is None
 
 
+@pytest.mark.parametrize("length", [SHORTEST_REASON, LONGEST_REASON])
+def test_a_reason_of_either_bound_will_do(stage: Stage, length: int) -> None:
+    reason = "x" * length
+
+    opened(stage, stage.answered("hello"), reason)
+
+    assert log_of(stage) == [("user:boss", "content.open", reason)]
+
+
 def test_the_log_has_its_entry_even_when_opening_fails(stage: Stage) -> None:
     taken = stage.answered("hello")
     with stage.platform.database.begin() as session:
@@ -90,7 +99,7 @@ def test_what_a_person_said_whose_key_is_gone_stays_closed(stage: Stage) -> None
     assert {one.text for one in opened(stage, taken)} == {None}
 
 
-@pytest.mark.parametrize("reason", ["", "   ", "because", "   short   ", "x" * 501])
+@pytest.mark.parametrize("reason", ["", "   ", "because", "   short   ", "x" * 1_001])
 def test_without_a_reason_nothing_opens_and_nothing_is_logged(stage: Stage, reason: str) -> None:
     taken = stage.answered("hello")
 

@@ -24,9 +24,10 @@ from parlour.admin.lists import (
 )
 from parlour.admin.named import Named, named
 from parlour.admin.rights import Right
+from parlour.privacy.audit import LONGEST_REASON
 from parlour.store.places import Place
 from parlour.turns import conversation_list
-from parlour.turns.break_glass import LONGEST_REASON, SHORTEST_REASON, ReasonMissing, Spot, break_glass
+from parlour.turns.break_glass import SHORTEST_REASON, ReasonMissing, Spot, break_glass
 from parlour.turns.conversation_list import ConversationFilter, ConversationLine, NoSuchConversation
 from parlour.turns.messenger_health import list_messengers
 

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
-from parlour.privacy.audit import tail
+from parlour.privacy.audit import LONGEST_REASON, tail
 from parlour.skills.inbox import SkillInbox
 from parlour.store.ids import TurnId, UserId, WorkspaceId, new_id
 from parlour.store.models import Feedback, Turn
@@ -287,6 +287,16 @@ def test_totals_of_feedback_say_whether_all_was_counted(api: Api, monkeypatch: p
     monkeypatch.setattr(feedback_list, "feedback_totals", partial(feedback_list.feedback_totals, at_most=2))
 
     assert api.get("/v1/feedback/totals").json() == {"up": 2, "down": 0, "is_all": False}
+
+
+def test_a_reason_may_be_as_long_as_in_the_pages_and_no_longer(api: Api) -> None:
+    longest, hold = "x" * LONGEST_REASON, {"workspace": True}
+
+    assert api.post("/v1/holds", {"reason": longest + "x", **hold}).status_code == 422
+    hold_id = api.post("/v1/holds", {"reason": longest, **hold}).json()["id"]
+    assert api.get("/v1/holds").json()["items"][0]["reason"] == longest
+    assert api.post(f"/v1/holds/{hold_id}/release", {"reason": longest + "x"}).status_code == 422
+    assert api.post(f"/v1/holds/{hold_id}/release", {"reason": longest}).status_code == 204
 
 
 @pytest.mark.parametrize("moment", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+12:00", "2026-01-01T00:00:00"])

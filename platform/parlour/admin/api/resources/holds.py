@@ -15,11 +15,10 @@ from parlour.admin.api.resource import Body, resource
 from parlour.admin.api.resources.people import HANDLE
 from parlour.admin.rights import Right
 from parlour.people.users import find_user
+from parlour.privacy.audit import LONGEST_REASON
 from parlour.privacy.holds import HoldView, add_hold, list_holds, release_hold
 
 router = resource()
-
-LONGEST_REASON = 500
 
 
 class HoldShown(BaseModel):
