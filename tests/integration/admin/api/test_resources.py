@@ -289,6 +289,22 @@ def test_totals_of_feedback_say_whether_all_was_counted(api: Api, monkeypatch: p
     assert api.get("/v1/feedback/totals").json() == {"up": 2, "down": 0, "is_all": False}
 
 
+def test_thumbs_and_holds_are_narrowed_by_the_person(api: Api, other: Api) -> None:
+    ann, bob, theirs = api.person("ann"), api.person("bob"), other.person("ann")
+    for one in (ann, bob):
+        _thumb_up(api, one)
+        api.post("/v1/holds", {"reason": "Case 17", "user_id": str(one)})
+    conversation = api.get("/v1/conversations").json()["items"][0]["id"]
+    api.post("/v1/holds", {"reason": "Case 18", "conversation_id": conversation})
+
+    for path in ("/v1/feedback", "/v1/holds"):
+        found = api.get(path, params={"user_id": str(ann)}).json()["items"]
+        assert [one["user_id"] for one in found] == [str(ann)]
+        assert api.get(path, params={"user_id": str(theirs)}).status_code == 404
+    (held,) = api.get("/v1/holds", params={"conversation_id": conversation}).json()["items"]
+    assert held["reason"] == "Case 18"
+
+
 def test_a_reason_may_be_as_long_as_in_the_pages_and_no_longer(api: Api) -> None:
     longest, hold = "x" * LONGEST_REASON, {"workspace": True}
 

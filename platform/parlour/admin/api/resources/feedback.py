@@ -12,6 +12,7 @@ from parlour.admin.api.authority import Caller, sees
 from parlour.admin.api.cursors import Cursor, Limit, Page
 from parlour.admin.api.resource import Moment, resource
 from parlour.admin.rights import Right
+from parlour.people.finding import find_person
 from parlour.turns import feedback_list
 from parlour.turns.feedback_list import FeedbackFilter
 
@@ -47,17 +48,21 @@ def list_feedback(
     caller: Annotated[Caller, sees(Right.SEE_FEEDBACK)],
     *,
     is_positive: IsPositive = None,
+    user_id: Annotated[UUID | None, Query(description="By this person, by whatever id they gave it.")] = None,
     since: Since = None,
     until: Until = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Page[FeedbackShown]:
     """The newest first."""
-    cursors = caller.cursors("feedback", is_positive, since, until)
+    parts, cursors = caller.platform, caller.cursors("feedback", is_positive, user_id, since, until)
+    user_ids = None
+    if user_id is not None:
+        user_ids = find_person(parts.database, parts.privacy, str(user_id), workspace_id=caller.workspace_id)
     found = feedback_list.list_feedback(
-        caller.platform.database,
+        parts.database,
         caller.workspace_id,
-        FeedbackFilter(is_positive=is_positive, since=since, until=until),
+        FeedbackFilter(is_positive, user_ids, since, until),
         behind=cursors.read_place(cursor),
         limit=limit + 1,
     )

@@ -14,6 +14,7 @@ from parlour.admin.api.cursors import Cursor, Limit, Page
 from parlour.admin.api.resource import Body, resource
 from parlour.admin.api.resources.people import HANDLE
 from parlour.admin.rights import Right
+from parlour.people.finding import find_person
 from parlour.people.users import find_user
 from parlour.privacy.audit import LONGEST_REASON
 from parlour.privacy.holds import HoldView, add_hold, list_holds, release_hold
@@ -79,17 +80,23 @@ def list_(
     caller: Annotated[Caller, sees(Right.SEE_HOLDS)],
     *,
     released: Annotated[bool, Query(description="Those that were released too.")] = False,
+    user_id: Annotated[UUID | None, Query(description="On this person, by whatever id they had.")] = None,
+    conversation_id: Annotated[UUID | None, Query(description="On this conversation.")] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Page[HoldShown]:
     """Holds that stand, oldest first."""
-    parts, cursors = caller.platform, caller.cursors("holds", released)
+    parts, cursors = caller.platform, caller.cursors("holds", released, user_id, conversation_id)
     after = cursors.read(cursor)
+    subjects: list[UUID] = [] if conversation_id is None else [conversation_id]
+    if user_id is not None:
+        subjects += find_person(parts.database, parts.privacy, str(user_id), workspace_id=caller.workspace_id)
     found = list_holds(
         parts.database,
         parts.privacy,
         all_of_them=released,
         workspace_id=caller.workspace_id,
+        subjects=subjects or None,
         after=None if after is None else UUID(after),
         limit=limit + 1,
     )
