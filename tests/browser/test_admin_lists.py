@@ -4,13 +4,16 @@ import csv
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from parlour.admin import lists
 from parlour.admin.rights import Right
 from parlour.people import users
 from parlour.people.states import Role
+from parlour.store.errors import DatabaseUnavailable
 from tests.browser.admin import LOOKS, LOOKS_IDS, is_fit, press, served, sign_in_first
 from tests.support.stage import Stage, make_template, open_stage
 
@@ -105,6 +108,40 @@ def test_every_list_has_its_file(page: Page, stage: Stage) -> None:
     expect(page.locator("main tbody tr")).to_have_count(1)
     with _downloaded(page, 'a[href*="conversations.csv"]').open(encoding="utf-8-sig", newline="") as file:
         assert [row["user"] for row in csv.DictReader(file)] == [_id_of(stage, "cleo")]
+
+
+def test_a_file_that_breaks_off_on_the_way_is_a_failed_download(
+    page: Page, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = users.list_users
+    monkeypatch.setattr(lists, "CSV_BATCH", 1)
+
+    def fails(*parts: Any, **wanted: Any) -> list[users.UserView]:
+        if str(wanted["after"]) == _id_of(stage, "bob"):
+            raise DatabaseUnavailable
+        return whole(*parts, **wanted)
+
+    monkeypatch.setattr(users, "list_users", fails)
+    _go(page, "people")
+
+    with page.expect_download() as download:
+        page.locator('a[href*="people.csv"]').click()
+
+    assert download.value.failure() is not None
+
+
+def test_older_messages_open_for_the_same_reason(page: Page, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = stage.answered("The newest question.", sender="ann")
+    monkeypatch.setattr("parlour.turns.break_glass.MOST", 2)
+    page.goto(f"{page.url.partition('/admin')[0]}/admin/conversations/{taken.conversation_id}")
+    press(page, "/open", reason="Ann complains of an answer.")
+    expect(page.locator("main")).to_contain_text("The newest question.")
+    expect(page.locator("main")).not_to_contain_text("Hello, I am ann.")
+
+    press(page, "/open")
+
+    expect(page.locator("main")).to_contain_text("Hello, I am ann.")
+    expect(page.locator('main form[action$="/open"]')).to_have_count(0)
 
 
 def test_a_conversation_is_held_found_by_its_hold_and_let_go(page: Page, stage: Stage) -> None:
