@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from parlour.privacy.errors import KeysUnavailable
-from parlour.privacy.keys import KeyProvider
+from parlour.privacy.keys import KeyProvider, Note, note_nothing
 
 
 @dataclass
@@ -38,8 +38,8 @@ class FakeOutage:
     def rotate(self) -> str:
         return self._there().rotate()
 
-    def retire(self, in_use: Collection[str]) -> Sequence[str]:
-        return self._there().retire(in_use)
+    def retire(self, in_use: Collection[str], *, note: Note = note_nothing) -> Sequence[str]:
+        return self._there().retire(in_use, note=note)
 
     def _there(self) -> KeyProvider:
         if self.is_away:

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from parlour.admin.guard import Operator, needs, platform_of
 from parlour.admin.rights import Right
 from parlour.origin import is_same_origin
+from parlour.privacy.audit import LONGEST_REASON
 
 CSRF_FIELD: Final = "csrf"
 _MOST_FIELDS: Final = 200
@@ -27,6 +28,11 @@ class Posted:
     def __getitem__(self, name: str) -> str:
         """The field, empty where it was left out."""
         return self.fields.get(name, "")
+
+    @property
+    def reason(self) -> str | None:
+        """Why, where they said so."""
+        return self["reason"].strip()[:LONGEST_REASON] or None
 
 
 async def read_fields(request: Request) -> dict[str, str]:

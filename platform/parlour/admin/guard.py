@@ -43,9 +43,9 @@ class Operator:
         """What audit entries name: `login:ID`, or `token:ID` for a program."""
         return f"{'token' if self.via == 'token' else 'login'}:{self.login_id}"
 
-    def doer(self, privacy: Privacy) -> Doer:
+    def doer(self, privacy: Privacy, reason: str | None = None) -> Doer:
         """The same for use cases that change people."""
-        return Doer(privacy, self.actor)
+        return Doer(privacy, self.actor, reason)
 
 
 # Looks at a request's cookie or token; None for nobody. Blocks: it asks the database.

@@ -7,8 +7,10 @@ import typer
 
 from parlour.cli.output import JsonFlag, show_json, show_rows
 from parlour.cli.progress import rows_bar
-from parlour.cli.storage import open_storage
-from parlour.privacy.key_changes import retire_keys, rotate_keys, wrap_anew
+from parlour.cli.reason import Reason
+from parlour.cli.storage import Storage, open_storage
+from parlour.people.accounts import find_workspace
+from parlour.privacy.key_changes import Order, retire_keys, rotate_keys, wrap_anew
 from parlour.privacy.rotation import waiting
 from parlour.privacy.status import keys_status
 from parlour.store.connect import place_of
@@ -46,10 +48,10 @@ def status(*, as_json: JsonFlag = False) -> None:
 
 
 @app.command("rotate", epilog="Example: parlour keys rotate && parlour keys rewrap --retire")
-def rotate() -> None:
+def rotate(*, reason: Reason = None) -> None:
     """Make a new key-encryption key. It wraps from now on; `rewrap` brings the keys there are under it."""
     with open_storage() as storage:
-        kek_id = rotate_keys(storage.database, storage.privacy, actor=storage.actor())
+        kek_id = rotate_keys(storage.database, storage.privacy, _order(storage, reason))
         behind = waiting(storage.privacy.key_store, storage.privacy.provider)
     typer.echo(f"{kek_id} wraps from now on. {behind} keys are under older ones. Go on with: parlour keys rewrap")
 
@@ -60,13 +62,19 @@ def rewrap_(
     retire: Annotated[
         bool, typer.Option("--retire", help="Then destroy the older keys, once nothing is under them.")
     ] = False,
+    reason: Reason = None,
 ) -> None:
     """Wrap under the newest key what older ones wrap, while everything runs. Broken off, it goes on when run again."""
     with open_storage() as storage:
         store, provider = storage.privacy.key_store, storage.privacy.provider
         with rows_bar("wrapping keys anew", total=waiting(store, provider)) as step:
-            done = wrap_anew(storage.database, storage.privacy, actor=storage.actor(), step=step)
+            done = wrap_anew(storage.database, storage.privacy, _order(storage, reason), step=step)
         typer.echo(f"{done} keys are wrapped anew.")
         if retire:
-            gone = retire_keys(storage.database, storage.privacy, actor=storage.actor())
+            gone = retire_keys(storage.database, storage.privacy, _order(storage, reason))
             typer.echo(f"Destroyed: {', '.join(gone) or 'none'}.")
+
+
+def _order(storage: Storage, reason: str | None) -> Order:
+    its = find_workspace(storage.database, storage.settings.workspace) if reason else None
+    return Order(storage.actor(), reason, its)

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from parlour.cli.errors import Refused
 from parlour.cli.output import JsonFlag, show_rows
 from parlour.cli.progress import rows_bar
+from parlour.cli.reason import Reason
 from parlour.cli.storage import Storage, open_storage
 from parlour.privacy.classes import DataClass
 from parlour.privacy.erasure import Eraser
@@ -40,8 +41,6 @@ Days = Annotated[str, typer.Argument(metavar="DAYS", callback=_are_days, help="N
 Channel = Annotated[str | None, typer.Option(help="Only for this messenger, such as telegram.")]
 Conversation = Annotated[str | None, typer.Option(metavar="ID", help="Only for this conversation.")]
 WorkspaceName = Annotated[str | None, typer.Option("--workspace", help="Of this workspace; else that of the settings.")]
-
-Reason = Annotated[str | None, typer.Option(help="Why; it stands in the audit log, sealed.")]
 
 
 @app.command(epilog="Example: parlour retention show --json")

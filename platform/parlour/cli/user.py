@@ -11,6 +11,7 @@ import typer
 from parlour.cli.errors import Refused
 from parlour.cli.output import JsonFlag, show_json, show_rows
 from parlour.cli.progress import rows_bar
+from parlour.cli.reason import Reason
 from parlour.cli.storage import Storage, open_storage
 from parlour.from_settings import quota_rules
 from parlour.people import users
@@ -86,31 +87,32 @@ def set_role(
     who: Who,
     role: Annotated[Role, typer.Argument(help="What they may do besides talking.")],
     *,
+    reason: Reason = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Give a person a role. The last owner keeps theirs."""
     with open_storage() as storage:
         user_id = users.find_user(storage.database, storage.privacy, who)
-        users.set_role(storage.database, user_id, role, by=_doer(storage))
+        users.set_role(storage.database, user_id, role, by=_doer(storage, reason))
     _tell({"id": user_id, "role": role}, f"{user_id} is now {role}.", as_json=as_json)
 
 
 @app.command("block", epilog="Example: parlour user block slack:U012ABC")
-def block(who: Who, *, as_json: JsonFlag = False) -> None:
+def block(who: Who, *, reason: Reason = None, as_json: JsonFlag = False) -> None:
     """Let nothing from this person through any more, from whichever messenger."""
     with open_storage() as storage:
         user_id = users.find_user(storage.database, storage.privacy, who)
-        users.block(storage.database, user_id, by=_doer(storage))
+        users.block(storage.database, user_id, by=_doer(storage, reason))
     words = f"{user_id} is blocked. Undo it with: parlour user unblock {user_id}"
     _tell({"id": user_id, "state": UserState.BLOCKED}, words, as_json=as_json)
 
 
 @app.command("unblock", epilog="Example: parlour user unblock slack:U012ABC")
-def unblock(who: Who, *, as_json: JsonFlag = False) -> None:
+def unblock(who: Who, *, reason: Reason = None, as_json: JsonFlag = False) -> None:
     """Let a blocked person talk again. A stranger who was never let in waits again for that."""
     with open_storage() as storage:
         user_id = users.find_user(storage.database, storage.privacy, who)
-        state = users.unblock(storage.database, user_id, by=_doer(storage))
+        state = users.unblock(storage.database, user_id, by=_doer(storage, reason))
     waits = f"{user_id} was never let in, and waits again: they get a code when they write."
     words = waits if state is UserState.PENDING else f"{user_id} may talk again."
     _tell({"id": user_id, "state": state}, words, as_json=as_json)
@@ -121,18 +123,19 @@ def approve(
     code: Annotated[str, typer.Argument(help="The pairing code that the person was told.")],
     *,
     role: Annotated[Role, typer.Option(help="member or guest; any other role is given afterwards.")] = Role.MEMBER,
+    reason: Reason = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Admit the person who was told this pairing code."""
     with open_storage() as storage:
         now = storage.database.clock.now()
-        user_id = users.approve(storage.database, storage.privacy, code, now=now, role=role, by=_doer(storage))
+        user_id = users.approve(storage.database, storage.privacy, code, now=now, role=role, by=_doer(storage, reason))
     words = f"{user_id} may talk now. Ask them to write again."
     _tell({"id": user_id, "role": role, "state": UserState.ACTIVE}, words, as_json=as_json)
 
 
 @app.command("link", epilog="Example: parlour user link telegram:12345")
-def link(who: Who, *, as_json: JsonFlag = False) -> None:
+def link(who: Who, *, reason: Reason = None, as_json: JsonFlag = False) -> None:
     """Make a one-time code for a person to type in their other messenger, as `/link` does in the chat.
 
     Hand it to nobody else: whoever types it becomes that person.
@@ -140,13 +143,13 @@ def link(who: Who, *, as_json: JsonFlag = False) -> None:
     with open_storage() as storage:
         user_id = users.find_user(storage.database, storage.privacy, who)
         now = storage.database.clock.now()
-        made = users.make_link_code(storage.database, storage.privacy, user_id, now=now, by=_doer(storage))
+        made = users.make_link_code(storage.database, storage.privacy, user_id, now=now, by=_doer(storage, reason))
     words = f"To be typed in the other messenger before {made.until:%H:%M} UTC, once:\n/link {made.code}"
     _tell({"id": user_id, "code": made.code, "until": made.until}, words, as_json=as_json)
 
 
-def _doer(storage: Storage) -> Doer:
-    return Doer(storage.privacy, storage.actor())
+def _doer(storage: Storage, reason: str | None) -> Doer:
+    return Doer(storage.privacy, storage.actor(), reason)
 
 
 def _tell(told: dict[str, Any], words: str, *, as_json: bool) -> None:
@@ -161,7 +164,7 @@ def export(
     who: Who,
     *,
     to: Annotated[Path | None, typer.Option(help="Write the zip there; else export-ID.zip here.")] = None,
-    reason: Annotated[str | None, typer.Option(help="Why; it stands in the audit log, sealed.")] = None,
+    reason: Reason = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Write everything that is held about a person, opened, as JSON and HTML in one zip for this user alone to read."""
@@ -190,7 +193,7 @@ def erase(
     who: Who,
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask once more.")] = False,
-    reason: Annotated[str | None, typer.Option(help="Why; it stands in the audit log, sealed.")] = None,
+    reason: Reason = None,
     receipt: Annotated[Path | None, typer.Option(help="Write the signed receipt there.")] = None,
     as_json: JsonFlag = False,
 ) -> None:

@@ -87,8 +87,9 @@ def record(session: Session, privacy: Privacy, deed: Deed, *, now: datetime) -> 
         workspace_id=deed.workspace_id,
         reason=None,
     )
-    if deed.reason and deed.workspace_id is not None:
-        entry.reason = privacy.sealer.seal(deed.workspace_id, AuditEntry.reason, entry.id, deed.reason)
+    reason = (deed.reason or "").strip()
+    if reason and deed.workspace_id is not None:
+        entry.reason = privacy.sealer.seal(deed.workspace_id, AuditEntry.reason, entry.id, reason)
     entry.hash = _hash(privacy.lookup, before, entry)
     session.add(entry)
     session.execute(update(AuditHead).where(AuditHead.name == _CHAIN).values(hash=entry.hash))

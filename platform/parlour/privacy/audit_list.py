@@ -1,7 +1,7 @@
 """The audit log as one workspace's people read it: newest first, by who, what, whom and when."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from heapq import merge
 from itertools import islice
@@ -19,6 +19,8 @@ MOST: Final = 200
 # Numbers grow with time, but for transactions that ran side by side: so many at the most. A time thus bounds the walk
 # along the numbers, which would else begin at the newest.
 _OUT_OF_STEP: Final = 1_000
+# What is about the whole installation though it has a workspace: that whose key seals the reason.
+_OF_ALL: Final = ("keys.rotate", "keys.rewrap", "keys.retire")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,26 +51,26 @@ def list_audit(
 ) -> list[AuditView]:
     """The newest first, at most `limit` below the number `before`.
 
-    Those of the workspace, and those that are about the whole installation, such as a new key.
+    Those of the workspace, and those that are about the whole installation, such as a new key; why, where somebody of
+    another workspace said so, is theirs.
     """
     limit = min(limit, MOST)
     query = select(AuditEntry).where(*_conditions(wanted)).order_by(AuditEntry.seq.desc()).limit(limit)
     if before is not None:
         query = query.where(AuditEntry.seq < before)
     with database.read() as session:
-        # Two walks along one index each: for `or` a database would walk along the whole chain.
-        own, common = (
+        # A walk along one index each: for `or` a database would walk along the whole chain.
+        walks = [
             session.scalars(one).all()
             for one in (
                 query.where(AuditEntry.workspace_id == workspace_id),
                 query.where(AuditEntry.workspace_id.is_(None)),
+                query.where(AuditEntry.action.in_(_OF_ALL), AuditEntry.workspace_id != workspace_id),
             )
-        )
-    return views(privacy, _newest(own, common, limit))
-
-
-def _newest(own: Sequence[AuditEntry], common: Sequence[AuditEntry], limit: int) -> list[AuditEntry]:
-    return list(islice(merge(own, common, key=lambda entry: -entry.seq), limit))
+        ]
+    found = list(islice(merge(*walks, key=lambda entry: -entry.seq), limit))
+    foreign = {entry.seq for entry in found if entry.workspace_id not in {None, workspace_id}}
+    return [replace(one, reason=None) if one.seq in foreign else one for one in views(privacy, found)]
 
 
 def _conditions(wanted: AuditFilter) -> list[ColumnElement[bool]]:

@@ -153,10 +153,12 @@ def release_hold(
     actor: str,
     workspace_id: WorkspaceId | None = None,
 ) -> None:
-    """End a hold: what is past its time goes with the next purge. Raises `HoldUnknown`.
+    """End a hold: what is past its time goes with the next purge. Raises `HoldUnknown`, and `UnderHold` for no reason.
 
     Whoever acts for one workspace names it: a hold of another is unknown to them.
     """
+    if not reason.strip():
+        raise UnderHold("A hold ends for a reason. Give it with --reason.")
     now = database.clock.now()
     with database.begin() as session:
         found = as_uuid(hold_id)

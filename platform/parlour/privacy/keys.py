@@ -25,6 +25,13 @@ _VERSION = 1
 _SECRET_BYTES = 32
 _NONCE_BYTES = 12
 
+# Told the ids of KEKs that are about to be destroyed.
+Note = Callable[[Sequence[str]], object]
+
+
+def note_nothing(_: Sequence[str]) -> None:
+    """For whoever keeps no log."""
+
 
 class KeyProvider(Protocol):
     """Wraps and unwraps data keys under a key-encryption key (KEK) that never leaves it."""
@@ -50,8 +57,8 @@ class KeyProvider(Protocol):
         """Make a new KEK that wraps from now on and return its id. Those before go on unwrapping."""
         ...
 
-    def retire(self, in_use: Collection[str]) -> Sequence[str]:
-        """Destroy the KEKs that are neither current nor `in_use` and return their ids."""
+    def retire(self, in_use: Collection[str], *, note: Note = note_nothing) -> Sequence[str]:
+        """Destroy the KEKs that are neither current nor `in_use` and return their ids, which `note` is told before."""
         ...
 
 
@@ -139,11 +146,12 @@ class FileKeys:
         self._change(MasterKeys.with_new)
         return self._keys.current
 
-    def retire(self, in_use: Collection[str]) -> Sequence[str]:
+    def retire(self, in_use: Collection[str], *, note: Note = note_nothing) -> Sequence[str]:
         """Take keys out of the file that wrap nothing any more. What look-ups derive from stays."""
         stays = {self._keys.current, self._keys.lookup, *in_use}
         gone = sorted(self.kek_ids - stays)
         if gone:
+            note(gone)
             self._change(lambda keys: keys.without(gone))
         return gone
 

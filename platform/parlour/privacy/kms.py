@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from parlour.privacy.errors import KeysRefused, KeyStoreError, KeysUnavailable
+from parlour.privacy.keys import Note, note_nothing
 
 _CONNECT_S: Final = 3
 _ANSWER_S: Final = 10
@@ -60,7 +61,7 @@ class KmsKeys:
         self._current = key_id
         return key_id
 
-    def retire(self, in_use: Collection[str]) -> Sequence[str]:
+    def retire(self, in_use: Collection[str], *, note: Note = note_nothing) -> Sequence[str]:
         """Nothing: which of the account's keys are Parlour's alone is for its owner to say."""
         return ()
 

@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from parlour.privacy.keys import KeyProvider
+from parlour.privacy.keys import KeyProvider, Note, note_nothing
 from parlour.privacy.models import DataKeyRow, KeyBase, WrappedSecret
 from parlour.privacy.wrapping import begin_to_retire, begin_to_wrap
 from parlour.store.database import Database
@@ -70,11 +70,11 @@ def waiting(key_store: Database, provider: KeyProvider) -> int:
         return session.scalars(select(func.count()).select_from(DataKeyRow).where(*is_older)).one()
 
 
-def retire(key_store: Database, provider: KeyProvider) -> Sequence[str]:
-    """Destroy the older KEKs that wrap nothing any more, and return their ids."""
+def retire(key_store: Database, provider: KeyProvider, *, note: Note = note_nothing) -> Sequence[str]:
+    """Destroy the older KEKs that wrap nothing any more, and return their ids, which `note` is told before."""
     with key_store.begin() as session:
         begin_to_retire(session)
-        return provider.retire(in_use(session))
+        return provider.retire(in_use(session), note=note)
 
 
 def in_use(session: Session) -> set[str]:

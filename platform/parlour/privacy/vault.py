@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from parlour.privacy.errors import KeyStoreError, KeysUnavailable
+from parlour.privacy.keys import Note, note_nothing
 
 _TIMEOUT_S: Final = 10
 
@@ -67,15 +68,17 @@ class VaultKeys:
         self._version = self._ask_version()
         return self.current_kek
 
-    def retire(self, in_use: Collection[str]) -> Sequence[str]:
+    def retire(self, in_use: Collection[str], *, note: Note = note_nothing) -> Sequence[str]:
         """Have Vault refuse to decrypt with versions older than any in use."""
         used = [int(kek_id.rpartition(":v")[2]) for kek_id in in_use if kek_id.startswith(f"{self._name}:v")]
         oldest = min([*used, self._version])
+        gone = [f"{self._name}:v{number}" for number in range(1, oldest)]
+        note(gone)
         with _translated():
             self._transit.update_key_configuration(
                 name=self._name, min_decryption_version=oldest, mount_point=self._mount
             )
-        return [f"{self._name}:v{number}" for number in range(1, oldest)]
+        return gone
 
     def _ask_version(self) -> int:
         with _translated():

@@ -49,6 +49,7 @@ def test_a_hold_is_placed_and_stands_against_an_erasure_until_it_is_released(par
     assert (hold["user"], hold["reason"], hold["released"]) == (ann, "Case 17", None)
     assert code == 1
     assert f"Legal hold {hold['id']} forbids it." in problem
+    assert parlour("hold", "release", hold["id"], "--reason", " ")[0] == 1
     assert parlour("hold", "release", hold["id"], "--reason", "closed")[0] == 0
     assert parlour("hold", "list")[1] == "No hold stands.\n"
     assert parlour("user", "erase", "telegram:1", "--yes")[0] == 0

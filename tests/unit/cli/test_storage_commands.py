@@ -188,6 +188,27 @@ def test_a_person_is_blocked_and_unblocked(parlour: Command, storage: Storage) -
     assert write_first(storage, "4711").state == "active"
 
 
+def test_why_stands_in_the_audit_log(parlour: Command, storage: Storage) -> None:
+    write_first(storage, "4711")
+    for line in (["role", "telegram:4711", "guest"], ["link", "telegram:4711"], ["block", "telegram:4711"]):
+        parlour("user", *line, "--reason", "case 17")
+    parlour("user", "unblock", "telegram:4711", "--reason", " ")
+    parlour("keys", "rotate", "--reason", "once a year")
+    parlour("keys", "rewrap", "--retire", "--reason", "once a year")
+
+    found = json.loads(parlour("audit", "tail", "--json")[1])
+
+    assert [(one["action"], one["reason"]) for one in reversed(found)] == [
+        ("user.role.guest", "case 17"),
+        ("user.link-code", "case 17"),
+        ("user.block", "case 17"),
+        ("user.unblock", None),
+        ("keys.rotate", "once a year"),
+        ("keys.rewrap", "once a year"),
+        ("keys.retire", "once a year"),
+    ]
+
+
 def test_a_stranger_who_was_never_let_in_is_not_by_unblocking(parlour: Command, storage: Storage) -> None:
     write_first(storage, "4711", "pairing")
     parlour("user", "block", "telegram:4711")

@@ -7,7 +7,8 @@ import pytest
 from parlour.privacy.audit import Deed, record, tail
 from parlour.privacy.audit_list import AuditFilter, list_audit
 from parlour.privacy.holds import HoldUnknown, add_hold, list_holds, release_hold
-from parlour.privacy.key_changes import retire_keys, rotate_keys, wrap_anew
+from parlour.privacy.key_changes import Order, retire_keys, rotate_keys, wrap_anew
+from parlour.privacy.keys import FileKeys
 from parlour.privacy.persons import SubjectUnknown
 from parlour.privacy.preview import preview
 from parlour.privacy.purging import purge_now
@@ -98,13 +99,13 @@ def test_nobody_of_another_workspace_and_nobody_erased_can_be_held(stage: Stage)
 
 def test_a_new_key_its_use_and_the_end_of_the_old_one_stand_in_the_log(storage: Storage) -> None:
     storage.workspace()
-    database, privacy = storage.database, storage.privacy
+    database, privacy, order = storage.database, storage.privacy, Order("user:boss")
     steps: list[int] = []
 
-    new = rotate_keys(database, privacy, actor="user:boss")
+    new = rotate_keys(database, privacy, order)
     behind = waiting(privacy.key_store, privacy.provider)
-    done = wrap_anew(database, privacy, actor="user:boss", step=steps.append)
-    gone = retire_keys(database, privacy, actor="user:boss")
+    done = wrap_anew(database, privacy, order, step=steps.append)
+    gone = retire_keys(database, privacy, order)
 
     assert behind == sum(steps) > 0
     assert done >= behind
@@ -112,6 +113,26 @@ def test_a_new_key_its_use_and_the_end_of_the_old_one_stand_in_the_log(storage: 
     entries = [(one.action, one.subject) for one in tail(database, privacy)][::-1]
     assert entries == [("keys.rotate", new), ("keys.rewrap", new), *(("keys.retire", one) for one in gone)]
     assert gone
+
+
+def test_a_key_is_destroyed_only_once_that_stands_in_the_log(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    its, elsewhere = storage.workspace(), storage.workspace("elsewhere")
+    database, privacy, order = storage.database, storage.privacy, Order("user:boss", "case 17", its)
+    old = privacy.provider.current_kek
+    rotate_keys(database, privacy, order)
+    wrap_anew(database, privacy, order)
+    told: list[str] = []
+    monkeypatch.setattr(FileKeys, "_change", lambda *_: told.extend(one.subject for one in tail(database, privacy)))
+
+    retire_keys(database, privacy, order)
+
+    assert told[0] == old
+    # All workspaces are told that it was done, and their own why.
+    seen = [list_audit(database, privacy, one, AuditFilter(action="keys.")) for one in (its, elsewhere)]
+    assert [[(one.action, one.reason) for one in found] for found in seen] == [
+        [("keys.retire", "case 17"), ("keys.rewrap", "case 17"), ("keys.rotate", "case 17")],
+        [("keys.retire", None), ("keys.rewrap", None), ("keys.rotate", None)],
+    ]
 
 
 def test_purging_now_tells_what_went_here_and_nothing_of_elsewhere(stage: Stage) -> None:

@@ -63,10 +63,9 @@ class Caller:
         """Who the audit log names."""
         return self.holder.actor
 
-    @property
-    def doer(self) -> Doer:
+    def doer(self, reason: str | None = None) -> Doer:
         """The same, for use cases about people."""
-        return Doer(self.platform.privacy, self.actor)
+        return Doer(self.platform.privacy, self.actor, reason)
 
     @property
     def maker(self) -> Maker:

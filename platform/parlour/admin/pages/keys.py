@@ -11,7 +11,7 @@ from parlour.admin.forms import Posted, posted
 from parlour.admin.frame import go_to, page
 from parlour.admin.guard import Operator, needs, platform_of
 from parlour.admin.rights import Right
-from parlour.privacy.key_changes import rotate_keys, wrap_anew
+from parlour.privacy.key_changes import Order, rotate_keys, wrap_anew
 from parlour.privacy.rotation import waiting
 from parlour.privacy.status import keys_status
 
@@ -34,17 +34,21 @@ def rotate(request: Request, form: Manager) -> Response:
     platform = platform_of(request)
     if form["sure"] != "yes":
         return _shown(request, form.operator, asks="rotate")
-    rotate_keys(platform.database, platform.privacy, actor=form.operator.actor)
+    rotate_keys(platform.database, platform.privacy, _order(form))
     return go_to("/admin/keys", done="rotated")
 
 
 @router.post("/admin/keys/rewrap")
 def rewrap(request: Request, form: Manager) -> Response:
     """Wrap anew behind the page, which goes on telling how far it is."""
-    platform, actor = platform_of(request), form.operator.actor
+    platform, order = platform_of(request), _order(form)
     errands: Errands = request.app.state.errands
-    errands.start(_WRAPPING, lambda step: wrap_anew(platform.database, platform.privacy, actor=actor, step=step))
+    errands.start(_WRAPPING, lambda step: wrap_anew(platform.database, platform.privacy, order, step=step))
     return go_to("/admin/keys")
+
+
+def _order(form: Posted) -> Order:
+    return Order(form.operator.actor, form.reason, form.operator.workspace_id)
 
 
 def _shown(request: Request, operator: Operator, *, asks: str = "") -> Response:

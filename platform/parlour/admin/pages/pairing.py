@@ -55,7 +55,7 @@ def approve(request: Request, form: Annotated[Posted, posted(Right.APPROVE_PEOPL
             now=platform.clock.now(),
             role=Role(role),
             workspace_id=form.operator.workspace_id,
-            by=form.operator.doer(platform.privacy),
+            by=form.operator.doer(platform.privacy, form.reason),
         )
     except CodeUnknown:
         return _shown(request, form.operator, problem="pairing_code_unknown")
@@ -74,7 +74,7 @@ def refuse(request: Request, user_id: UUID, form: Annotated[Posted, posted(Right
         raise HTTPException(HTTPStatus.NOT_FOUND) from None
     if view.state != UserState.PENDING:
         return _shown(request, form.operator, problem="pairing_not_waiting")
-    users.block(platform.database, view.user_id, by=form.operator.doer(platform.privacy))
+    users.block(platform.database, view.user_id, by=form.operator.doer(platform.privacy, form.reason))
     return go_to("/admin/pairing", done="refused")
 
 

@@ -27,7 +27,6 @@ from parlour.turns.wording import LANGUAGES
 
 router = APIRouter()
 
-_REASON_CHARS = 1_000
 _PATH = "/admin/people/{user_id}"
 Seer = Annotated[Operator, needs(Right.SEE_PEOPLE)]
 Manager = Annotated[Posted, posted(Right.MANAGE_PEOPLE)]
@@ -45,7 +44,7 @@ def change_role(request: Request, user_id: UUID, form: Annotated[Posted, posted(
     platform, role = platform_of(request), form["role"]
     if role not in list(Role):
         return _shown(request, form.operator, user_id, problem="person_no_role")
-    by = form.operator.doer(platform.privacy)
+    by = form.operator.doer(platform.privacy, form.reason)
     return _change(request, form, user_id, "role", lambda who: users.set_role(platform.database, who, role, by=by))
 
 
@@ -53,7 +52,7 @@ def change_role(request: Request, user_id: UUID, form: Annotated[Posted, posted(
 def block(request: Request, user_id: UUID, form: Manager) -> Response:
     """Let nothing from this person through any more."""
     platform = platform_of(request)
-    by = form.operator.doer(platform.privacy)
+    by = form.operator.doer(platform.privacy, form.reason)
     return _change(request, form, user_id, "block", lambda who: users.block(platform.database, who, by=by))
 
 
@@ -61,16 +60,16 @@ def block(request: Request, user_id: UUID, form: Manager) -> Response:
 def unblock(request: Request, user_id: UUID, form: Manager) -> Response:
     """Let a blocked person talk again."""
     platform = platform_of(request)
-    by = form.operator.doer(platform.privacy)
+    by = form.operator.doer(platform.privacy, form.reason)
     return _change(request, form, user_id, "unblock", lambda who: users.unblock(platform.database, who, by=by))
 
 
 @router.post(f"{_PATH}/export")
 def export(request: Request, user_id: UUID, form: Annotated[Posted, posted(Right.EXPORT_PEOPLE)]) -> Response:
     """Everything that is held about the person as one file. It holds what they wrote, so it needs a reason."""
-    platform, reason = platform_of(request), form["reason"].strip()[:_REASON_CHARS]
+    platform, reason = platform_of(request), form.reason
     found = _of_workspace(request, form.operator, user_id)
-    if not reason:
+    if reason is None:
         return _shown(request, form.operator, user_id, problem="person_no_reason")
     try:
         made = export_person(platform.database, platform.privacy, found, actor=form.operator.actor, reason=reason)
@@ -94,9 +93,8 @@ def erase(request: Request, user_id: UUID, form: Annotated[Posted, posted(Right.
     if form["word"].strip() != str(view.user_id)[-6:]:
         status = HTTPStatus.UNPROCESSABLE_ENTITY
         return page(request, form.operator, "person_erase.html", status=status, person=view, problem="erase_word_wrong")
-    reason = form["reason"].strip()[:_REASON_CHARS] or None
     try:
-        done = platform.eraser.erase(view.user_id, actor=form.operator.actor, reason=reason)
+        done = platform.eraser.erase(view.user_id, actor=form.operator.actor, reason=form.reason)
     except (SubjectUnknown, AlreadyErased):
         raise HTTPException(HTTPStatus.NOT_FOUND) from None
     except (UnderHold, LastOwnerStays) as error:

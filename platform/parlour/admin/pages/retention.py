@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
-from typing import Annotated, Final
+from typing import Annotated
 
 from fastapi import APIRouter, HTTPException
 from starlette.requests import Request
@@ -35,7 +35,6 @@ from parlour.turns.messenger_health import list_messengers
 
 router = APIRouter()
 
-_REASON_CHARS: Final = 1_000
 Seer = Annotated[Operator, needs(Right.SEE_RETENTION)]
 Manager = Annotated[Posted, posted(Right.MANAGE_RETENTION)]
 
@@ -108,8 +107,10 @@ def set_(request: Request, form: Manager) -> Response:
     known, place, problems = _checked(request, form)
     if problems:
         return _form(request, form.operator, known, place, problems=problems, typed=form.fields)
-    platform, reason = platform_of(request), form["reason"].strip()[:_REASON_CHARS] or None
-    set_rule(platform.database, platform.privacy, _rule(form, known, place), actor=form.operator.actor, reason=reason)
+    platform = platform_of(request)
+    set_rule(
+        platform.database, platform.privacy, _rule(form, known, place), actor=form.operator.actor, reason=form.reason
+    )
     return go_to("/admin/retention", done="rule_set")
 
 
@@ -119,7 +120,7 @@ def clear(request: Request, form: Manager) -> Response:
     platform, operator = platform_of(request), form.operator
     known, place = _place(form["data_class"], form["scope"])
     its = operator.workspace_id
-    if not clear_rule(platform.database, platform.privacy, its, place, known, actor=operator.actor):
+    if not clear_rule(platform.database, platform.privacy, its, place, known, actor=operator.actor, reason=form.reason):
         raise HTTPException(HTTPStatus.NOT_FOUND)
     return go_to("/admin/retention", done="rule_cleared")
 
@@ -156,6 +157,7 @@ def run(request: Request, form: Manager) -> Response:
             platform.eraser,
             workspace_id=operator.workspace_id,
             actor=operator.actor,
+            reason=form.reason,
         ),
     )
     return go_to("/admin/retention/run")

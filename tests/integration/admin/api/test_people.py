@@ -10,6 +10,7 @@ import pytest
 from parlour.people import consent
 from parlour.people.pairing import CODE_LIFE, code_hash, pairing_code
 from parlour.people.states import Role
+from parlour.privacy.audit import tail
 from parlour.privacy.receipts import verify_receipt
 from parlour.store.ids import UserId
 from parlour.store.models import User
@@ -76,6 +77,37 @@ def test_roles_and_blocks_are_what_the_command_line_does(api: Api) -> None:
     assert api.ask("PUT", f"/v1/people/{ann}/role", json={"role": "guest"}).status_code == 409  # the last owner
     assert api.ask("PUT", f"/v1/people/{ann}/role", json={"role": "king"}).status_code == 422
     assert api.post(f"/v1/people/{ann}/unblock").status_code == 409
+
+
+def test_why_is_asked_for_nowhere_and_taken_everywhere(api: Api) -> None:
+    ann, parts, why = api.person("ann"), api.stage.platform, {"reason": "case 17"}
+
+    api.ask("PUT", f"/v1/people/{ann}/role", json={"role": "guest", **why})
+    api.post(f"/v1/people/{ann}/block", why)
+    api.post(f"/v1/people/{ann}/unblock", why)
+    api.post("/v1/keys/rotate", why)
+    api.post("/v1/keys/rewrap?retire=true", why)
+    api.ask("PUT", "/v1/retention", json={"data_class": "feedback", "days": 30, **why})
+    api.post("/v1/retention/clear", {"data_class": "feedback", **why})
+    api.post("/v1/retention/run", why)
+    api.post(f"/v1/people/{ann}/block", {"reason": "  "})
+
+    last, *before = tail(parts.database, parts.privacy, limit=10)
+    assert (last.action, last.reason) == ("user.block", None)
+    assert {one.action.split()[0]: one.reason for one in before} == dict.fromkeys(
+        [
+            "user.role.guest",
+            "user.block",
+            "user.unblock",
+            "keys.rotate",
+            "keys.rewrap",
+            "keys.retire",
+            "retention.set",
+            "retention.clear",
+            "retention.run",
+        ],
+        "case 17",
+    )
 
 
 def test_each_step_of_a_persons_consent_is_told(api: Api) -> None:

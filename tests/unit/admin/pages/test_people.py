@@ -77,11 +77,12 @@ def test_blocking_and_unblocking_stand_in_the_audit_log(site: Site) -> None:
     ann = site.person("ann")
     browser = site.signed_in(Role.ADMIN)
 
-    browser.send(f"/admin/people/{ann}/block")
-    browser.send(f"/admin/people/{ann}/unblock")
+    browser.send(f"/admin/people/{ann}/block", reason="She sent spam.")
+    browser.send(f"/admin/people/{ann}/unblock", reason=" ")
     again = browser.send(f"/admin/people/{ann}/unblock")
 
-    assert _actions(site)[:2] == ["user.unblock", "user.block"]
+    found = audit.tail(site.stage.platform.database, site.stage.platform.privacy, limit=2)
+    assert [(one.action, one.reason) for one in found] == [("user.unblock", None), ("user.block", "She sent spam.")]
     assert again.status_code == 409
 
 

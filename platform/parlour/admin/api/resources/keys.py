@@ -7,9 +7,10 @@ from fastapi import Query
 from pydantic import BaseModel, Field
 
 from parlour.admin.api.authority import Caller, changes, sees
+from parlour.admin.api.reasons import Why, reason_of
 from parlour.admin.api.resource import resource
 from parlour.admin.rights import Right
-from parlour.privacy.key_changes import retire_keys, rotate_keys, wrap_anew
+from parlour.privacy.key_changes import Order, retire_keys, rotate_keys, wrap_anew
 from parlour.privacy.rotation import waiting
 from parlour.privacy.status import keys_status
 
@@ -59,21 +60,26 @@ def status(caller: Annotated[Caller, sees(Right.SEE_KEYS)]) -> KeysShown:
 
 
 @router.post("/keys/rotate", summary="Make a new key-encryption key")
-def rotate(caller: Annotated[Caller, changes(Right.MANAGE_KEYS)]) -> Rotated:
+def rotate(caller: Annotated[Caller, changes(Right.MANAGE_KEYS)], why: Why | None = None) -> Rotated:
     """It wraps from now on; what older ones wrap goes on opening."""
     parts = caller.platform
-    kek_id = rotate_keys(parts.database, parts.privacy, actor=caller.actor)
+    kek_id = rotate_keys(parts.database, parts.privacy, _order(caller, why))
     return Rotated(wraps_with=kek_id, wrapped_by_an_older_key=waiting(parts.privacy.key_store, parts.privacy.provider))
 
 
 @router.post("/keys/rewrap", summary="Wrap keys anew")
 def rewrap(
     caller: Annotated[Caller, changes(Right.MANAGE_KEYS)],
+    why: Why | None = None,
     *,
     retire: Annotated[bool, Query(description="Then destroy older keys that wrap nothing any more.")] = False,
 ) -> Rewrapped:
     """Bring under the newest key what older ones wrap, while all runs. Broken off, it goes on when asked again."""
-    parts = caller.platform
-    done = wrap_anew(parts.database, parts.privacy, actor=caller.actor)
-    gone = retire_keys(parts.database, parts.privacy, actor=caller.actor) if retire else ()
+    parts, order = caller.platform, _order(caller, why)
+    done = wrap_anew(parts.database, parts.privacy, order)
+    gone = retire_keys(parts.database, parts.privacy, order) if retire else ()
     return Rewrapped(rewrapped=done, destroyed=gone)
+
+
+def _order(caller: Caller, why: Why | None) -> Order:
+    return Order(caller.actor, reason_of(why), caller.workspace_id)

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from parlour.admin.api.authority import Caller, changes, sees
 from parlour.admin.api.cursors import Cursor, Limit, Page
+from parlour.admin.api.reasons import Reason, Why, reason_of
 from parlour.admin.api.resource import Body, resource
 from parlour.admin.rights import Right
 from parlour.from_settings import quota_rules
@@ -17,13 +18,13 @@ from parlour.people import users
 from parlour.people.errors import UserUnknown
 from parlour.people.states import ConsentState, Role, UserState
 from parlour.people.users import UserView
+from parlour.privacy.audit import LONGEST_REASON
 from parlour.privacy.export import export_person
 from parlour.store.ids import UserId
 
 router = resource()
 
 UserParam = Annotated[UUID, Path(description="The person's id.", examples=["01a205dc-284c-76f5-b6ea-c4fcc0328c41"])]
-Reason = Annotated[str | None, Field(max_length=500, description="Why; it stands in the audit log, sealed.")]
 HANDLE = r"^[a-z]+:.+$"
 
 
@@ -86,9 +87,10 @@ class Changed(BaseModel):
 class NewRole(Body):
     """A role to give."""
 
-    model_config = ConfigDict(json_schema_extra={"example": {"role": "admin"}})
+    model_config = ConfigDict(json_schema_extra={"example": {"role": "admin", "reason": "On call from May"}})
 
     role: Role
+    reason: Reason = None
 
 
 class PairingCode(Body):
@@ -98,6 +100,7 @@ class PairingCode(Body):
 
     code: str = Field(min_length=1, max_length=32, examples=["ABCD-EFGH"])
     role: Role = Role.MEMBER
+    reason: Reason = None
 
 
 class Opening(Body):
@@ -105,15 +108,9 @@ class Opening(Body):
 
     model_config = ConfigDict(json_schema_extra={"example": {"reason": "She asked for it by letter."}})
 
-    reason: str = Field(min_length=1, max_length=500, description="Why; it stands in the audit log, sealed.")
-
-
-class Why(Body):
-    """The reason for something that is written down."""
-
-    model_config = ConfigDict(json_schema_extra={"example": {"reason": "She asked for it by letter."}})
-
-    reason: Reason = None
+    reason: str = Field(
+        min_length=1, max_length=LONGEST_REASON, pattern=r"\S", description="Why; it stands in the audit log, sealed."
+    )
 
 
 class Erasure(BaseModel):
@@ -181,23 +178,28 @@ def show_person(caller: Annotated[Caller, sees(Right.SEE_PEOPLE)], user_id: User
 def set_role(caller: Annotated[Caller, changes(Right.MANAGE_ROLES)], user_id: UserParam, given: NewRole) -> Changed:
     """Give a person a role. The last owner keeps theirs (409)."""
     found = _found(caller, user_id)
-    users.set_role(caller.platform.database, found, given.role, by=caller.doer)
+    users.set_role(caller.platform.database, found, given.role, by=caller.doer(given.reason))
     return Changed(id=found, role=given.role)
 
 
 @router.post("/people/{user_id}/block", summary="Block a person")
-def block(caller: Annotated[Caller, changes(Right.MANAGE_PEOPLE)], user_id: UserParam) -> Changed:
+def block(
+    caller: Annotated[Caller, changes(Right.MANAGE_PEOPLE)], user_id: UserParam, why: Why | None = None
+) -> Changed:
     """Let nothing from this person through any more, from whichever messenger."""
     found = _found(caller, user_id)
-    users.block(caller.platform.database, found, by=caller.doer)
+    users.block(caller.platform.database, found, by=caller.doer(reason_of(why)))
     return Changed(id=found, state=UserState.BLOCKED)
 
 
 @router.post("/people/{user_id}/unblock", summary="Unblock a person")
-def unblock(caller: Annotated[Caller, changes(Right.MANAGE_PEOPLE)], user_id: UserParam) -> Changed:
+def unblock(
+    caller: Annotated[Caller, changes(Right.MANAGE_PEOPLE)], user_id: UserParam, why: Why | None = None
+) -> Changed:
     """Let a blocked person talk again; a stranger who was never let in is `pending` again."""
     found = _found(caller, user_id)
-    return Changed(id=found, state=users.unblock(caller.platform.database, found, by=caller.doer))
+    state = users.unblock(caller.platform.database, found, by=caller.doer(reason_of(why)))
+    return Changed(id=found, state=state)
 
 
 @router.post("/people/approve", summary="Admit by pairing code")
@@ -212,7 +214,7 @@ def approve(caller: Annotated[Caller, changes(Right.APPROVE_PEOPLE)], given: Pai
         now=now,
         role=given.role,
         workspace_id=caller.workspace_id,
-        by=caller.doer,
+        by=caller.doer(given.reason),
     )
     return Changed(id=user_id, role=given.role, state=UserState.ACTIVE)
 
@@ -239,7 +241,7 @@ def erase(
     """Erase a person for good: key first, then all that is stored. Nothing brings it back."""
     parts = caller.platform
     found = users.find_user_or_id(parts.database, parts.privacy, str(user_id), workspace_id=caller.workspace_id)
-    done = parts.eraser.erase(found, actor=caller.actor, reason=None if why is None else why.reason)
+    done = parts.eraser.erase(found, actor=caller.actor, reason=reason_of(why))
     return Erasure(id=found, receipt_id=done.receipt_id, receipt=done.receipt)
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from parlour.admin.api.authority import Caller, changes, sees
+from parlour.admin.api.reasons import Reason, Why, reason_of
 from parlour.admin.api.resource import Body, resource
 from parlour.admin.rights import Right
 from parlour.privacy.classes import DataClass
@@ -77,7 +78,13 @@ class SetRule(NewRule):
         json_schema_extra={"example": {"data_class": "message", "days": 30, "reason": "House policy 7"}}
     )
 
-    reason: str | None = Field(None, max_length=500, description="It stands in the audit log, sealed.")
+    reason: Reason = None
+
+
+class ClearedRule(Place):
+    """A rule to take away, and why."""
+
+    reason: Reason = None
 
 
 class Redated(BaseModel):
@@ -129,11 +136,17 @@ def set_(caller: Annotated[Caller, changes(Right.MANAGE_RETENTION)], wanted: Set
 
 
 @router.post("/retention/clear", summary="Clear a rule")
-def clear(caller: Annotated[Caller, changes(Right.MANAGE_RETENTION)], place: Place) -> Cleared:
+def clear(caller: Annotated[Caller, changes(Right.MANAGE_RETENTION)], place: ClearedRule) -> Cleared:
     """Take a rule away; the next wider one counts again."""
     parts = caller.platform
     was_there = clear_rule(
-        parts.database, parts.privacy, caller.workspace_id, place.scope, place.data_class, actor=caller.actor
+        parts.database,
+        parts.privacy,
+        caller.workspace_id,
+        place.scope,
+        place.data_class,
+        actor=caller.actor,
+        reason=place.reason,
     )
     return Cleared(was_there=was_there, redated=redate(parts.database, parts.retention) if was_there else 0)
 
@@ -155,7 +168,7 @@ def preview_rule(caller: Annotated[Caller, sees(Right.SEE_RETENTION)], wanted: N
 
 
 @router.post("/retention/run", summary="Purge now")
-def run(caller: Annotated[Caller, changes(Right.MANAGE_RETENTION)]) -> DueList:
+def run(caller: Annotated[Caller, changes(Right.MANAGE_RETENTION)], why: Why | None = None) -> DueList:
     """Delete what is past its time, now, as the scheduler does every ten minutes. Tells what went of this workspace."""
     parts = caller.platform
     gone = purge_now(
@@ -165,6 +178,7 @@ def run(caller: Annotated[Caller, changes(Right.MANAGE_RETENTION)]) -> DueList:
         parts.eraser,
         workspace_id=caller.workspace_id,
         actor=caller.actor,
+        reason=reason_of(why),
     )
     return _told(gone)
 

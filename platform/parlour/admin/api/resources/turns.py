@@ -112,7 +112,9 @@ def show_turn(caller: Annotated[Caller, sees(Right.SEE_OPERATION)], turn_id: Tur
 def retry_turn(caller: Annotated[Caller, changes(Right.MANAGE_OPERATION)], turn_id: TurnParam) -> TurnChanged:
     """Try a turn again that failed, was stopped or dropped; it keeps its place in its conversation."""
     parts = caller.platform
-    following = operating.retry_turn(parts.database, TurnId(turn_id), workspace_id=caller.workspace_id, by=caller.doer)
+    following = operating.retry_turn(
+        parts.database, TurnId(turn_id), workspace_id=caller.workspace_id, by=caller.doer()
+    )
     try:
         parts.queue.publish(following)
     except QueueUnavailable:
@@ -124,7 +126,9 @@ def retry_turn(caller: Annotated[Caller, changes(Right.MANAGE_OPERATION)], turn_
 def drop_turn(caller: Annotated[Caller, changes(Right.MANAGE_OPERATION)], turn_id: TurnParam) -> TurnChanged:
     """End an open turn without an answer; its user is told, the next turn of the conversation goes on."""
     parts = caller.platform
-    operating.drop_turn(parts.database, parts.outbox, TurnId(turn_id), workspace_id=caller.workspace_id, by=caller.doer)
+    operating.drop_turn(
+        parts.database, parts.outbox, TurnId(turn_id), workspace_id=caller.workspace_id, by=caller.doer()
+    )
     return TurnChanged(id=turn_id, state=TurnState.DROPPED)
 
 
