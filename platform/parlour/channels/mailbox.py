@@ -5,6 +5,7 @@ second or two and misses nothing but drafts.
 """
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable, Hashable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -277,17 +278,18 @@ class _Inbox:
 
     async def wait(self, timeout_s: float) -> None:
         """Return when anything is new; after `timeout_s` SQL is due."""
+        # Not `wait_for`, which in Python 3.11 forgets an end that comes as the bell rings.
         try:
-            await asyncio.wait_for(self._bell.wait(), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await self._bell.wait()
         except TimeoutError:
             self._is_due = True
 
     async def wait_due(self, timeout_s: float) -> None:
         """Return when SQL is due, at the latest after `timeout_s`."""
-        try:
-            await asyncio.wait_for(self._due_bell.wait(), timeout_s)
-        except TimeoutError:
-            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._due_bell.wait()
 
     def take_due(self, pause_s: float) -> bool:
         """Whether SQL should be looked at: something rang, or the last look was `pause_s` ago, drafts or not."""

@@ -20,6 +20,8 @@ log = structlog.get_logger(__name__)
 
 # A subscriber that does not keep up loses its oldest frames; they were drafts, and newer ones hold their text too.
 _BUFFERED = 1_000
+# Where no frame comes, one that waits for them looks so often whether it shall go on.
+_LOOK_UP_S = 1.0
 
 
 class InProcessBus:
@@ -122,15 +124,27 @@ class RedisBus:
             try:
                 async with client.pubsub(ignore_subscribe_messages=True) as pubsub:
                     await pubsub.subscribe(*[_topic(account_id) for account_id in account_ids])
-                    async for message in pubsub.listen():
-                        live = _decode(message["data"])
+                    while not _is_told_to_end():
+                        message = await pubsub.get_message(timeout=_LOOK_UP_S)
+                        live = _decode(message["data"]) if message else None
                         if live is not None:
                             yield live
+                    raise asyncio.CancelledError
             except self._errors as error:
                 log.warning("bus_unavailable", reason=type(error).__name__)
                 await asyncio.sleep(1.0)
             finally:
                 await client.aclose()
+
+
+def _is_told_to_end() -> bool:
+    """Whether this task was cancelled.
+
+    redis-py sends through `asyncio.wait_for`, which in Python 3.11 forgets a cancellation that comes as it ends: the
+    task would go on for ever, and its process with it. https://github.com/python/cpython/issues/86296
+    """
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _topic(account_id: AccountId) -> str:

@@ -3,10 +3,13 @@
 # ruff: noqa: F403, F405 (the same tests, collected here once more with this file's fixtures)
 # The fixtures named like the unit tests' own take their places, hence `no-redef`.
 import asyncio
+import contextlib
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import redis
+from redis.asyncio import Connection
 
 from parlour.turns.budget import Lane, RedisBudget, SendBudget
 from parlour.turns.bus import RedisBus
@@ -75,6 +78,37 @@ async def test_a_subscription_survives_redis_going_away(redis_server: services.R
 
         await until(is_back, "frames after the outage")
     bus.close()
+
+
+async def test_a_subscription_that_is_ended_while_redis_is_sent_something_ends(
+    bus: RedisBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A gateway goes when it is told to."""
+    send = Connection.send_packed_command
+    is_ended = asyncio.Event()
+
+    async def forget_an_end(connection: Connection, *args: Any, **more: Any) -> None:
+        await send(connection, *args, **more)
+        if is_ended.is_set():
+            return
+        # What `asyncio.wait_for` does in Python 3.11 with an end that comes as it is done.
+        is_ended.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(PATIENCE_S)
+
+    async def listen() -> None:
+        async for _ in bus.subscribe([ONE]):
+            pass
+
+    monkeypatch.setattr(Connection, "send_packed_command", forget_an_end)
+    listening = asyncio.create_task(listen())
+    await is_ended.wait()
+    monkeypatch.undo()
+    listening.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        async with asyncio.timeout(PATIENCE_S):
+            await listening
 
 
 async def test_what_is_no_frame_stops_no_subscription(bus: RedisBus, redis_url: str) -> None:
