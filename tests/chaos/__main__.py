@@ -16,10 +16,11 @@ from contextlib import closing
 from itertools import islice
 from pathlib import Path
 
-from tests.chaos.diary import Broken, Diary
+from parlour.turns.states import Mode
+from tests.chaos.diary import Broken, Diary, Row
 from tests.chaos.ending import unwind_when_told
 from tests.chaos.play import CROWD, MESSAGES, PEOPLE, Play, Played, Stage, settle_in, stage
-from tests.chaos.schedule import Planned, planned
+from tests.chaos.schedule import TOGETHER, mode_of, planned
 
 
 def main() -> int:
@@ -53,7 +54,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, help="of the first schedule; the others count on from it")
     parser.add_argument("--faults", type=int, default=5, help="in each schedule")
     parser.add_argument("--people", type=int, default=0, help="who talk; 0: a dozen, in every tenth seed hundreds")
-    parser.add_argument("--together", type=int, default=10, help="schedules one after another on one installation")
+    parser.add_argument(
+        "--together", type=int, default=TOGETHER, help="schedules one after another on one installation"
+    )
+    parser.add_argument("--mode", type=Mode, choices=list(Mode), help="in the place of the one that is drawn")
     parser.add_argument("--as-in", type=Path, help="take each seed's faults from these figures, and draw only the talk")
     parser.add_argument("--log", type=Path, help="add one line of JSON for each schedule to this file")
     parser.add_argument("--go-on", action="store_true", help="leave out the seeds that the log tells of")
@@ -61,16 +65,17 @@ def _arguments() -> argparse.Namespace:
 
 
 def _follow(seeds: list[int], on: Stage, options: argparse.Namespace) -> Generator[Played | Broken]:
-    """Play these, on one installation as long as it is clean."""
+    """Play these, on one installation as long as it is clean and its mode is theirs."""
     while seeds:
         seed = seeds[0]
+        mode = _mode(seed, options)
         try:
             with (
                 tempfile.TemporaryDirectory(prefix="parlour-chaos-") as folder,
-                settle_in(on, Path(folder)) as at,
+                settle_in(on, Path(folder), mode=mode) as at,
             ):
                 is_clean = True
-                while seeds and is_clean:
+                while seeds and is_clean and _mode(seeds[0], options) is mode:
                     seed = seeds.pop(0)
                     played = at.perform(_play(seed, options))
                     is_clean = played.verdict.is_clean
@@ -86,18 +91,24 @@ def _follow(seeds: list[int], on: Stage, options: argparse.Namespace) -> Generat
 def _play(seed: int, options: argparse.Namespace) -> Play:
     people = options.people or (CROWD if seed % 10 == 0 else PEOPLE)
     messages = max(MESSAGES, people)
-    return Play(seed, people=people, messages=messages, faults=options.faults, planned=_recorded(seed, options))
+    faults = planned(_recorded(seed, options)["faults"]) if options.as_in else None
+    return Play(seed, people=people, messages=messages, faults=options.faults, planned=faults)
 
 
-def _recorded(seed: int, options: argparse.Namespace) -> tuple[Planned, ...] | None:
-    """The faults that the seed had in `--as-in`, None without it."""
-    if options.as_in is None:
-        return None
+def _mode(seed: int, options: argparse.Namespace) -> Mode:
+    if options.mode:
+        return Mode(options.mode)
+    # What is older than modes tells of none.
+    return Mode(_recorded(seed, options).get("mode", Mode.QUEUE)) if options.as_in else mode_of(seed)
+
+
+def _recorded(seed: int, options: argparse.Namespace) -> Row:
+    """What `--as-in` tells of the seed."""
     runs = json.loads(options.as_in.read_text(encoding="utf-8"))["runs"]
-    found = next((run for run in runs if (run["seed"], run["layout"]) == (seed, options.layout)), None)
+    found: Row | None = next((run for run in runs if (run["seed"], run["layout"]) == (seed, options.layout)), None)
     if found is None:
         raise SystemExit(f"{options.as_in} tells of no seed {seed} in the {options.layout} layout")
-    return planned(found["faults"])
+    return found
 
 
 def _tell(one: Played | Broken) -> None:

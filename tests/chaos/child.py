@@ -1,6 +1,6 @@
 """A process of Parlour's that dies at a named step, is slow, or lacks one of its protections.
 
-    python -m tests.chaos.child --crash-at answer.committed --skip 2 --pace 0.05 -- worker
+    python -m tests.chaos.child --crash-at answer.committed --pace 0.05 -- worker
 
 Done from out here, so that the product has no switch with which anybody could turn off what protects it.
 """
@@ -26,7 +26,6 @@ def main() -> None:
     """Take the arguments before `--`, hand the others to the `parlour` command."""
     parser = argparse.ArgumentParser(prog="python -m tests.chaos.child")
     parser.add_argument("--crash-at", choices=sorted(STEPS))
-    parser.add_argument("--skip", type=int, default=0, help="pass the step so many times first")
     parser.add_argument("--pace", type=float, default=0.0, help="seconds before each word of the echo engine")
     parser.add_argument("--without", choices=sorted(PROTECTIONS), help="turn this protection off")
     parser.add_argument("--migrations", type=Path, help="be a version that has these migrations")
@@ -37,7 +36,7 @@ def main() -> None:
     if options.without:
         PROTECTIONS[options.without].take_away()
     if options.crash_at:
-        _die_at(STEPS[options.crash_at], skip=options.skip)
+        _die_at(STEPS[options.crash_at])
     if options.migrations:
         schema._folder = lambda: options.migrations
     let_it_jump()
@@ -54,14 +53,14 @@ def _slow_down(pace_s: float) -> None:
     EchoEngine.__init__ = functools.partialmethod(made, pace_s=pace_s)  # type: ignore[method-assign,assignment]
 
 
-def _die_at(step: Step, *, skip: int) -> None:
+def _die_at(step: Step) -> None:
     owner, name = _find(step.place)
     original = getattr(owner, name)
     signature = inspect.signature(original)
     passed = count()
 
     def reach(arguments: inspect.BoundArguments, returned: object = None) -> None:
-        if step.is_reached(Call(arguments.arguments, returned)) and next(passed) >= skip:
+        if step.is_reached(Call(arguments.arguments, returned)) and next(passed) >= step.skip:
             os.kill(os.getpid(), signal.SIGKILL)
 
     @functools.wraps(original)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.crowd import Crowd
-from tests.chaos.house import House, production
+from tests.chaos.house import PACE_S, House, production
 from tests.chaos.nursery import Nursery
 from tests.fakes.telegram import FakeTelegram
 from tests.services import PostgresDatabases
@@ -25,7 +25,7 @@ def telegram() -> Iterator[FakeTelegram]:
 @pytest.fixture
 def crowd(telegram: FakeTelegram) -> Crowd:
     """A few people."""
-    return Crowd(telegram, people=PEOPLE, dice=random.Random(1))
+    return Crowd(telegram, people=PEOPLE, dice=random.Random(1), has_group=True)
 
 
 @pytest.fixture(scope="session")
@@ -36,13 +36,20 @@ def nursery() -> Iterator[Nursery]:
 
 
 @pytest.fixture
+def pace() -> str:
+    """How many seconds the engine takes for a word, where a test does not say otherwise."""
+    return PACE_S
+
+
+@pytest.fixture
 def house(
     tmp_path: Path,
     postgres_databases: PostgresDatabases,
     redis_url: str,
     telegram: FakeTelegram,
     nursery: Nursery,
+    pace: str,
 ) -> Iterator[House]:
     """The production layout on PostgreSQL and Redis, running."""
-    with production(tmp_path, postgres_databases, redis_url, telegram, nursery=nursery) as running:
+    with production(tmp_path, postgres_databases, redis_url, telegram, nursery=nursery, pace=pace) as running:
         yield running

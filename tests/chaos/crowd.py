@@ -44,7 +44,7 @@ class Crowd:
         """`first_person`: their ids count on from it; crowds that come after one another need people of their own.
 
         They share `special`, since each is judged with all before it. `is_varied`: some messages come late, some are
-        long.
+        long. `has_group`: some are said in the group.
         """
         self._telegram = telegram
         self._slack = slack
@@ -53,9 +53,9 @@ class Crowd:
         self._is_varied = is_varied
         self._numbers = count(1)
         self._special = Special() if special is None else special
-        self._group = -first_person if has_group else None
-        if self._group is not None:
-            telegram.do("group", chat=self._group)
+        self._has_group = has_group
+        self._group = -first_person
+        telegram.do("group", chat=self._group)
 
     @property
     def people(self) -> range:
@@ -67,8 +67,8 @@ class Crowd:
         """Those who talk in Telegram; their ids are those of their chats."""
         return self._people if self._slack is None else self._people[self._people[0] % 2 :: 2]
 
-    def say(self, person: int | None = None, *, words: int = 0) -> None:
-        """Somebody, or this person, says something, of so many words if that matters."""
+    def say(self, person: int | None = None, *, words: int = 0, is_in_group: bool | None = None) -> None:
+        """Somebody, or this person, says something; of so many words and in the group or not, if that matters."""
         speaker = self._dice.choice(self._people) if person is None else person
         is_long = self._is_varied and self._dice.randrange(100) < _LONG_PERCENT
         words = words or (_MANY_WORDS if is_long else self._dice.randint(2, 8))
@@ -76,9 +76,11 @@ class Crowd:
         said = f"number {next(self._numbers)} of {speaker}: {text}?"
         is_late = self._is_varied and self._dice.randrange(100) < _LATE_PERCENT
         age_s = self._dice.uniform(0, _LATEST_S) if is_late else 0.0
+        if is_in_group is None:
+            is_in_group = self._has_group and self._dice.randrange(100) < _IN_GROUP_PERCENT
         if self._slack is not None and speaker % 2:
             self._slack.say(f"U{speaker}", said, age_s=age_s)
-        elif self._group is not None and self._dice.randrange(100) < _IN_GROUP_PERCENT:
+        elif is_in_group:
             self._telegram.say(speaker, f"{MENTION}{said}", chat=self._group, age_s=age_s)
         else:
             self._telegram.say(speaker, said, age_s=age_s)
@@ -87,15 +89,18 @@ class Crowd:
         """Somebody who was never there before says this to a broken skill, as in `trouble`."""
         self.trouble(_STRANGERS + len(self._special.trouble), text, is_endless=is_endless)
 
-    def trouble(self, person: int, text: str, *, is_endless: bool = False) -> None:
-        """This person, of whom nothing else is judged, says this to a broken skill in Telegram.
+    def trouble(self, person: int, text: str, *, is_endless: bool = False, has_file: bool = False) -> None:
+        """This person says in Telegram, perhaps under a file, what is answered otherwise than in the same words.
 
-        `is_endless`: it may not have answered yet when the judge looks.
+        Nothing else is judged of them. `is_endless`: it may not be answered yet when the judge looks.
         """
         self._special.trouble.add(("telegram", person))
         if is_endless:
             self._special.forgotten.add(text)
-        self._telegram.say(person, text)
+        if has_file:
+            self._telegram.do("send_file", user=person, caption=text)
+        else:
+            self._telegram.say(person, text)
 
     def forget(self, person: int) -> None:
         """This person was erased: what they have said in Telegram may stay without an answer."""
@@ -115,7 +120,7 @@ class Crowd:
         Watched for `linger_s` more, so that what comes twice is seen too.
         """
         before, since = self.verdict(), time.monotonic()
-        while (before.lost or before.left_over) and time.monotonic() - since < patience_s:
+        while (not before.is_answered or before.left_over) and time.monotonic() - since < patience_s:
             time.sleep(0.1)
             now = self.verdict()
             if now != before:

@@ -63,7 +63,14 @@ def row(one: Played | Broken, layout: LayoutName) -> Row:
     found = asdict(one.verdict)
     del found["accepted"]
     took = {f"{part}_s": round(seconds, 1) for part, seconds in one.took_s.items()}
-    return told | {"faults": one.faults, "people": one.people, "turns": one.turns, **found, **took}
+    return told | {
+        "faults": one.faults,
+        "people": one.people,
+        "turns": one.turns,
+        "mode": one.mode.value,
+        **found,
+        **took,
+    }
 
 
 def rows(logs: Iterable[Path]) -> list[Row]:
@@ -72,11 +79,11 @@ def rows(logs: Iterable[Path]) -> list[Row]:
 
 
 def is_clean(one: Row) -> bool:
-    """Whether nothing was wrong in the schedule of this line."""
-    return "broke_off" not in one and not any(one[kind] for kind in WRONG)
+    """Whether nothing was wrong in the schedule of this line. An older one tells of less that may be."""
+    return "broke_off" not in one and not any(one.get(kind) for kind in WRONG)
 
 
-WRONG = ("lost", "doubled", "misordered", "misdirected", "left_over")
+WRONG = ("lost", "stuck", "doubled", "misordered", "misdirected", "left_over")
 
 
 @cache

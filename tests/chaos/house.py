@@ -21,7 +21,7 @@ from tests.processes import Process, until
 from tests.services import PostgresDatabases, PostgresServer, RedisServer
 
 LEASE_S = 2.0
-_PACE_S = "0.03"
+PACE_S = "0.03"
 _OPERATION_S = 120.0
 _ENDED_S = 60.0
 
@@ -37,7 +37,7 @@ class House(Layout):
         kinds: dict[str, str],
         without: str | None = None,
         nursery: Nursery | None = None,
-        pace: str = _PACE_S,
+        pace: str = PACE_S,
     ) -> None:
         """`kinds`: the command of each process by its name. With a nursery they are born there.
 
@@ -77,18 +77,19 @@ class House(Layout):
                 process.popen.kill()
         super().__exit__(kind, error, trace)
 
-    def bring_up(self, name: str, *, crash_at: str | None = None, skip: int = 0) -> Process:
-        """Start a process, to die at a step if one is named."""
+    def bring_up(self, name: str, *, crash_at: str | None = None, **more: str) -> Process:
+        """Start a process, to die at a step if one is named. `more` are variables of its own."""
         words = ["--pace", self._pace]
         words += ["--without", self._without] if self._without else []
-        words += ["--crash-at", crash_at, "--skip", str(skip)] if crash_at else []
+        words += ["--crash-at", crash_at] if crash_at else []
         words += ["--migrations", str(self.migrations)] if self.migrations else []
         words += ["--", self._kinds[name]]
         ready = "engine_ready" if self._kinds[name] == "worker" else "is ready"
         with held_off():
             if self._nursery is None:
-                return self.launch(name, sys.executable, "-m", "tests.chaos.child", *words, ready=ready)
-            return self.adopt(name, Born(self._nursery, words, self.environment, cwd=self.folder, ready=ready))
+                return self.launch(name, sys.executable, "-m", "tests.chaos.child", *words, ready=ready, **more)
+            born = Born(self._nursery, words, self.environment | more, cwd=self.folder, ready=ready)
+            return self.adopt(name, born)
 
     def operate(self, *command: str) -> Process:
         """Let an operator's command run beside everything else. It may fail, as when its database is away."""
@@ -206,6 +207,8 @@ def variables(telegram: FakeTelegram, slack: FakeSlack | None = None) -> dict[st
         "PARLOUR_TURNS__LEASE_S": f"{LEASE_S:g}",
         # A schedule may hit one turn several times; a turn that is given up is no loss, but this judge is strict.
         "PARLOUR_TURNS__MAX_ATTEMPTS": "20",
+        # So that an answer may fill more than a message.
+        "PARLOUR_ENGINE__MAX_TOKENS": "2000",
         "PARLOUR_ACCESS__MESSAGES_PER_MINUTE": "1000000",
         "PYTHONPATH": str(Path(__file__).parents[2]),
     }
@@ -222,7 +225,7 @@ def production(
     is_migrated: bool = True,
     without: str | None = None,
     nursery: Nursery | None = None,
-    pace: str = _PACE_S,
+    pace: str = PACE_S,
     **more: str,
 ) -> House:
     """Gateways, two workers and a scheduler on PostgreSQL and a broker; migrated, not started.
@@ -245,10 +248,17 @@ def production(
 
 
 def embedded(
-    folder: Path, telegram: FakeTelegram, *, slack: FakeSlack | None = None, nursery: Nursery | None = None
+    folder: Path,
+    telegram: FakeTelegram,
+    *,
+    slack: FakeSlack | None = None,
+    nursery: Nursery | None = None,
+    **more: str,
 ) -> House:
-    """`parlour up`."""
-    return House(environment(folder, **variables(telegram, slack)), folder, kinds={"up": "up"}, nursery=nursery)
+    """`parlour up`. `more` are further variables of its environment."""
+    return House(
+        environment(folder, **(variables(telegram, slack) | more)), folder, kinds={"up": "up"}, nursery=nursery
+    )
 
 
 class Services:

@@ -5,11 +5,12 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Literal
 
+from parlour.turns.states import Mode
 from tests.chaos import mischief
 from tests.chaos.crowd import Crowd
 from tests.chaos.heard import Entry
@@ -58,6 +59,7 @@ class Played:
     faults: tuple[str, ...]
     people: int
     turns: int
+    mode: Mode
     verdict: Verdict
     took_s: Mapping[str, float]
     output: str
@@ -88,7 +90,8 @@ class Place:
     telegram: FakeTelegram
     services: Services | None
     slack: FakeSlack
-    special: Special = field(default_factory=Special)
+    mode: Mode
+    special: Special
     next_person: int = _FIRST_PERSON
     is_harmed: bool = False
     """Whether the skill that does harm is installed."""
@@ -132,6 +135,7 @@ class Place:
             faults=tuple(map(str, planned)),
             people=play.people,
             turns=verdict.accepted - before,
+            mode=self.mode,
             verdict=verdict,
             took_s=took_s,
             output=self.house.output,
@@ -140,24 +144,33 @@ class Place:
 
 
 @contextmanager
-def settle_in(on: Stage, folder: Path) -> Iterator[Place]:
-    """A fresh installation, running."""
+def settle_in(on: Stage, folder: Path, *, mode: Mode = Mode.QUEUE) -> Iterator[Place]:
+    """A fresh installation, running. `mode`: what a message does that arrives during an answer."""
     with ExitStack() as stack:
         telegram = stack.enter_context(FakeTelegram())
         slack = stack.enter_context(FakeSlack())
         # As patient as Slack is, which tries for minutes: a message that Slack gave up is no message.
         slack.do("timing", retry_delays_s=_SLACK_AGAIN_S)
-        house = stack.enter_context(_house(on, folder, telegram, slack, stack))
-        yield Place(house, telegram, on.services, slack)
+        house = stack.enter_context(_house(on, folder, telegram, slack, stack, mode))
+        special = Special(mode=mode)
+        yield Place(house, telegram, on.services, slack, mode, special)
 
 
-def _house(on: Stage, folder: Path, telegram: FakeTelegram, slack: FakeSlack, stack: ExitStack) -> House:
+def _house(on: Stage, folder: Path, telegram: FakeTelegram, slack: FakeSlack, stack: ExitStack, mode: Mode) -> House:
     if on.services is None:
-        return embedded(folder, telegram, slack=slack, nursery=on.nursery)
+        return embedded(folder, telegram, slack=slack, nursery=on.nursery, PARLOUR_TURNS__MODE=mode.value)
     databases = PostgresDatabases(on.services.postgres.url)
     stack.callback(databases.close)
-    broker_url = f"{on.services.redis.url}/0"
-    return production(folder, databases, broker_url, telegram, slack=slack, gateways=2, nursery=on.nursery)
+    return production(
+        folder,
+        databases,
+        f"{on.services.redis.url}/0",
+        telegram,
+        slack=slack,
+        gateways=2,
+        nursery=on.nursery,
+        PARLOUR_TURNS__MODE=mode.value,
+    )
 
 
 def _act(play: Play, planned: list[Planned], scene: Scene, crowd: Crowd) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
+from parlour.turns.states import Mode
 from tests.chaos import mischief
 from tests.chaos.crowd import Crowd
 from tests.chaos.house import LEASE_S, House, Services
@@ -32,6 +33,13 @@ class Scene:
         """Those of Telegram in which people talk."""
         return self.crowd.on_telegram
 
+
+# So many seeds one after another share an installation, and with it what a message does that arrives during an answer.
+TOGETHER: Final = 10
+_MODES: Final[Mapping[Mode, int]] = MappingProxyType({Mode.QUEUE: 4, Mode.MERGE: 1, Mode.INTERRUPT: 1})
+# Seconds that a 429 asks for, and how often of 21. A schedule that has it once lasts five seconds longer on average.
+_WAITS_S: Final[Mapping[int, int]] = MappingProxyType({1: 10, 2: 4, 3: 4, 10: 1, 30: 1, 60: 1})
+_LONG_WAIT_S: Final = 10
 
 # What a fault leaves to be undone, and after how many seconds.
 Undo = tuple[float, Callable[[], None]] | None
@@ -87,13 +95,19 @@ def _start(scene: Scene, name: str) -> None:
 
 def _throttle_chat(scene: Scene) -> Undo:
     chat = str(scene.dice.choice(scene.chats))
-    scene.telegram.fault("throttle", chat=chat, retry_after=scene.dice.randint(1, 3), times=scene.dice.randint(1, 3))
+    scene.telegram.fault("throttle", chat=chat, **_throttling(scene.dice, most_times=3))
     return None
 
 
 def _throttle_all(scene: Scene) -> Undo:
-    scene.telegram.fault("throttle", method="sendMessage", retry_after=1, times=scene.dice.randint(1, 6))
+    scene.telegram.fault("throttle", method="sendMessage", **_throttling(scene.dice, most_times=6))
     return None
+
+
+def _throttling(dice: random.Random, *, most_times: int) -> dict[str, int]:
+    """How long a 429 asks to wait, and how often it is said. What asks for long is said once."""
+    (wait_s,) = dice.choices(tuple(_WAITS_S), tuple(_WAITS_S.values()))
+    return {"retry_after": wait_s, "times": dice.randint(1, most_times) if wait_s < _LONG_WAIT_S else 1}
 
 
 def _messenger(kind: str, **more: object) -> Callable[[Scene], Undo]:
@@ -259,6 +273,12 @@ class Planned:
     def __str__(self) -> str:
         """As it stands in a log of schedules, to be read by `planned`."""
         return f"{self.at_s:.1f} s {self.name}"
+
+
+def mode_of(seed: int) -> Mode:
+    """What a message does that arrives during an answer, on the installation on which this seed is played."""
+    dice = random.Random(f"mode {(seed - 1) // TOGETHER}")
+    return dice.choices(tuple(_MODES), tuple(_MODES.values()))[0]
 
 
 def draw(dice: random.Random, *, faults: int, over_s: float, has_services: bool) -> list[Planned]:

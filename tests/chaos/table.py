@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.chaos.diary import WRONG, Row, is_clean, rows
 
 _COMMAND = "python -m tests.chaos --layout LAYOUT --seed SEED --schedules N --log FILE"
-_COUNTED = ("lost", "doubled", "misordered", "unsettled")
+_COUNTED = ("lost", "stuck", "doubled", "misordered", "unsettled")
 _HEAD = f"| layout | commit | seeds | played | clean | turns | most people | load | {' | '.join(_COUNTED)} |"
 
 
@@ -60,13 +60,13 @@ def _line(layout: str, commit: str, found: list[Row]) -> str:
         sum(one["turns"] for one in ended),
         max((one["people"] for one in ended), default=0),
         f"{loads[0]:g} to {loads[-1]:g}",
-        *(sum(len(one[kind]) for one in ended) for kind in _COUNTED),
+        *(sum(len(one.get(kind, ())) for one in ended) for kind in _COUNTED),
     ]
     return f"| {' | '.join(map(str, cells))} |"
 
 
 def _unclean(one: Row) -> str:
-    wrong = one.get("broke_off") or ", ".join(f"{kind} {len(one[kind])}" for kind in WRONG if one[kind])
+    wrong = one.get("broke_off") or ", ".join(f"{kind} {len(one[kind])}" for kind in WRONG if one.get(kind))
     faults = f"; {', '.join(one['faults'])}" if "faults" in one else ""
     return f"- {one['layout']} {one['seed']} at {one['commit']}: {wrong}{faults}"
 

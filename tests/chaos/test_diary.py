@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from parlour.turns.states import Mode
 from tests.chaos.diary import Broken, Diary, is_clean, rows
 from tests.chaos.judge import Verdict
 from tests.chaos.play import Played
@@ -13,7 +14,9 @@ TOOK_S = {"talk": 6.04, "mending": 0.5, "settled": 1.26}
 
 def played(seed: int, *, lost: tuple[str, ...] = ()) -> Played:
     verdict = Verdict(48, lost, (), (), (), ())
-    return Played(seed, ("1.0 s slow",), 12, 48, verdict, TOOK_S, "what it printed", ({"what": "user_wrote"},))
+    return Played(
+        seed, ("1.0 s slow",), 12, 48, Mode.QUEUE, verdict, TOOK_S, "what it printed", ({"what": "user_wrote"},)
+    )
 
 
 def test_a_run_goes_on_after_the_seeds_that_the_log_tells_of(tmp_path: Path) -> None:
@@ -51,7 +54,7 @@ def test_the_table_counts_by_layout_and_commit_and_tells_of_each_unclean_one(tmp
 
     assert [is_clean(row) for row in told] == [True, True, False, False]
     assert lines[2:] == [
-        "| production | abc | 1 to 2, 4 to 5 | 4 | 2 | 144 | 12 | 2 to 2 | 2 | 0 | 0 | 0 |",
+        "| production | abc | 1 to 2, 4 to 5 | 4 | 2 | 144 | 12 | 2 to 2 | 2 | 0 | 0 | 0 | 0 |",
         "",
         "- production 4 at abc: lost 2; 1.0 s slow",
         "- production 5 at abc: AssertionError: not ready",

@@ -74,7 +74,7 @@ def test_the_fence_refuses_what_a_worker_back_from_the_dead_writes(
     house.freeze("worker")
 
     house.mend()
-    until(lambda: not crowd.verdict().lost, timeout_s=180, told=lambda: house.output)
+    until(lambda: crowd.verdict().is_answered, timeout_s=180, told=lambda: house.output)
     house.wake("worker")
 
     # The frozen one still has most of its answer to write.
@@ -118,7 +118,7 @@ def test_the_sweeper_finds_what_the_broker_lost(
         client.flushdb()
     house.make_whole()
 
-    _judge(crowd, is_protected=is_protected, else_seen="lost", linger_s=1)
+    _judge(crowd, is_protected=is_protected, else_seen="stuck", linger_s=1)
 
 
 def _judge(crowd: Crowd, *, is_protected: bool, else_seen: str, linger_s: float) -> None:
