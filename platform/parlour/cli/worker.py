@@ -27,10 +27,16 @@ def worker(
     if settings.is_embedded:
         raise Refused("PARLOUR_BROKER__URL is empty. Set it to redis://… or amqp://…, or run everything by: parlour up")
     # Imported here: it is Celery's application, and only a worker is one.
+    from celery.signals import worker_shutdown  # noqa: PLC0415
+
     from parlour.worker import app as celery  # noqa: PLC0415
 
     node = ["--hostname", f"{name}@%h"] if name else []
     threads = worker_threads(settings) + JOB_THREADS
     arguments = ["worker", "--pool", "threads", "--concurrency", str(threads), "--queues", queues]
     quiet = ["--without-gossip", "--without-mingle", "--loglevel", settings.log.level]
-    sys.exit(celery.worker_main([*arguments, *quiet, *node]))
+    # Celery's own command knows how its worker ended, and `worker_main` tells nobody.
+    codes: list[int | None] = []
+    worker_shutdown.connect(lambda sender, **_: codes.append(sender.exitcode), weak=False)
+    celery.worker_main([*arguments, *quiet, *node])
+    sys.exit(codes[-1] if codes else 1)
