@@ -42,14 +42,20 @@ def pace() -> str:
 
 
 @pytest.fixture
+def broker_url(request: pytest.FixtureRequest) -> str:
+    """Redis, or what a test names by its fixture."""
+    return str(request.getfixturevalue(getattr(request, "param", "redis_url")))
+
+
+@pytest.fixture
 def house(
     tmp_path: Path,
     postgres_databases: PostgresDatabases,
-    redis_url: str,
+    broker_url: str,
     telegram: FakeTelegram,
     nursery: Nursery,
     pace: str,
 ) -> Iterator[House]:
-    """The production layout on PostgreSQL and Redis, running."""
-    with production(tmp_path, postgres_databases, redis_url, telegram, nursery=nursery, pace=pace) as running:
+    """The production layout on PostgreSQL and a broker, running."""
+    with production(tmp_path, postgres_databases, broker_url, telegram, nursery=nursery, pace=pace) as running:
         yield running

@@ -47,7 +47,8 @@ class House(Layout):
         self._kinds = kinds
         self._without = without
         self._nursery = nursery
-        self._pace = pace
+        self.pace = pace
+        """Of the engines that are started from now on."""
         self._frozen: set[str] = set()
         self._ending: set[str] = set()
         self.operations: list[Process] = []
@@ -79,7 +80,7 @@ class House(Layout):
 
     def bring_up(self, name: str, *, crash_at: str | None = None, **more: str) -> Process:
         """Start a process, to die at a step if one is named. `more` are variables of its own."""
-        words = ["--pace", self._pace]
+        words = ["--pace", self.pace]
         words += ["--without", self._without] if self._without else []
         words += ["--crash-at", crash_at] if crash_at else []
         words += ["--migrations", str(self.migrations)] if self.migrations else []
