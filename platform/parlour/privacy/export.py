@@ -30,10 +30,20 @@ from parlour.store.types import Sealed
 
 _BATCH: Final = 500
 # Sealed under the workspace's key though the row is about a person.
-_OF_WORKSPACE: Final = frozenset({("legal_holds", "reason"), ("logins", "name")})
-# Numbers for machines, not about what anybody said; and what opens a login, which is not handed out with a file.
+_OF_WORKSPACE: Final = frozenset({("logins", "name")})
 _LEFT_OUT: Final = frozenset(
-    {("profile_entries", "vector"), ("logins", "password_hash"), ("logins", "totp_secret"), ("logins", "totp_step")}
+    {
+        # Numbers for machines, not about what anybody said.
+        ("profile_entries", "vector"),
+        # What opens a login is not handed out with a file.
+        ("logins", "password_hash"),
+        ("logins", "totp_secret"),
+        ("logins", "totp_step"),
+        # That a hold keeps their data, and since when, is told; why and by whom is the case's, which it might give away
+        # to whom it is about. Whoever may is told by the administrators.
+        ("legal_holds", "reason"),
+        ("legal_holds", "placed_by"),
+    }
 )
 # What Parlour itself keeps as JSON. Whatever else looks like it is what somebody wrote, and stays as they wrote it.
 _JSON: Final = frozenset(
@@ -69,6 +79,7 @@ def export_person(
 ) -> Export:
     """All that is held about the person, whom they were before they linked their messengers included.
 
+    Of a legal hold on them only that it stands and since when: whoever made the file, it is theirs to read.
     Raises `SubjectUnknown`; `KeyShredded` where they are erased meanwhile: half an export is none.
     """
     files: dict[str, bytes] = {}

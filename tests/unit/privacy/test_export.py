@@ -12,6 +12,7 @@ from sqlalchemy import delete, select, update
 from parlour.privacy.classes import SEALED_BY_MENTION, mention_columns, model_of, personal_tables, user_columns
 from parlour.privacy.errors import KeyShredded
 from parlour.privacy.export import _LEFT_OUT, _OF_WORKSPACE, Export, export_person
+from parlour.privacy.holds import add_hold
 from parlour.privacy.persons import SubjectUnknown
 from parlour.store.ids import SubjectId, UserId, WorkspaceId
 from parlour.store.models import Message, User
@@ -78,6 +79,27 @@ def test_every_table_with_a_user_column_and_every_sealed_column_is_in_it(stage: 
                 marker = f"said in {table.name}.{column.name}"
                 assert marker in json.dumps(told)
                 assert marker in page
+
+
+def test_a_hold_on_the_person_is_told_without_why_and_by_whom(stage: Stage) -> None:
+    parts, ann = stage.platform, stage.turn(stage.answered("hello")).user_id
+    hold = add_hold(
+        parts.database,
+        parts.privacy,
+        workspace_id=parts.accounts.ensure_workspace(),
+        user_id=ann,
+        reason="Insider trading inquiry",
+        actor="command:counsel",
+    )
+
+    told, page = _told(_export(stage, ann))
+
+    (row,) = told["tables"]["legal_holds"]
+    assert (row["id"], row["user_id"]) == (str(hold), str(ann))
+    assert row["created_at"] == stage.clock.now().isoformat()
+    assert row.keys().isdisjoint({"reason", "placed_by"})
+    for secret in ("Insider trading", "counsel"):
+        assert secret not in json.dumps(told) + page
 
 
 def test_what_others_wrote_is_not_in_it(stage: Stage) -> None:
