@@ -7,6 +7,7 @@ import typer
 
 from parlour.cli.errors import Refused
 from parlour.cli.output import JsonFlag, show_json, show_rows
+from parlour.cli.reason import NeededReason
 from parlour.cli.storage import open_storage
 from parlour.people.accounts import find_workspace
 from parlour.privacy import audit
@@ -48,7 +49,7 @@ def verify(*, as_json: JsonFlag = False) -> None:
 
 
 @app.command(epilog='Example: parlour audit accept --reason "Content of Monday restored, case 17"')
-def accept(*, reason: Annotated[str, typer.Option(help="Why; it stands in the log, sealed.")]) -> None:
+def accept(*, reason: NeededReason) -> None:
     """Go on from the log as it stands, after a restore of older content: the entries since that backup are gone.
 
     Who accepted that, when, and which entry was the last one known, is written into the log.

@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from parlour.cli.errors import Refused
 from parlour.cli.output import JsonFlag, show_rows
+from parlour.cli.reason import NeededReason
 from parlour.cli.storage import Storage, open_storage
 from parlour.people.users import find_user
 from parlour.privacy.holds import add_hold, list_holds, release_hold
@@ -16,13 +17,11 @@ from parlour.store.models import Conversation, User, Workspace
 
 app = typer.Typer(no_args_is_help=True, help="Legal holds: what must not be deleted.")
 
-Reason = Annotated[str, typer.Option(help="Why; kept sealed.")]
-
 
 @app.command(epilog='Example: parlour hold add --user telegram:12345 --reason "Case 17"')
 def add(
     *,
-    reason: Reason,
+    reason: NeededReason,
     user: Annotated[str | None, typer.Option(help="A person: id or telegram:12345.")] = None,
     conversation: Annotated[str | None, typer.Option(metavar="ID", help="A conversation.")] = None,
     workspace: Annotated[str | None, typer.Option(help="Everything of a workspace, by name.")] = None,
@@ -73,7 +72,7 @@ def list_(
 
 
 @app.command(epilog='Example: parlour hold release 0197… --reason "Case 17 is closed"')
-def release(hold: Annotated[str, typer.Argument(metavar="ID", help="The hold's id.")], *, reason: Reason) -> None:
+def release(hold: Annotated[str, typer.Argument(metavar="ID", help="The hold's id.")], *, reason: NeededReason) -> None:
     """End a hold. What is past its time goes with the next purge."""
     with open_storage() as storage:
         release_hold(storage.database, storage.privacy, hold, reason=reason, actor=storage.actor())

@@ -71,6 +71,8 @@ def test_a_hold_is_placed_and_stands_against_an_erasure_until_it_is_released(par
         (["hold", "add", "--reason", "x", "--conversation", UNKNOWN], 1, f"No conversation {UNKNOWN}."),
         (["hold", "add", "--reason", "x", "--user", "x"], 1, "No user 'x'."),
         (["hold", "release", "x", "--reason", "x"], 1, "No hold 'x' stands."),
+        (["hold", "release", "x", "--reason", "x" * 1_001], 2, "1,001 characters are too many. Give at most 1,000."),
+        (["user", "block", "telegram:1", "--reason", "x" * 1_001], 2, "Give at most 1,000."),
         (["receipt", "verify", "nowhere.json"], 1, "nowhere.json cannot be read (No such file or directory)."),
         (["receipt", "verify", "/dev/zero"], 1, "/dev/zero is larger than a receipt can be"),
         (["receipt", "print", "x"], 1, "No receipt 'x'."),

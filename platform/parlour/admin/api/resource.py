@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
@@ -25,6 +25,10 @@ def _in_utc(moment: datetime) -> datetime:
 
 # A time with its zone, in UTC.
 Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+
+
+# A person in a messenger, as in `telegram:12345`.
+HANDLE: Final = r"^[a-z]+:.+$"
 
 
 class Body(BaseModel):

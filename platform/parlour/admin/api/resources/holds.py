@@ -11,8 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from parlour.admin.api.authority import Caller, changes, sees
 from parlour.admin.api.cursors import Cursor, Limit, Page
-from parlour.admin.api.resource import Body, resource
-from parlour.admin.api.resources.people import HANDLE
+from parlour.admin.api.resource import HANDLE, Body, resource
 from parlour.admin.rights import Right
 from parlour.people.finding import find_person
 from parlour.people.users import find_user

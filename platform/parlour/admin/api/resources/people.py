@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from parlour.admin.api.authority import Caller, changes, sees
 from parlour.admin.api.cursors import Cursor, Limit, Page
 from parlour.admin.api.reasons import Reason, Why, reason_of
-from parlour.admin.api.resource import Body, resource
+from parlour.admin.api.resource import HANDLE, Body, resource
 from parlour.admin.rights import Right
 from parlour.from_settings import quota_rules
 from parlour.people import users
@@ -25,7 +25,6 @@ from parlour.store.ids import UserId
 router = resource()
 
 UserParam = Annotated[UUID, Path(description="The person's id.", examples=["01a205dc-284c-76f5-b6ea-c4fcc0328c41"])]
-HANDLE = r"^[a-z]+:.+$"
 
 
 class IdentityShown(BaseModel):
