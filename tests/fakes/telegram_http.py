@@ -39,6 +39,8 @@ class TelegramApp:
         self._poll: asyncio.Task[Any] | None = None
         self._replay: list[Json] = []
         self.webhook: Json = {}
+        # Where updates go besides, at the same time.
+        self._mirrors: list[str] = []
         self._webhook_task: asyncio.Task[None] | None = None
         self._deliveries: dict[str, asyncio.Task[None]] = {}
         self._noted = asyncio.Event()
@@ -264,9 +266,16 @@ class TelegramApp:
     async def _push(self, session: aiohttp.ClientSession, update: Json) -> bool:
         secret = self.webhook.get("secret")
         headers = {"X-Telegram-Bot-Api-Secret-Token": str(secret)} if secret else {}
+        urls = [self.webhook["url"], *self._mirrors]
+        taken = [self._post_update(session, url, update, headers) for url in urls]
+        return any(await asyncio.gather(*taken))
+
+    async def _post_update(
+        self, session: aiohttp.ClientSession, url: str, update: Json, headers: dict[str, str]
+    ) -> bool:
         status: int | str
         try:
-            async with session.post(self.webhook["url"], json=update, headers=headers) as answer:
+            async with session.post(url, json=update, headers=headers) as answer:
                 status = answer.status
         except aiohttp.ClientError as error:
             status = type(error).__name__
@@ -322,6 +331,7 @@ class TelegramApp:
             "seed": self.faults.seed,
             "redeliver": self.redeliver,
             "limits": self._switch_limits,
+            "mirror": self._mirror,
             "revoke": self._revoke,
             "forget_method": self._forget_method,
         }
@@ -337,6 +347,9 @@ class TelegramApp:
 
     def _switch_limits(self, *, on: bool) -> None:
         self.methods.limits.is_on = on
+
+    def _mirror(self, *, url: str) -> None:
+        self._mirrors.append(url)
 
     def _forget_method(self, *, name: str) -> None:
         del self.methods.table[name.lower()]
@@ -369,6 +382,7 @@ _CONTROLS = {
     "redeliver": "Serve the last `count` confirmed updates once more.",
     "revoke": "Make the bot's token invalid, as @BotFather does.",
     "forget_method": "Be an older server, which does not know the method `name`.",
+    "mirror": "Deliver what the webhook gets to `url` too, at the same time, as a proxy may that tries twice.",
     "limits": "Turn Telegram's documented limits `on` or off.",
 }
 
