@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 from parlour.admin import lists
 from parlour.admin.rights import Right
 from parlour.people import users
+from parlour.people.finding import find_user
 from parlour.people.states import Role
 from parlour.store.errors import DatabaseUnavailable
 from tests.browser.admin import LOOKS, LOOKS_IDS, is_fit, press, served, sign_in_first
@@ -58,7 +59,7 @@ def page(browser: Browser, request: pytest.FixtureRequest, stage: Stage) -> Iter
 
 def _id_of(stage: Stage, name: str) -> str:
     parts = stage.platform
-    return str(users.find_user(parts.database, parts.privacy, f"telegram:{name}"))
+    return str(find_user(parts.database, parts.privacy, f"telegram:{name}"))
 
 
 def _go(page: Page, path: str) -> None:
@@ -75,7 +76,7 @@ def _downloaded(page: Page, link: str) -> Path:
 
 def test_people_are_found_by_their_address_and_narrowed_by_state_and_role(page: Page, stage: Stage) -> None:
     ann, bob = _id_of(stage, "ann"), _id_of(stage, "bob")
-    users.block(stage.platform.database, users.find_user(stage.platform.database, stage.platform.privacy, bob))
+    users.block(stage.platform.database, find_user(stage.platform.database, stage.platform.privacy, bob))
     _go(page, "people")
     page.locator("input[name=who]").fill("telegram:ann")
     page.locator('form[action$="/find"] button').click()
@@ -167,7 +168,7 @@ def test_a_conversation_is_held_found_by_its_hold_and_let_go(page: Page, stage: 
 
 def test_whoever_was_erased_is_found_by_their_id_with_the_receipt_as_a_file(page: Page, stage: Stage) -> None:
     ann = _id_of(stage, "ann")
-    done = stage.platform.eraser.erase(users.find_user(stage.platform.database, stage.platform.privacy, ann), actor="x")
+    done = stage.platform.eraser.erase(find_user(stage.platform.database, stage.platform.privacy, ann), actor="x")
     _go(page, "people")
     page.locator("input[name=who]").fill(ann)
     page.locator('form[action$="/find"] button').click()

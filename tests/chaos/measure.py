@@ -52,7 +52,7 @@ KINDS: Final[Mapping[str, Wanted]] = MappingProxyType(
             ("p50_ms", "p99_ms"),
         ),
         "long-run": Wanted(
-            figures.long_run, {"people": 50, "seconds": 600, "rate": 5}, "0", "after_s", ("pss_mb", "descriptors")
+            figures.long_run, {"people": 50, "seconds": 600, "rate": 5}, "0", "after_s", ("rss_mb", "descriptors")
         ),
     }
 )

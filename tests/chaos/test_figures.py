@@ -52,7 +52,7 @@ def test_figures_are_made_of_what_happens(
 
 def test_a_slope_is_that_of_the_line() -> None:
     assert figures._slope([(0.0, 10.0, 5), (1_800.0, 11.0, 6), (3_600.0, 12.0, 7)]) == {
-        "pss_mb": 12.0,
+        "rss_mb": 12.0,
         "mb_per_hour": 2.0,
         "descriptors_before": 5,
         "descriptors_after": 7,

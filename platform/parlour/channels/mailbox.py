@@ -5,7 +5,6 @@ second or two and misses nothing but drafts.
 """
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Callable, Hashable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -287,7 +286,7 @@ class _Inbox:
 
     async def wait_due(self, timeout_s: float) -> None:
         """Return when SQL is due, at the latest after `timeout_s`."""
-        with contextlib.suppress(TimeoutError):
+        with suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 await self._due_bell.wait()
 

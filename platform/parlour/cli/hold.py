@@ -9,7 +9,7 @@ from parlour.cli.errors import Refused
 from parlour.cli.output import JsonFlag, show_rows
 from parlour.cli.reason import NeededReason
 from parlour.cli.storage import Storage, open_storage
-from parlour.people.users import find_user
+from parlour.people.finding import find_user
 from parlour.privacy.holds import add_hold, list_holds, release_hold
 from parlour.privacy.persons import as_uuid
 from parlour.store.ids import WorkspaceId

@@ -16,6 +16,7 @@ from parlour.cli.storage import Storage, open_storage
 from parlour.from_settings import quota_rules
 from parlour.people import users
 from parlour.people.doer import Doer
+from parlour.people.finding import find_user, find_user_or_id
 from parlour.people.states import Role, UserState
 from parlour.people.users import UserView
 from parlour.privacy.erasure import Eraser
@@ -92,7 +93,7 @@ def set_role(
 ) -> None:
     """Give a person a role. The last owner keeps theirs."""
     with open_storage() as storage:
-        user_id = users.find_user(storage.database, storage.privacy, who)
+        user_id = find_user(storage.database, storage.privacy, who)
         users.set_role(storage.database, user_id, role, by=_doer(storage, reason))
     _tell({"id": user_id, "role": role}, f"{user_id} is now {role}.", as_json=as_json)
 
@@ -101,7 +102,7 @@ def set_role(
 def block(who: Who, *, reason: Reason = None, as_json: JsonFlag = False) -> None:
     """Let nothing from this person through any more, from whichever messenger."""
     with open_storage() as storage:
-        user_id = users.find_user(storage.database, storage.privacy, who)
+        user_id = find_user(storage.database, storage.privacy, who)
         users.block(storage.database, user_id, by=_doer(storage, reason))
     words = f"{user_id} is blocked. Undo it with: parlour user unblock {user_id}"
     _tell({"id": user_id, "state": UserState.BLOCKED}, words, as_json=as_json)
@@ -111,7 +112,7 @@ def block(who: Who, *, reason: Reason = None, as_json: JsonFlag = False) -> None
 def unblock(who: Who, *, reason: Reason = None, as_json: JsonFlag = False) -> None:
     """Let a blocked person talk again. A stranger who was never let in waits again for that."""
     with open_storage() as storage:
-        user_id = users.find_user(storage.database, storage.privacy, who)
+        user_id = find_user(storage.database, storage.privacy, who)
         state = users.unblock(storage.database, user_id, by=_doer(storage, reason))
     waits = f"{user_id} was never let in, and waits again: they get a code when they write."
     words = waits if state is UserState.PENDING else f"{user_id} may talk again."
@@ -141,7 +142,7 @@ def link(who: Who, *, reason: Reason = None, as_json: JsonFlag = False) -> None:
     Hand it to nobody else: whoever types it becomes that person.
     """
     with open_storage() as storage:
-        user_id = users.find_user(storage.database, storage.privacy, who)
+        user_id = find_user(storage.database, storage.privacy, who)
         now = storage.database.clock.now()
         made = users.make_link_code(storage.database, storage.privacy, user_id, now=now, by=_doer(storage, reason))
     words = f"To be typed in the other messenger before {made.until:%H:%M} UTC, once:\n/link {made.code}"
@@ -169,7 +170,7 @@ def export(
 ) -> None:
     """Write everything that is held about a person, opened, as JSON and HTML in one zip for this user alone to read."""
     with open_storage() as storage:
-        user_id = users.find_user_or_id(storage.database, storage.privacy, who)
+        user_id = find_user_or_id(storage.database, storage.privacy, who)
         made = export_person(storage.database, storage.privacy, user_id, actor=storage.actor(), reason=reason)
     path = to or Path(made.name)
     try:
@@ -199,7 +200,7 @@ def erase(
 ) -> None:
     """Erase a person for good: key first, then all that is stored. Nobody can read what backups hold of them."""
     with open_storage() as storage:
-        user_id = users.find_user_or_id(storage.database, storage.privacy, who)
+        user_id = find_user_or_id(storage.database, storage.privacy, who)
         if not yes:
             typer.confirm(f"Erase {user_id} and everything of theirs? Nothing brings it back.", abort=True)
         eraser = Eraser(database=storage.database, privacy=storage.privacy)

@@ -8,34 +8,29 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from parlour.people.admit import identity_hash
 from parlour.people.consent import ConsentStep, history
 from parlour.people.doer import Doer
 from parlour.people.errors import (
     CodeUnknown,
-    HandleAmbiguous,
     LastOwner,
     NotActive,
     NotBlocked,
     RoleUnknown,
-    UserErased,
     UserUnknown,
 )
-from parlour.people.linking import LinkCode, ids_of, offer_link, who_is
+from parlour.people.finding import find_user
+from parlour.people.linking import LinkCode, ids_of, offer_link
 from parlour.people.pairing import code_hash
 from parlour.people.quotas import QuotaRules, UsedToday, used_today
 from parlour.people.states import ADMITTED_AS, Role, UserState
 from parlour.privacy.errors import KeyShredded, KeysMissing
 from parlour.privacy.logins import have_last_owner
-from parlour.privacy.persons import as_uuid
-from parlour.privacy.receipts import erasure_of
 from parlour.privacy.service import Privacy
 from parlour.privacy.withdrawing import is_in_use
 from parlour.store.database import Database
 from parlour.store.ids import UserId, WorkspaceId
 from parlour.store.models import Identity, User, Workspace
 from parlour.store.people_models import ProfileEntry
-from parlour.store.privacy_models import Erasure
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,53 +120,6 @@ def show_user(
         consent_steps=steps,
         used_today=used,
     )
-
-
-def find_user(database: Database, privacy: Privacy, who: str, *, workspace_id: WorkspaceId | None = None) -> UserId:
-    """The user whom `who` names, by an id or `telegram:12345`; of one who was merged, who they are now.
-
-    Raises `UserUnknown`, and of those `UserErased` for the id of somebody who was; without a workspace also
-    `HandleAmbiguous`, where several know the messenger's id.
-    """
-    channel, colon, external_id = who.partition(":")
-    with database.read() as session:
-        if colon:
-            found = _by_identity(session, privacy, channel, external_id, workspace_id)
-        else:
-            found = _by_id(session, who, workspace_id)
-            if found is None:
-                _refuse_erased(session, who, workspace_id)
-        found = who_is(session, UserId(found)) if found is not None else None
-    if found is None:
-        remedy = "Give an id, or one like telegram:12345, from: parlour user list"
-        # Nothing leads from a messenger's id to somebody who was erased.
-        known_by = " Whoever was erased is known by their id alone: parlour receipt list" if colon else ""
-        raise UserUnknown(f"No user {who!r}. {remedy}{known_by}")
-    return UserId(found)
-
-
-def find_user_or_id(
-    database: Database, privacy: Privacy, who: str, *, workspace_id: WorkspaceId | None = None
-) -> UserId:
-    """The same; an id is taken as it is, since whoever was erased has no row any more. Raises `UserUnknown`.
-
-    In a workspace, the id of somebody who is or was there.
-    """
-    try:
-        user_id = UserId(UUID(who))
-    except ValueError:
-        return find_user(database, privacy, who, workspace_id=workspace_id)
-    if workspace_id is not None:
-        _refuse_strange(database, user_id, workspace_id)
-    return user_id
-
-
-def _refuse_strange(database: Database, user_id: UserId, workspace_id: WorkspaceId) -> None:
-    is_there = select(User.id).where(User.id == user_id, User.workspace_id == workspace_id)
-    was_there = select(Erasure.subject_id).where(Erasure.subject_id == user_id, Erasure.workspace_id == workspace_id)
-    with database.read() as session:
-        if session.scalar(is_there) is None and session.scalar(was_there) is None:
-            raise UserUnknown(f"No user {str(user_id)!r}. See all with: parlour user list")
 
 
 def set_role(database: Database, user_id: UserId, role: str, *, by: Doer | None = None) -> None:
@@ -299,45 +247,6 @@ def _keep_an_owner(session: Session, user: User) -> None:
     is_owner = (User.workspace_id == user.workspace_id, User.role == Role.OWNER, User.state == UserState.ACTIVE)
     if session.scalars(select(func.count()).where(*is_owner)).one() <= 1:
         raise LastOwner(f"User {user.id} is the last owner. Make someone else owner first.")
-
-
-def _by_id(session: Session, who: str, workspace_id: WorkspaceId | None) -> UUID | None:
-    user_id = as_uuid(who)
-    if user_id is None:
-        return None
-    wanted = select(User.id).where(User.id == user_id)
-    return session.scalar(wanted if workspace_id is None else wanted.where(User.workspace_id == workspace_id))
-
-
-def _refuse_erased(session: Session, who: str, workspace_id: WorkspaceId | None) -> None:
-    user_id = as_uuid(who)
-    erasure = None if user_id is None else erasure_of(session, user_id, workspace_id=workspace_id)
-    if erasure is not None:
-        raise UserErased(erasure)
-
-
-def _by_identity(
-    session: Session, privacy: Privacy, channel: str, external_id: str, only: WorkspaceId | None
-) -> UUID | None:
-    """The hashes differ from workspace to workspace, and there are few workspaces. Raises `HandleAmbiguous`."""
-    there = select(Workspace.id, Workspace.name).order_by(Workspace.id)
-    if only is not None:
-        there = there.where(Workspace.id == only)
-    found: dict[UUID, str] = {}
-    for workspace_id, name in session.execute(there).all():
-        wanted = select(Identity.user_id).where(
-            Identity.workspace_id == workspace_id,
-            Identity.channel == channel,
-            Identity.lookup_hash == identity_hash(privacy, WorkspaceId(workspace_id), channel, external_id),
-        )
-        user_id = session.scalar(wanted)
-        if user_id is not None:
-            found[user_id] = name
-    if len(found) > 1:
-        known = ", ".join(f"{user_id} (in {name})" for user_id, name in found.items())
-        problem = f"{channel}:{external_id} is known in {len(found)} workspaces."
-        raise HandleAmbiguous(f"{problem} Give the id of the one you mean: {known}")
-    return next(iter(found), None)
 
 
 def _identities(session: Session, user_ids: Sequence[UUID]) -> dict[UUID, list[Identity]]:

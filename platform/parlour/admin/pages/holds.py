@@ -16,7 +16,7 @@ from parlour.admin.lists import PAGE_ROWS, all_of, csv_file, cut, uuid_or_none
 from parlour.admin.named import Named, named
 from parlour.admin.rights import Right
 from parlour.people.errors import UserErased, UserUnknown
-from parlour.people.users import find_user
+from parlour.people.finding import find_user
 from parlour.privacy.holds import HoldUnknown, HoldView, add_hold, list_holds, release_hold
 from parlour.privacy.persons import SubjectUnknown
 

@@ -18,8 +18,8 @@ from parlour.admin.signin.errors import LastOwnerLogin, LoginUnknown, SigninErro
 from parlour.admin.signin.links import Link
 from parlour.admin.signin.operators import Operators
 from parlour.people.errors import UserUnknown
+from parlour.people.finding import find_user
 from parlour.people.states import Role
-from parlour.people.users import find_user
 
 router = APIRouter()
 

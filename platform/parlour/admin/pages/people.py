@@ -14,6 +14,7 @@ from parlour.admin.lists import PAGE_ROWS, all_of, csv_file, cut, uuid_or_none
 from parlour.admin.rights import Right
 from parlour.people import users
 from parlour.people.errors import UserErased, UserUnknown
+from parlour.people.finding import find_user
 from parlour.people.states import Role, UserState
 from parlour.store.ids import UserId
 
@@ -48,7 +49,7 @@ def find_person(request: Request, operator: Seer, who: str = "") -> Response:
     """To the person with that id, or that address in a messenger."""
     platform = platform_of(request)
     try:
-        user_id = users.find_user(platform.database, platform.privacy, who.strip(), workspace_id=operator.workspace_id)
+        user_id = find_user(platform.database, platform.privacy, who.strip(), workspace_id=operator.workspace_id)
     except UserErased as error:
         user_id = UserId(error.erasure.subject_id)
     except UserUnknown:

@@ -13,8 +13,7 @@ from parlour.admin.api.authority import Caller, changes, sees
 from parlour.admin.api.cursors import Cursor, Limit, Page
 from parlour.admin.api.resource import HANDLE, Body, resource
 from parlour.admin.rights import Right
-from parlour.people.finding import find_person
-from parlour.people.users import find_user
+from parlour.people.finding import find_person, find_user
 from parlour.privacy.audit import LONGEST_REASON
 from parlour.privacy.holds import HoldView, add_hold, list_holds, release_hold
 

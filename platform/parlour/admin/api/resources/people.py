@@ -16,6 +16,7 @@ from parlour.admin.rights import Right
 from parlour.from_settings import quota_rules
 from parlour.people import users
 from parlour.people.errors import UserUnknown
+from parlour.people.finding import find_user, find_user_or_id
 from parlour.people.states import ConsentState, Role, UserState
 from parlour.people.users import UserView
 from parlour.privacy.audit import LONGEST_REASON
@@ -239,14 +240,14 @@ def erase(
 ) -> Erasure:
     """Erase a person for good: key first, then all that is stored. Nothing brings it back."""
     parts = caller.platform
-    found = users.find_user_or_id(parts.database, parts.privacy, str(user_id), workspace_id=caller.workspace_id)
+    found = find_user_or_id(parts.database, parts.privacy, str(user_id), workspace_id=caller.workspace_id)
     done = parts.eraser.erase(found, actor=caller.actor, reason=reason_of(why))
     return Erasure(id=found, receipt_id=done.receipt_id, receipt=done.receipt)
 
 
 def _found(caller: Caller, user_id: UUID) -> UserId:
     parts = caller.platform
-    return users.find_user(parts.database, parts.privacy, str(user_id), workspace_id=caller.workspace_id)
+    return find_user(parts.database, parts.privacy, str(user_id), workspace_id=caller.workspace_id)
 
 
 def _shown(view: UserView) -> PersonShown:

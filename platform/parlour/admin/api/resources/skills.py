@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 from parlour.admin.api.authority import Caller, changes, sees
 from parlour.admin.api.resource import Body, resource
 from parlour.admin.rights import Right
-from parlour.people.users import find_user
+from parlour.people.finding import find_user
 from parlour.skills.jobs import JobBook
 from parlour.skills.service import SkillBook
 from parlour.skills.views import SkillView, secret_names
