@@ -55,3 +55,9 @@ def test_the_language_is_told(text: str, hint: str | None, language: str) -> Non
 @given(ANYTHING, st.none() | st.text())
 def test_whatever_comes_has_a_language(raw: str, hint: str | None) -> None:
     assert detect_language(clean(raw), hint=hint)
+
+
+@pytest.mark.parametrize("code", ["3b6fe507", "9cc9af4e", "50332cb8"])
+def test_a_code_without_one_ideograph_is_not_chinese(code: str) -> None:
+    """The model takes one such line in a hundred for Chinese."""
+    assert detect_language(f"nosuch marker-command-{code}", hint="en") == "en"
