@@ -78,11 +78,12 @@ def page(
     operator: Operator | None,
     template: str,
     *,
-    status: HTTPStatus = HTTPStatus.OK,
+    status: HTTPStatus | None = None,
     **values: Any,  # noqa: ANN401 (whatever the template shows)
 ) -> HTMLResponse:
     """The page made from a template; `operator` is None before the sign-in.
 
+    Where it shows `problems`, keys of texts by the field that they stand beside, its status is 422 unless one is given.
     Templates find `t` (the texts in the reader's language), `language`, `operator`, `csrf` and `done`: what was done
     by the form before, a key of the texts that stands in the address.
     """
@@ -99,6 +100,8 @@ def page(
         done=texts.get(f"done_{request.query_params.get('done', '')}", ""),
         **values,
     )
+    if status is None:
+        status = HTTPStatus.UNPROCESSABLE_ENTITY if values.get("problems") else HTTPStatus.OK
     headers = {"Content-Security-Policy": CONTENT_SECURITY_POLICY, "Cache-Control": "no-store"}
     return HTMLResponse(shown, status_code=status, headers=headers)
 

@@ -19,8 +19,6 @@ T = TypeVar("T")
 PAGE_ROWS: Final = 50
 # So many rows of a file are read at once.
 CSV_BATCH: Final = MOST
-# Databases count with 64 bits.
-_MOST_DIGITS: Final = 18
 # What spreadsheets take for a formula where a cell begins with it, the wide forms of East Asian keyboards included.
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
@@ -52,11 +50,6 @@ def uuid_or_none(text: str) -> UUID | None:
         return UUID(text)
     except ValueError:
         return None
-
-
-def number_or_none(text: str) -> int | None:
-    """The number in an address, None where there is none, or one that no row has."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else None
 
 
 def day_of(text: str) -> datetime | None:

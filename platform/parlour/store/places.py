@@ -10,6 +10,8 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 # Rows that a page has at most.
 MOST: Final = 200
+# Databases count with 64 bits.
+_MOST_DIGITS: Final = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,11 @@ class Place:
             return cls(moment.astimezone(UTC), UUID(row_id)) if moment.tzinfo else None
         except (ValueError, OverflowError):
             return None
+
+
+def number_or_none(text: str) -> int | None:
+    """The number in an address, None where there is none, or one that no row has."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else None
 
 
 def is_behind(

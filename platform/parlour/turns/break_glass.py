@@ -20,12 +20,11 @@ from parlour.privacy.service import Privacy
 from parlour.store.database import Database
 from parlour.store.ids import UserId, WorkspaceId
 from parlour.store.models import Message
+from parlour.store.places import number_or_none
 from parlour.turns.conversation_list import show_conversation
 
 SHORTEST_REASON: Final = 10
 MOST: Final = 200
-# Databases count with 64 bits.
-_MOST_DIGITS: Final = 18
 
 
 class ReasonMissing(Exception):
@@ -58,10 +57,9 @@ class Spot:
     @classmethod
     def of(cls, word: str) -> Self | None:
         """The spot that `word` stands for, None where it stands for none."""
-        seq, _, message_id = word.partition("~")
-        found = as_uuid(message_id)
-        is_number = seq.isascii() and seq.isdigit() and len(seq) <= _MOST_DIGITS
-        return cls(int(seq), found) if found is not None and is_number else None
+        told, _, message_id = word.partition("~")
+        seq, found = number_or_none(told), as_uuid(message_id)
+        return cls(seq, found) if seq is not None and found is not None else None
 
 
 @dataclass(frozen=True, slots=True)

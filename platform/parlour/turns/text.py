@@ -48,7 +48,7 @@ def detect_language(text: str, *, hint: str | None = None) -> str:
     if letters < _SHORTEST_GUESS:
         return primary if primary in LANGUAGES else "en"
     guess = str(_detector().detect(text.replace("\n", " ")[:2_000])[0]["lang"])
-    # The model sometimes takes numbers and codes for a language in whose script there is not one letter.
+    # The model sometimes takes numbers and codes for a language whose script was found above to be hardly there.
     return guess if guess in LANGUAGES and guess not in dict(_SCRIPTS) else "en"
 
 

@@ -1,10 +1,12 @@
 """Erasing a person: nothing of theirs is left, nothing of others is gone, and it cannot be undone."""
 
 import json
+from uuid import UUID
 
 import pytest
 from sqlalchemy import func, select, update
 
+from parlour.bootstrap import Platform
 from parlour.engines.protocol import Request
 from parlour.privacy.audit import tail, verify
 from parlour.privacy.classes import personal_tables, user_columns
@@ -28,6 +30,14 @@ def _user(stage: Stage, text: str) -> UserId:
             if stage.platform.sealer.open_text(UserId(row.user_id), Message.body, row.id, row.body) == text:
                 return UserId(row.user_id)
     raise AssertionError(f"nobody wrote {text}")
+
+
+def _hold(parts: Platform, **on: UUID | None) -> UUID:
+    """Put a person or a conversation (`user_id`, `conversation_id`) under a hold."""
+    workspace_id = parts.accounts.ensure_workspace()
+    return add_hold(
+        parts.database, parts.privacy, workspace_id=workspace_id, reason="Case 17", actor="command:test", **on
+    )
 
 
 def _rows_of(stage: Stage, user_id: UserId) -> dict[str, int]:
@@ -111,15 +121,7 @@ def test_the_last_owner_stays(stage: Stage) -> None:
 def test_a_legal_hold_stands_against_erasure_until_it_is_released(stage: Stage, what: str) -> None:
     taken = stage.answered("first")
     ann, parts = _user(stage, "first"), stage.platform
-    hold_id = add_hold(
-        parts.database,
-        parts.privacy,
-        workspace_id=parts.accounts.ensure_workspace(),
-        user_id=ann if what == "person" else None,
-        conversation_id=taken.conversation_id if what == "conversation" else None,
-        reason="Case 17",
-        actor="command:test",
-    )
+    hold_id = _hold(parts, **({"user_id": ann} if what == "person" else {"conversation_id": taken.conversation_id}))
 
     with pytest.raises(UnderHold):
         parts.eraser.erase(ann, actor="command:test")
@@ -137,14 +139,7 @@ def test_a_hold_on_an_erased_person_is_refused(stage: Stage) -> None:
     parts.eraser.erase(ann, actor="command:test")
 
     with pytest.raises(SubjectUnknown, match="nothing is left to be held"):
-        add_hold(
-            parts.database,
-            parts.privacy,
-            workspace_id=parts.accounts.ensure_workspace(),
-            user_id=ann,
-            reason="late",
-            actor="command:test",
-        )
+        _hold(parts, user_id=ann)
 
 
 @pytest.mark.parametrize("what", ["person", "conversation"])
@@ -160,15 +155,7 @@ def test_a_hold_on_a_person_who_is_being_erased_is_refused(
             parts.eraser.erase(ann, actor="command:test")
 
     with pytest.raises(SubjectUnknown, match="nothing is left to be held"):
-        add_hold(
-            parts.database,
-            parts.privacy,
-            workspace_id=parts.accounts.ensure_workspace(),
-            user_id=ann if what == "person" else None,
-            conversation_id=taken.conversation_id if what == "conversation" else None,
-            reason="late",
-            actor="command:test",
-        )
+        _hold(parts, **({"user_id": ann} if what == "person" else {"conversation_id": taken.conversation_id}))
 
 
 def test_a_person_of_two_messengers_is_erased_as_one(stage: Stage) -> None:

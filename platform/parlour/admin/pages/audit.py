@@ -1,7 +1,6 @@
 """The audit log: who did what, with whom, when and why; and whether it is whole."""
 
 from collections.abc import Sequence
-from http import HTTPStatus
 from typing import Annotated, Final
 
 from fastapi import APIRouter
@@ -12,13 +11,14 @@ from parlour.admin.errands import Errands, coming_again
 from parlour.admin.forms import posted
 from parlour.admin.frame import go_to, page
 from parlour.admin.guard import Operator, needs, platform_of
-from parlour.admin.lists import PAGE_ROWS, all_of, csv_file, cut, day_of, number_or_none, wrong_days
+from parlour.admin.lists import PAGE_ROWS, all_of, csv_file, cut, day_of, wrong_days
 from parlour.admin.rights import Right
 from parlour.bootstrap import Platform
 from parlour.people.finding import named_in_audit
 from parlour.privacy import audit
 from parlour.privacy.audit import AuditView, Verdict
 from parlour.privacy.audit_list import AuditFilter, list_audit
+from parlour.store.places import number_or_none
 
 router = APIRouter()
 
@@ -82,7 +82,6 @@ def _shown(request: Request, operator: Operator, typed: dict[str, str], *, befor
         request,
         operator,
         "audit.html",
-        status=HTTPStatus.UNPROCESSABLE_ENTITY if problems else HTTPStatus.OK,
         entries=cut(found, "seq", typed),
         typed=typed,
         problems=problems,

@@ -18,14 +18,13 @@ from parlour.admin.lists import (
     csv_file,
     cut,
     day_of,
-    number_or_none,
     uuid_or_none,
     wrong_days,
 )
 from parlour.admin.named import Named, named
 from parlour.admin.rights import Right
 from parlour.privacy.audit import LONGEST_REASON
-from parlour.store.places import Place
+from parlour.store.places import Place, number_or_none
 from parlour.turns import conversation_list
 from parlour.turns.break_glass import SHORTEST_REASON, ReasonMissing, Spot, break_glass
 from parlour.turns.conversation_list import ConversationFilter, ConversationLine, NoSuchConversation
@@ -106,7 +105,6 @@ def _listed(request: Request, operator: Operator, typed: dict[str, str], behind:
         request,
         operator,
         "conversations.html",
-        status=HTTPStatus.UNPROCESSABLE_ENTITY if problems else HTTPStatus.OK,
         conversations=cut(found, "key", typed),
         accounts=list_messengers(platform_of(request).database, operator.workspace_id),
         typed=typed,

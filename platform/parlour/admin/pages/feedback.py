@@ -1,7 +1,6 @@
 """Thumbs up and down: which answers, and how many."""
 
 from collections.abc import Sequence
-from http import HTTPStatus
 from typing import Annotated, Final
 
 from fastapi import APIRouter
@@ -54,7 +53,6 @@ def _shown(request: Request, operator: Operator, typed: dict[str, str], behind: 
         request,
         operator,
         "feedback.html",
-        status=HTTPStatus.UNPROCESSABLE_ENTITY if problems else HTTPStatus.OK,
         thumbs=cut(found, "key", typed),
         totals=Totals(0, 0) if problems else feedback_totals(database, its, wanted),
         typed=typed,

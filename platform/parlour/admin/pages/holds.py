@@ -147,12 +147,10 @@ def _shown(
         problems = {**(problems or {}), "on": held.problem}
     found = [] if held.problem else _found(request, operator, which, held, uuid_or_none(after), PAGE_ROWS + 1)
     shown = cut(found, "id", {"which": which, "on": on})
-    status = HTTPStatus.UNPROCESSABLE_ENTITY if problems else HTTPStatus.OK
     return page(
         request,
         operator,
         "holds.html",
-        status=status,
         holds=shown,
         which=which,
         on=on,

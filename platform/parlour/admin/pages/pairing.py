@@ -110,7 +110,7 @@ def _shown(request: Request, operator: Operator, *, who: str = "", after: str = 
         request,
         operator,
         "pairing.html",
-        status=HTTPStatus.UNPROCESSABLE_ENTITY if problem or problems else HTTPStatus.OK,
+        status=HTTPStatus.UNPROCESSABLE_ENTITY if problem else None,
         people=cut(found, "user_id", {}),
         roles=ADMITTED_AS,
         problem=problem,

@@ -75,7 +75,6 @@ def _shown(request: Request, operator: Operator, who: str, *, after: str = "") -
         request,
         operator,
         "receipts.html",
-        status=HTTPStatus.UNPROCESSABLE_ENTITY if wanted.problem else HTTPStatus.OK,
         erasures=cut(found, "key", {"who": who}),
         who=who,
         problems={"who": "receipts_unknown"} if wanted.problem else {},

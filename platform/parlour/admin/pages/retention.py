@@ -262,7 +262,6 @@ def _form(
         request,
         operator,
         "retention_rule.html",
-        status=HTTPStatus.UNPROCESSABLE_ENTITY if problems else HTTPStatus.OK,
         cell=cell,
         scope=scope.word,
         classes=list(DataClass),
